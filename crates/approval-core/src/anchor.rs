@@ -1,0 +1,99 @@
+//! The anchor: what remembers, outside the store, that a plan was claimed, rejected or withdrawn.
+
+use std::fmt;
+
+use async_trait::async_trait;
+
+use crate::id::{ClaimId, PlanId};
+use crate::instant::Timestamp;
+use crate::record::Rollback;
+use crate::seal::Tag;
+
+/// A durable memory outside the store, insert-if-absent on the plan id and atomic between processes. [ANCHOR-001]
+///
+/// A store that was put back to an older copy forgets that a plan ran; the anchor doesn't. The gate enters a claim after it has
+/// committed and before it makes the permit.
+#[async_trait]
+pub trait Anchor: Send + Sync + fmt::Debug {
+    /// What a plan may say about this anchor.
+    fn rollback(&self) -> Rollback;
+
+    /// Enters `entry`, unless its plan has one already; returns the one that is there.
+    ///
+    /// # Errors
+    /// When it can't be entered durably: then nothing may run.
+    async fn enter(&self, entry: AnchorEntry) -> Result<Entered, AnchorError>;
+
+    /// The entry of a plan.
+    ///
+    /// # Errors
+    /// When the anchor can't be read.
+    async fn entry(&self, plan: PlanId) -> Result<Option<AnchorEntry>, AnchorError>;
+
+    /// The claims whose plans touch what one of these tags stands for.
+    ///
+    /// # Errors
+    /// When the anchor can't be read.
+    async fn claims_touching(&self, effects: &[Tag]) -> Result<Vec<AnchorEntry>, AnchorError>;
+}
+
+/// What the anchor remembers of a plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AnchorEntry {
+    /// The plan.
+    pub plan: PlanId,
+    /// What happened to it.
+    pub kind: AnchorKind,
+    /// When the plan expires: the entry may go then, once the store holds its outcome.
+    pub plan_expires_at: Timestamp,
+    /// What the plan touches.
+    pub effects: Vec<Tag>,
+}
+
+/// What happened to a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AnchorKind {
+    /// It was claimed.
+    Claimed(ClaimId),
+    /// A person said no.
+    Rejected,
+    /// An approver took the approval back.
+    Withdrawn,
+}
+
+/// Whether an entry was the first for its plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Entered {
+    /// It was.
+    First,
+    /// There is this one already.
+    Present(AnchorEntry),
+}
+
+/// The anchor can't be read or written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the anchor can't be used: {0}")]
+pub struct AnchorError(pub String);
+
+/// The anchor that keeps nothing: plans say `rollback: none`. A store put back to an older copy goes unnoticed.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoAnchor;
+
+#[async_trait]
+impl Anchor for NoAnchor {
+    fn rollback(&self) -> Rollback {
+        Rollback::None
+    }
+
+    async fn enter(&self, _: AnchorEntry) -> Result<Entered, AnchorError> {
+        Ok(Entered::First)
+    }
+
+    async fn entry(&self, _: PlanId) -> Result<Option<AnchorEntry>, AnchorError> {
+        Ok(None)
+    }
+
+    async fn claims_touching(&self, _: &[Tag]) -> Result<Vec<AnchorEntry>, AnchorError> {
+        Ok(Vec::new())
+    }
+}

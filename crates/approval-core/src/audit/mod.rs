@@ -1,0 +1,11 @@
+//! The audit: every transition is one typed event, chained to its writer's and its plan's previous event.
+//!
+//! Events hold digests, codes and pseudonyms, never arguments, diffs or free text.
+
+mod chain;
+mod event;
+mod verify;
+
+pub use chain::Chain;
+pub use event::{Event, EventDraft, EventKind, Head};
+pub use verify::{ChainFault, ChainReport, FaultKind, verify_lines};

@@ -1,0 +1,215 @@
+//! A plan's rows, opened: every seal holds, and every record that the plan's state names is there. [GATE-030]
+
+use crate::digest::Digest;
+use crate::id::PlanId;
+use crate::instant::Timestamp;
+use crate::record::{
+    Challenge, Decision, Execution, Intent, PlanHeader, PlanState, Reconciliation, Record, RecordKind, Review, Secrets,
+    State, ToolResult,
+};
+use crate::refusal::{Reason, Refusal};
+use crate::store::{PlanRows, Row};
+use crate::transition::Trigger;
+use crate::vault::{Sealed, Vault, broken};
+
+/// The small records of a plan.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Opened {
+    pub(crate) header: Sealed<PlanHeader>,
+    pub(crate) state: PlanState,
+    pub(crate) challenge: Option<Sealed<Challenge>>,
+    pub(crate) decisions: Vec<Decision>,
+    pub(crate) execution: Option<Execution>,
+    pub(crate) reconciliation: Option<Reconciliation>,
+}
+
+/// The documents of a plan.
+#[derive(Clone, Debug)]
+pub(crate) struct Documents {
+    pub(crate) intent: Sealed<Intent>,
+    pub(crate) review: Sealed<Review>,
+    pub(crate) secrets: Option<Secrets>,
+}
+
+impl Opened {
+    /// Opens the plan's small records, and holds them against each other and against the index.
+    pub(crate) fn open(vault: &Vault, plan: PlanId, rows: &PlanRows) -> Result<Self, Refusal> {
+        let id = plan.to_string();
+        let header: Sealed<PlanHeader> = only(vault, rows, plan, &id)?.ok_or_else(|| missing(RecordKind::Header))?;
+        if header.record.plan_id != plan || header.record.audience != vault.audience {
+            return Err(broken("the header is another plan's"));
+        }
+        let row = find::<PlanState>(rows, &id).ok_or_else(|| missing(RecordKind::PlanState))?;
+        let state: PlanState = vault.open(row, &id, Some(plan))?.record;
+        if state.plan_id != plan || state.revision != row.revision {
+            return Err(broken("the plan state is another plan's, or of another revision"));
+        }
+        is_last_event(vault, rows, state.last_event)?;
+        agrees_with_index(rows, &header.record, &state)?;
+
+        let challenge = named::<Challenge>(vault, rows, plan, state.challenge.as_ref())?;
+        let decisions = state.decisions.iter().map(|digest| {
+            let decision = named::<Decision>(vault, rows, plan, Some(digest))?;
+            decision.map(|sealed| sealed.record).ok_or_else(|| missing(RecordKind::Decision))
+        });
+        let opened = Self {
+            decisions: decisions.collect::<Result<_, _>>()?,
+            execution: named::<Execution>(vault, rows, plan, state.execution.as_ref())?.map(|sealed| sealed.record),
+            reconciliation: named::<Reconciliation>(vault, rows, plan, state.reconciliation.as_ref())?
+                .map(|sealed| sealed.record),
+            challenge,
+            header,
+            state,
+        };
+        opened.is_complete()?;
+        Ok(opened)
+    }
+
+    /// The state names what a plan in that state must have.
+    fn is_complete(&self) -> Result<(), Refusal> {
+        let Self { state, challenge, execution, .. } = self;
+        let complete = match state.state {
+            State::AwaitingApproval => challenge.is_some(),
+            State::Approved => challenge.is_some() && state.approval_expires_at.is_some(),
+            State::Executing => state.claim.is_some() && execution.is_none(),
+            State::Applied | State::Failed | State::Partial | State::Unknown => {
+                state.claim.is_some() && (execution.is_some() || state.pruned)
+            }
+            State::Planned | State::Rejected | State::Expired | State::Cancelled | State::Stale => state.claim.is_none(),
+        };
+        if complete { Ok(()) } else { Err(broken(format!("the plan state `{}` is incomplete", state.state.name()))) }
+    }
+
+    /// The digest is the same wherever it stands. [GATE-040]
+    pub(crate) fn recompute(&self) -> Result<(), Refusal> {
+        let digest = self.header.digest;
+        let mismatch = |what| Err(Refusal::new(Reason::ApprovalHashMismatch, format!("{what} is for another digest")));
+        if !self.state.plan_digest.matches(&digest) {
+            return mismatch("the plan state");
+        }
+        if let Some(challenge) = &self.challenge
+            && (!challenge.record.plan_digest.matches(&digest) || challenge.record.plan_id != self.plan())
+        {
+            return mismatch("the challenge");
+        }
+        let under = self.challenge.as_ref().map(|challenge| challenge.record.challenge_id);
+        for decision in &self.decisions {
+            if !decision.plan_digest.matches(&digest)
+                || decision.plan_id != self.plan()
+                || Some(decision.challenge_id) != under
+            {
+                return mismatch("a decision");
+            }
+        }
+        match &self.execution {
+            Some(execution) if !execution.plan_digest.matches(&digest) => mismatch("the execution"),
+            _ => Ok(()),
+        }
+    }
+
+    /// What the clock alone has done to the plan since its state was recorded. [STATE-010]
+    pub(crate) fn lapse(&self, now: Timestamp) -> Option<Trigger> {
+        let state = &self.state;
+        if state.state.is_open() && now >= self.header.record.expires_at {
+            return Some(Trigger::PlanRanOut);
+        }
+        match state.state {
+            State::Approved if state.approval_expires_at.is_some_and(|until| now >= until) => {
+                Some(Trigger::ApprovalRanOut)
+            }
+            State::AwaitingApproval if self.challenge.as_ref().is_some_and(|open| now >= open.record.expires_at) => {
+                Some(Trigger::ChallengeRanOut)
+            }
+            State::Executing if state.claim.as_ref().is_some_and(|claim| now >= claim.lease) => {
+                Some(Trigger::LeasePassed)
+            }
+            _ => None,
+        }
+    }
+
+    pub(crate) fn plan(&self) -> PlanId {
+        self.header.record.plan_id
+    }
+}
+
+impl Documents {
+    /// Opens intent, review and secrets: each must have the digest that the header gives. [GATE-041]
+    pub(crate) fn open(vault: &Vault, opened: &Opened, rows: &PlanRows) -> Result<Self, Refusal> {
+        let plan = opened.plan();
+        let id = plan.to_string();
+        let intent: Sealed<Intent> = only(vault, rows, plan, &id)?.ok_or_else(|| missing(RecordKind::Intent))?;
+        let review: Sealed<Review> = only(vault, rows, plan, &id)?.ok_or_else(|| missing(RecordKind::Review))?;
+        let header = &opened.header.record;
+        if !intent.digest.matches(&header.intent_digest) || !review.digest.matches(&header.review_digest) {
+            return Err(Refusal::new(Reason::ApprovalHashMismatch, "a document is not the one in the header"));
+        }
+        let secrets = only::<Secrets>(vault, rows, plan, &id)?.map(|sealed| sealed.record);
+        Ok(Self { intent, review, secrets })
+    }
+}
+
+/// Opens the result that an execution names.
+pub(crate) fn open_result(vault: &Vault, opened: &Opened, rows: &PlanRows) -> Result<Option<ToolResult>, Refusal> {
+    let Some(named) = opened.execution.as_ref().and_then(|execution| execution.result_digest) else {
+        return Ok(None);
+    };
+    let plan = opened.plan();
+    match only::<ToolResult>(vault, rows, plan, &plan.to_string())? {
+        Some(result) if result.digest.matches(&named) => Ok(Some(result.record)),
+        Some(_) => Err(broken("the result is not the one that the execution names")),
+        None if opened.state.pruned => Ok(None),
+        None => Err(missing(RecordKind::Result)),
+    }
+}
+
+fn find<'a, R: Record>(rows: &'a PlanRows, id: &str) -> Option<&'a Row> {
+    rows.rows.iter().find(|row| row.key.kind == R::KIND && row.key.id == id)
+}
+
+fn only<R: Record>(vault: &Vault, rows: &PlanRows, plan: PlanId, id: &str) -> Result<Option<Sealed<R>>, Refusal> {
+    find::<R>(rows, id).map(|row| vault.open(row, id, Some(plan))).transpose()
+}
+
+/// The record with this digest among the plan's; what the state does not name isn't used, but its seal must hold too.
+fn named<R: Record>(
+    vault: &Vault,
+    rows: &PlanRows,
+    plan: PlanId,
+    digest: Option<&Digest>,
+) -> Result<Option<Sealed<R>>, Refusal> {
+    let Some(digest) = digest else { return Ok(None) };
+    for row in rows.rows.iter().filter(|row| row.key.kind == R::KIND) {
+        let sealed: Sealed<R> = vault.open(row, &row.key.id, Some(plan))?;
+        if sealed.digest.matches(digest) {
+            return Ok(Some(sealed));
+        }
+    }
+    Err(missing(R::KIND))
+}
+
+/// A plan state that is older than its plan's last event was put back. [SEAL-007]
+fn is_last_event(vault: &Vault, rows: &PlanRows, expected: Digest) -> Result<(), Refusal> {
+    let row = rows.last_event.as_ref().ok_or_else(|| missing(RecordKind::Event))?;
+    let (event, _) = vault.open_event(row)?;
+    if event.digest.matches(&expected) {
+        Ok(())
+    } else {
+        Err(broken("the plan state is not the one that the plan's last event left"))
+    }
+}
+
+/// A column is an index: where it disagrees with the sealed record, somebody has edited it. [STORE-008]
+fn agrees_with_index(rows: &PlanRows, header: &PlanHeader, state: &PlanState) -> Result<(), Refusal> {
+    let index = &rows.index;
+    let agrees = index.plan == header.plan_id
+        && index.requester == header.requester.person.as_str()
+        && index.state == state.state
+        && index.revision == state.revision
+        && index.created_at == header.created_at
+        && index.expires_at == header.expires_at;
+    if agrees { Ok(()) } else { Err(broken("the index does not agree with the sealed records")) }
+}
+
+fn missing(kind: RecordKind) -> Refusal {
+    broken(format!("the plan's {kind} is missing"))
+}
