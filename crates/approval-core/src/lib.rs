@@ -1,1 +1,4 @@
-//! See the crate's README.
+//! The mutation-approval profile: records, strict JSON and digests, policy, gate, seals and audit.
+
+pub mod digest;
+pub mod json;

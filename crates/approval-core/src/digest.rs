@@ -1,0 +1,176 @@
+//! The digest of the profile: SHA-256 over RFC 8785 bytes, written `sha256:` and 64 lower-case hexadecimal digits.
+//!
+//! A [`Digest`] is compared in constant time. It is no secret, but it's compared with what an untrusted party sends, and
+//! a comparison that can't leak needs no argument why it may.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::str::FromStr;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::{self, Deserialize, Deserializer, Visitor};
+use serde::ser::{Serialize, Serializer};
+use sha2::{Digest as _, Sha256};
+use subtle::{Choice, ConstantTimeEq};
+
+use crate::json::Document;
+
+/// What the written form begins with.
+const PREFIX: &str = "sha256:";
+
+/// The characters of the written form: the prefix and two for each of 32 bytes.
+const WRITTEN_LEN: usize = PREFIX.len() + 2 * 32;
+
+/// A SHA-256 digest.
+///
+/// ```
+/// use approval_core::digest::Digest;
+/// use approval_core::json::{Document, Limits};
+///
+/// let document = Document::parse(br#"{ "b": 1.0, "a": [] }"#, &Limits::ARGUMENTS)?;
+/// assert_eq!(document.as_str(), r#"{"a":[],"b":1}"#);
+/// let digest = document.digest();
+/// assert_eq!(digest.to_string().parse::<Digest>()?, digest);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Eq, PartialOrd, Ord)]
+pub struct Digest([u8; 32]);
+
+impl Digest {
+    /// The digest of an admitted document: of its canonical bytes, all of them and nothing else.
+    #[must_use]
+    pub fn of(document: &Document) -> Self {
+        // [DIG-040]
+        Self::of_bytes(document.as_bytes())
+    }
+
+    /// The SHA-256 of bytes that are no JSON document, such as a file or a certificate.
+    #[must_use]
+    pub fn of_bytes(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+
+    /// Takes 32 bytes that are a digest already.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The 32 bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl ConstantTimeEq for Digest {
+    fn ct_eq(&self, other: &Self) -> Choice {
+        self.0.ct_eq(&other.0)
+    }
+}
+
+impl PartialEq for Digest {
+    fn eq(&self, other: &Self) -> bool {
+        self.ct_eq(other).into()
+    }
+}
+
+impl Hash for Digest {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(PREFIX)?;
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Why a text is no [`Digest`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ParseDigestError {
+    /// The text doesn't begin with `sha256:`.
+    #[error("a digest begins with `sha256:`")]
+    Algorithm,
+    /// What follows holds something other than `0`–`9` and `a`–`f`.
+    #[error("a digest has lower-case hexadecimal digits only")]
+    Digit,
+    /// What follows isn't 64 characters long.
+    #[error("a digest has 64 hexadecimal digits")]
+    Length,
+}
+
+impl FromStr for Digest {
+    type Err = ParseDigestError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        // [DIG-041]
+        let digits = text
+            .strip_prefix(PREFIX)
+            .ok_or(ParseDigestError::Algorithm)?;
+        if text.len() != WRITTEN_LEN {
+            return Err(ParseDigestError::Length);
+        }
+        let mut bytes = [0; 32];
+        for (byte, pair) in bytes.iter_mut().zip(digits.as_bytes().chunks_exact(2)) {
+            for &digit in pair {
+                let value = match digit {
+                    b'0'..=b'9' => digit - b'0',
+                    b'a'..=b'f' => digit - b'a' + 10,
+                    _ => return Err(ParseDigestError::Digit),
+                };
+                *byte = *byte << 4 | value;
+            }
+        }
+        Ok(Self(bytes))
+    }
+}
+
+impl Serialize for Digest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Digest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Written;
+
+        impl Visitor<'_> for Written {
+            type Value = Digest;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a digest")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Digest, E> {
+                text.parse().map_err(E::custom)
+            }
+        }
+
+        deserializer.deserialize_str(Written)
+    }
+}
+
+impl JsonSchema for Digest {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Digest".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "pattern": "^sha256:[0-9a-f]{64}$" })
+    }
+}
