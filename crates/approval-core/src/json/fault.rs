@@ -1,6 +1,6 @@
 use std::fmt;
 
-use super::pointer::Steps;
+use super::pointer::{Steps, quoted};
 
 /// Why a document isn't admitted. The list is closed: a new fault is a new version of the profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -208,7 +208,7 @@ impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Byte(offset) => write!(f, ", at byte {offset}"),
-            Self::Pointer(pointer) => write!(f, ", at `{pointer}`"),
+            Self::Pointer(pointer) => write!(f, ", at {}", quoted(pointer)),
             Self::Whole => Ok(()),
         }
     }

@@ -1,5 +1,8 @@
 use std::fmt;
 
+/// The longest piece of input that an error repeats, in characters.
+const MAX_QUOTED: usize = 128;
+
 /// A JSON Pointer (RFC 6901) in the making: an error gathers its steps on its way out, innermost first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Steps(Vec<String>);
@@ -23,4 +26,19 @@ impl fmt::Display for Steps {
             .rev()
             .try_for_each(|step| write!(f, "/{}", step.replace('~', "~0").replace('/', "~1")))
     }
+}
+
+/// A piece of input in backticks, its control characters visible and its length bounded.
+pub(super) fn quoted(input: &str) -> String {
+    let shown: String = input
+        .chars()
+        .take(MAX_QUOTED)
+        .flat_map(char::escape_debug)
+        .collect();
+    let more = if input.chars().nth(MAX_QUOTED).is_some() {
+        "…"
+    } else {
+        ""
+    };
+    format!("`{shown}{more}`")
 }

@@ -2,10 +2,7 @@ use std::fmt;
 
 use serde::de::{self, Expected, Unexpected};
 
-use crate::json::pointer::Steps;
-
-/// The longest piece of input that an error repeats, in characters.
-const MAX_QUOTED: usize = 64;
+use crate::json::pointer::{Steps, quoted};
 
 /// What in a document doesn't fit the record that it's read as, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -99,6 +96,7 @@ fn kind(value: Unexpected<'_>) -> &'static str {
         Unexpected::Unit | Unexpected::Option => "null",
         Unexpected::Seq => "an array",
         Unexpected::Map => "an object",
+        Unexpected::UnitVariant => "the name alone",
         _ => "a value of another kind",
     }
 }
@@ -115,26 +113,12 @@ fn wanted(expected: &dyn Expected) -> String {
         ("tuple", _) | (_, "a sequence") => "an array",
         ("struct", _) | (_, "a map") => "an object",
         ("enum", _) | (_, "variant identifier" | "field identifier") => "a name",
+        ("newtype", _) => "a value with it",
         ("unit", _) => "null",
         ("a" | "an" | "one", text) => text,
         _ => "something else",
     }
     .to_owned()
-}
-
-/// A piece of input in backticks, its control characters visible and its length bounded.
-fn quoted(input: &str) -> String {
-    let shown: String = input
-        .chars()
-        .take(MAX_QUOTED)
-        .flat_map(char::escape_debug)
-        .collect();
-    let more = if input.chars().nth(MAX_QUOTED).is_some() {
-        "…"
-    } else {
-        ""
-    };
-    format!("`{shown}{more}`")
 }
 
 struct At<'a>(&'a Steps);
@@ -144,7 +128,7 @@ impl fmt::Display for At<'_> {
         if self.0.is_empty() {
             Ok(())
         } else {
-            write!(f, "at `{}`: ", self.0)
+            write!(f, "at {}: ", quoted(&self.0.to_string()))
         }
     }
 }

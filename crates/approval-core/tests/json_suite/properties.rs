@@ -1,0 +1,68 @@
+//! What holds for all documents.
+
+use approval_core::json::{Document, Limits};
+use proptest::prelude::*;
+use serde_json::Value;
+
+use crate::texts;
+
+const LIMITS: Limits = Limits::PLAN;
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    /// However a document is spelt, its canonical bytes are those that another implementation gives. [DIG-030] [DIG-032] [DIG-033]
+    #[test]
+    fn canonical_bytes_are_those_of_an_independent_implementation((value, text) in texts::spelt()) {
+        let oracle = serde_jcs::to_string(&value).unwrap();
+        let parsed = Document::parse(text.as_bytes(), &LIMITS).unwrap();
+        prop_assert_eq!(parsed.as_str(), &oracle);
+        let taken = Document::from_value(&value, &LIMITS).unwrap();
+        prop_assert_eq!(&taken, &parsed);
+        prop_assert_eq!(taken.digest(), parsed.digest());
+    }
+
+    /// [DIG-034]
+    #[test]
+    fn canonical_bytes_are_their_own_canonical_form((_, text) in texts::spelt()) {
+        let once = Document::parse(text.as_bytes(), &LIMITS).unwrap();
+        let exactly = Limits::new(once.as_bytes().len(), LIMITS.max_nodes());
+        let twice = Document::parse(once.as_bytes(), &exactly).unwrap();
+        prop_assert_eq!(once.into_bytes(), twice.into_bytes());
+    }
+
+    #[test]
+    fn what_is_read_back_is_what_was_admitted((value, text) in texts::spelt()) {
+        let document = Document::parse(text.as_bytes(), &LIMITS).unwrap();
+        let read = document.to_value();
+        prop_assert_eq!(&document.read::<Value>().unwrap(), &read);
+        prop_assert_eq!(Document::from_value(&read, &LIMITS).unwrap(), document);
+        // Numbers that are integers have become integers; all else is what it was.
+        prop_assert_eq!(serde_jcs::to_string(&read).unwrap(), serde_jcs::to_string(&value).unwrap());
+    }
+
+    /// Wherever bytes and the value that another parser made of them are both admitted, they are the same document.
+    #[test]
+    fn bytes_and_value_agree(text in prop_oneof![texts::damaged(), texts::soup()]) {
+        let Ok(parsed) = Document::parse(&text, &LIMITS) else { return Ok(()) };
+        let value: Value = serde_json::from_slice(&text).unwrap();
+        // serde_json may misread the last digit of a decimal; that is why there's a parser of our own.
+        if let Ok(taken) = Document::from_value(&value, &LIMITS)
+            && parsed.to_value() == value
+        {
+            prop_assert_eq!(taken, parsed);
+        }
+    }
+
+    #[test]
+    fn names_sort_by_utf_16_code_units(mut names in prop::collection::btree_set(texts::string(), 2..40)) {
+        names.retain(|name| !name.starts_with("$serde"));
+        let value = Value::Object(names.iter().map(|name| (name.clone(), Value::Null)).collect());
+        let document = Document::from_value(&value, &LIMITS).unwrap();
+        let mut sorted: Vec<_> = names.into_iter().collect();
+        sorted.sort_by_key(|name| name.encode_utf16().collect::<Vec<_>>());
+        let members: Vec<_> = sorted.iter().map(|name| format!("{}:null", Value::from(name.as_str()))).collect();
+        // serde_json escapes as JCS does.
+        prop_assert_eq!(document.as_str(), format!("{{{}}}", members.join(",")));
+    }
+}
