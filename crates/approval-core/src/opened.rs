@@ -19,7 +19,7 @@ pub(crate) struct Opened {
     pub(crate) state: PlanState,
     pub(crate) challenge: Option<Sealed<Challenge>>,
     pub(crate) decisions: Vec<Decision>,
-    pub(crate) execution: Option<Execution>,
+    pub(crate) execution: Option<Sealed<Execution>>,
     pub(crate) reconciliation: Option<Reconciliation>,
 }
 
@@ -54,7 +54,7 @@ impl Opened {
         });
         let opened = Self {
             decisions: decisions.collect::<Result<_, _>>()?,
-            execution: named::<Execution>(vault, rows, plan, state.execution.as_ref())?.map(|sealed| sealed.record),
+            execution: named::<Execution>(vault, rows, plan, state.execution.as_ref())?,
             reconciliation: named::<Reconciliation>(vault, rows, plan, state.reconciliation.as_ref())?
                 .map(|sealed| sealed.record),
             challenge,
@@ -75,7 +75,9 @@ impl Opened {
             State::Applied | State::Failed | State::Partial | State::Unknown => {
                 state.claim.is_some() && (execution.is_some() || state.pruned)
             }
-            State::Planned | State::Rejected | State::Expired | State::Cancelled | State::Stale => state.claim.is_none(),
+            State::Planned | State::Rejected | State::Expired | State::Cancelled | State::Stale => {
+                state.claim.is_none()
+            }
         };
         if complete { Ok(()) } else { Err(broken(format!("the plan state `{}` is incomplete", state.state.name()))) }
     }
@@ -84,25 +86,23 @@ impl Opened {
     pub(crate) fn recompute(&self) -> Result<(), Refusal> {
         let digest = self.header.digest;
         let mismatch = |what| Err(Refusal::new(Reason::ApprovalHashMismatch, format!("{what} is for another digest")));
-        if !self.state.plan_digest.matches(&digest) {
+        if self.state.plan_digest != digest {
             return mismatch("the plan state");
         }
         if let Some(challenge) = &self.challenge
-            && (!challenge.record.plan_digest.matches(&digest) || challenge.record.plan_id != self.plan())
+            && (challenge.record.plan_digest != digest || challenge.record.plan_id != self.plan())
         {
             return mismatch("the challenge");
         }
         let under = self.challenge.as_ref().map(|challenge| challenge.record.challenge_id);
         for decision in &self.decisions {
-            if !decision.plan_digest.matches(&digest)
-                || decision.plan_id != self.plan()
-                || Some(decision.challenge_id) != under
+            if decision.plan_digest != digest || decision.plan_id != self.plan() || Some(decision.challenge_id) != under
             {
                 return mismatch("a decision");
             }
         }
         match &self.execution {
-            Some(execution) if !execution.plan_digest.matches(&digest) => mismatch("the execution"),
+            Some(execution) if execution.record.plan_digest != digest => mismatch("the execution"),
             _ => Ok(()),
         }
     }
@@ -140,7 +140,7 @@ impl Documents {
         let intent: Sealed<Intent> = only(vault, rows, plan, &id)?.ok_or_else(|| missing(RecordKind::Intent))?;
         let review: Sealed<Review> = only(vault, rows, plan, &id)?.ok_or_else(|| missing(RecordKind::Review))?;
         let header = &opened.header.record;
-        if !intent.digest.matches(&header.intent_digest) || !review.digest.matches(&header.review_digest) {
+        if intent.digest != header.intent_digest || review.digest != header.review_digest {
             return Err(Refusal::new(Reason::ApprovalHashMismatch, "a document is not the one in the header"));
         }
         let secrets = only::<Secrets>(vault, rows, plan, &id)?.map(|sealed| sealed.record);
@@ -150,12 +150,12 @@ impl Documents {
 
 /// Opens the result that an execution names.
 pub(crate) fn open_result(vault: &Vault, opened: &Opened, rows: &PlanRows) -> Result<Option<ToolResult>, Refusal> {
-    let Some(named) = opened.execution.as_ref().and_then(|execution| execution.result_digest) else {
+    let Some(named) = opened.execution.as_ref().and_then(|execution| execution.record.result_digest) else {
         return Ok(None);
     };
     let plan = opened.plan();
     match only::<ToolResult>(vault, rows, plan, &plan.to_string())? {
-        Some(result) if result.digest.matches(&named) => Ok(Some(result.record)),
+        Some(result) if result.digest == named => Ok(Some(result.record)),
         Some(_) => Err(broken("the result is not the one that the execution names")),
         None if opened.state.pruned => Ok(None),
         None => Err(missing(RecordKind::Result)),
@@ -180,7 +180,7 @@ fn named<R: Record>(
     let Some(digest) = digest else { return Ok(None) };
     for row in rows.rows.iter().filter(|row| row.key.kind == R::KIND) {
         let sealed: Sealed<R> = vault.open(row, &row.key.id, Some(plan))?;
-        if sealed.digest.matches(digest) {
+        if sealed.digest == *digest {
             return Ok(Some(sealed));
         }
     }
@@ -191,7 +191,7 @@ fn named<R: Record>(
 fn is_last_event(vault: &Vault, rows: &PlanRows, expected: Digest) -> Result<(), Refusal> {
     let row = rows.last_event.as_ref().ok_or_else(|| missing(RecordKind::Event))?;
     let (event, _) = vault.open_event(row)?;
-    if event.digest.matches(&expected) {
+    if event.digest == expected {
         Ok(())
     } else {
         Err(broken("the plan state is not the one that the plan's last event left"))

@@ -81,6 +81,9 @@ impl ExecutionPermit {
 
 impl fmt::Debug for ExecutionPermit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ExecutionPermit").field("plan", &self.plan_id()).field("claim", &self.claim).finish_non_exhaustive()
+        f.debug_struct("ExecutionPermit")
+            .field("plan", &self.plan_id())
+            .field("claim", &self.claim)
+            .finish_non_exhaustive()
     }
 }

@@ -76,6 +76,30 @@ impl ResolvedPlan {
     /// # Errors
     /// When a secret isn't strict JSON.
     pub fn redact(&self, value: &mut Value) -> Result<(), Inadmissible> {
+        self.redactor().redact(value)
+    }
+
+    /// A text with every occurrence of a secret value replaced by its commitment.
+    pub(crate) fn redact_text(&self, text: &str) -> String {
+        let mut value = Value::String(text.to_owned());
+        match (self.redact(&mut value), value) {
+            (Ok(()), Value::String(text)) => text,
+            _ => "the detail holds a secret value".to_owned(),
+        }
+    }
+
+    pub(crate) fn redactor(&self) -> Redactor {
+        Redactor { secrets: self.secrets.clone() }
+    }
+}
+
+/// Takes a plan's secret values out of what is kept and shown.
+pub(crate) struct Redactor {
+    secrets: Option<Secrets>,
+}
+
+impl Redactor {
+    pub(crate) fn redact(&self, value: &mut Value) -> Result<(), Inadmissible> {
         match &self.secrets {
             Some(secrets) => secrets.redact(value),
             None => Ok(()),

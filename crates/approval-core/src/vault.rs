@@ -23,6 +23,8 @@ pub(crate) struct Vault {
 pub(crate) struct Sealed<R> {
     pub(crate) record: R,
     pub(crate) digest: Digest,
+    /// The revision at which it was stored.
+    pub(crate) revision: u64,
 }
 
 impl Vault {
@@ -56,13 +58,13 @@ impl Vault {
     /// Opens a row as a record of kind `R` with the given id and plan: the seal must hold for exactly that. [SEAL-003]
     pub(crate) fn open<R: Record>(&self, row: &Row, id: &str, plan: Option<PlanId>) -> Result<Sealed<R>, Refusal> {
         let document = self.open_document(R::KIND, &row.sealed, id, plan, row.revision)?;
-        self.read(&document)
+        self.read(&document, row.revision)
     }
 
     pub(crate) fn open_event(&self, row: &EventRow) -> Result<(Sealed<Event>, Document), Refusal> {
         let id = event_id(row);
         let document = self.open_document(RecordKind::Event, &row.sealed, &id, row.plan, 0)?;
-        let sealed: Sealed<Event> = self.read(&document)?;
+        let sealed: Sealed<Event> = self.read(&document, 0)?;
         let event = &sealed.record;
         if event.writer != row.writer || event.sequence != row.sequence || event.event.plan_id != row.plan {
             return Err(broken("an event is not where it belongs"));
@@ -72,15 +74,16 @@ impl Vault {
 
     pub(crate) fn seal_event(&self, event: &Event, document: &Document) -> Result<EventRow, Refusal> {
         let plan = event.event.plan_id;
-        let mut row = EventRow { position: 0, writer: event.writer, sequence: event.sequence, plan, sealed: Vec::new() };
+        let mut row =
+            EventRow { position: 0, writer: event.writer, sequence: event.sequence, plan, sealed: Vec::new() };
         row.sealed = self.seal_document(RecordKind::Event, document, &event_id(&row), plan, 0)?.sealed;
         Ok(row)
     }
 
-    fn read<R: Record>(&self, document: &Document) -> Result<Sealed<R>, Refusal> {
+    fn read<R: Record>(&self, document: &Document, revision: u64) -> Result<Sealed<R>, Refusal> {
         // A record that the seal vouches for, but that isn't of its type: it was written by another version.
         let record = R::read(document).map_err(|error| broken(format!("{}: {error}", R::KIND)))?;
-        Ok(Sealed { record, digest: document.digest() })
+        Ok(Sealed { record, digest: document.digest(), revision })
     }
 
     fn open_document(

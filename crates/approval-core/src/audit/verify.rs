@@ -117,11 +117,7 @@ fn read(line: &str) -> Result<(Event, Digest), FaultKind> {
     Ok((event, document.digest()))
 }
 
-fn follow(
-    event: &Event,
-    heads: &HashMap<WriterId, Head>,
-    plans: &HashMap<PlanId, Digest>,
-) -> Result<(), FaultKind> {
+fn follow(event: &Event, heads: &HashMap<WriterId, Head>, plans: &HashMap<PlanId, Digest>) -> Result<(), FaultKind> {
     let Event { writer, sequence, .. } = *event;
     let last = heads.get(&writer);
     let expected = last.map_or(1, |head| head.sequence + 1);

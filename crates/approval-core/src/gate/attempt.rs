@@ -61,7 +61,8 @@ pub(super) fn allow(attempts: &[Attempt], review: &Review) -> Result<(), Refusal
     }
     match attempts.iter().find(|attempt| !listed.contains(&attempt.plan)) {
         Some(unlisted) => {
-            let detail = format!("the attempt of plan `{}` is unresolved, and the review does not list it", unlisted.plan);
+            let detail =
+                format!("the attempt of plan `{}` is unresolved, and the review does not list it", unlisted.plan);
             Err(Refusal::new(Reason::OutcomeUnknown, detail))
         }
         None => Ok(()),

@@ -11,17 +11,17 @@ use crate::opened::Opened;
 use crate::permit::ExecutionPermit;
 use crate::record::{Claim, Pause, Review};
 use crate::refusal::Refusal;
-use crate::resolved::ResolvedPlan;
+use crate::resolved::{Redactor, ResolvedPlan};
 
 /// Step 10 passed: what may be claimed.
 #[derive(Debug)]
-pub(crate) struct Claimed {
+pub(crate) struct Claimable {
     opened: Opened,
     plan: ResolvedPlan,
     review: Review,
 }
 
-impl Claimed {
+impl Claimable {
     pub(super) fn new(opened: Opened, plan: ResolvedPlan, review: Review) -> Self {
         Self { opened, plan, review }
     }
@@ -40,6 +40,11 @@ impl Claimed {
 
     pub(crate) fn plan(&self) -> &ResolvedPlan {
         &self.plan
+    }
+
+    /// What takes the plan's secret values out of the tool's answer.
+    pub(crate) fn redactor(&self) -> Redactor {
+        self.plan.redactor()
     }
 
     /// The permit: made once the claim has committed and the anchor has taken it, from what is stored. [GATE-112]

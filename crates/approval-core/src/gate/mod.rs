@@ -4,16 +4,16 @@
 //!
 //! | step | takes | makes |
 //! |---|---|---|
-//! | 1 arguments and handle well-formed | request | [`WellFormed`] |
-//! | 2 plan exists and is this requester's | `WellFormed` | [`Owned`] |
-//! | 3 seals hold, plan state complete | `Owned` | [`Intact`] |
-//! | 4 digests recomputed | `Intact` | [`Bound`] |
-//! | 5 not claimed, or replay | `Bound` | [`Unclaimed`] |
-//! | 6 not ended | `Unclaimed` | [`Live`] |
-//! | 7 not paused | `Live` | [`Running`] |
-//! | 8 rule satisfied | `Running` | [`Approved`] |
-//! | 9 persons, policy, tool and target are as they were | `Approved` | [`Current`] |
-//! | 10 no other attempt, and fresh | `Current` | [`Fresh`] |
+//! | 1 arguments and handle well-formed | request | `WellFormed` |
+//! | 2 plan exists and is this requester's | `WellFormed` | `Owned` |
+//! | 3 seals hold, plan state complete | `Owned` | `Intact` |
+//! | 4 digests recomputed | `Intact` | `Bound` |
+//! | 5 not claimed, or replay | `Bound` | `Unclaimed` |
+//! | 6 not ended | `Unclaimed` | `Live` |
+//! | 7 not paused | `Live` | `Running` |
+//! | 8 rule satisfied | `Running` | `Approved` |
+//! | 9 persons, policy, tool and target are as they were | `Approved` | `Current` |
+//! | 10 no other attempt, and fresh | `Current` | `Fresh` |
 //! | 11 claim, then anchor | `Fresh` | the permit |
 //!
 //! The steps are pure functions over what was loaded; the service fetches what the next step needs. The order is normative:
@@ -24,8 +24,8 @@ mod claim;
 mod steps;
 
 pub(crate) use attempt::Attempt;
-pub(crate) use claim::{Claimed, still_holds};
-pub(crate) use steps::{Bound, Facts, Intact, Live, Owned, Replay, Request, Unclaimed, WellFormed};
+pub(crate) use claim::{Claimable, claim, still_holds};
+pub(crate) use steps::{Bound, Facts, Replay, Request, WellFormed, open_for_decision};
 
 use crate::refusal::Refusal;
 

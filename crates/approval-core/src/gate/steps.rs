@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::attempt::{self, Attempt};
-use super::{Claimed, Stop};
+use super::{Claimable, Stop};
 use crate::digest::Digest;
 use crate::directory::{Requester, Standing};
 use crate::id::{Person, PlanId};
@@ -52,9 +52,7 @@ impl WellFormed {
     /// Step 2: the plan exists and belongs to this requester; the same answer for both. [GATE-020]
     pub(crate) fn find(self, rows: Option<PlanRows>, requester: &Requester) -> Result<Owned, Refusal> {
         match rows {
-            Some(rows) if rows.index.requester == requester.identity.person.as_str() => {
-                Ok(Owned { asked: self, rows })
-            }
+            Some(rows) if rows.index.requester == requester.identity.person.as_str() => Ok(Owned { asked: self, rows }),
             _ => Err(not_found()),
         }
     }
@@ -89,7 +87,7 @@ impl Intact {
         self.opened.recompute()?;
         let mismatch = |detail: &str| Err(Refusal::new(Reason::ApprovalHashMismatch, detail));
         if let Some(digest) = &self.asked.digest
-            && !digest.matches(&self.opened.header.digest)
+            && *digest != self.opened.header.digest
         {
             return mismatch("the caller's digest is not the plan's");
         }
@@ -122,11 +120,10 @@ impl Bound {
     ///
     /// An attempt whose lease has passed must have been recorded as `unknown` before.
     pub(crate) fn unclaimed(self) -> Result<Result<Unclaimed, Box<Replay>>, Refusal> {
-        match (&self.opened.state.claim, self.opened.execution.clone()) {
+        let execution = self.opened.execution.as_ref().map(|execution| execution.record.clone());
+        match (&self.opened.state.claim, execution) {
             (None, _) => Ok(Ok(Unclaimed { opened: self.opened, rows: self.rows })),
-            (Some(_), Some(execution)) => {
-                Ok(Err(Box::new(Replay { opened: self.opened, rows: self.rows, execution })))
-            }
+            (Some(_), Some(execution)) => Ok(Err(Box::new(Replay { opened: self.opened, rows: self.rows, execution }))),
             (Some(_), None) => Err(claimed(&self.opened)),
         }
     }
@@ -158,6 +155,12 @@ impl Unclaimed {
 
 pub(super) fn unclaimed(opened: &Opened) -> Result<(), Refusal> {
     if opened.state.claim.is_none() { Ok(()) } else { Err(claimed(opened)) }
+}
+
+/// Steps 5 and 6, for a person who decides: not claimed, and not ended.
+pub(crate) fn open_for_decision(opened: &Opened, now: Timestamp) -> Result<(), Refusal> {
+    unclaimed(opened)?;
+    live(opened, now)
 }
 
 pub(super) fn live(opened: &Opened, now: Timestamp) -> Result<(), Refusal> {
@@ -271,10 +274,6 @@ pub(crate) struct Facts {
 }
 
 impl Approved {
-    pub(crate) fn opened(&self) -> &Opened {
-        &self.opened
-    }
-
     /// Opens the documents, whose digests the header holds, and puts the secret values back. [GATE-041]
     pub(crate) fn resolve(self, vault: &Vault) -> Result<Resolved, Refusal> {
         let documents = Documents::open(vault, &self.opened, &self.rows)?;
@@ -359,9 +358,9 @@ pub(crate) struct Alone {
 
 impl Alone {
     /// Step 10: live preconditions hold, and a fresh preview gives the reviewed result. [GATE-102]
-    pub(crate) fn fresh(self, looked: Result<(), FreshnessError>) -> Result<Claimed, Stop> {
+    pub(crate) fn fresh(self, looked: Result<(), FreshnessError>) -> Result<Claimable, Stop> {
         looked.map_err(|error| stop_of(error, &self.plan))?;
-        Ok(Claimed::new(self.opened, self.plan, self.review))
+        Ok(Claimable::new(self.opened, self.plan, self.review))
     }
 }
 

@@ -13,15 +13,21 @@ mod plan_state;
 mod review;
 mod secret;
 
-pub use challenge::{Approver, Challenge, Decision, Verdict};
-pub use control::{CoolDown, LaneHead, Mute, Pause, Reconciled, Reconciliation};
-pub use execution::{Execution, Outcome, StepOutcome, StepReport, ToolResult};
-pub use header::{EffectivePolicy, Enforcement, Identity, Isolation, Limits, PlanHeader, RequesterAssurance, Rollback, Rule, RuleKind};
-pub use intent::{Intent, Normaliser, Precondition, PreconditionEnforcement, Step, Target, ToolReference};
+pub use challenge::{Approver, Challenge, ChallengeType, Decision, DecisionType, Verdict};
+pub use control::{
+    CoolDown, CoolDownType, LaneHead, LaneHeadType, Mute, MuteType, Pause, PauseType, Reconciled, Reconciliation,
+    ReconciliationType,
+};
+pub use execution::{Execution, ExecutionType, Outcome, ResultType, StepOutcome, StepReport, ToolResult};
+pub use header::{
+    EffectivePolicy, Enforcement, HeaderType, Identity, Isolation, Limits, PlanHeader, PolicyType, RequesterAssurance,
+    Rollback, Rule, RuleKind,
+};
+pub use intent::{Intent, IntentType, Normaliser, Precondition, PreconditionEnforcement, Step, Target, ToolReference};
 pub use kind::RecordKind;
-pub use plan_state::{Cause, Claim, PlanState, RequestTag, State};
-pub use review::{Change, Finding, Review, Severity, Source, Text, Warning, WarningCode};
-pub use secret::{Commitment, SecretLeaf, Secrets};
+pub use plan_state::{Cause, Claim, PlanState, PlanStateType, RequestTag, State};
+pub use review::{Change, Finding, Review, ReviewType, Severity, Source, Text, Warning, WarningCode};
+pub use secret::{Commitment, SecretLeaf, Secrets, SecretsType};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -71,6 +71,9 @@ pub struct KeyRing {
 /// Why keys don't make a ring.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyRingError {
+    /// The subkeys of a key can't be derived: the cryptography library refuses its own lengths.
+    #[error("subkeys can't be derived")]
+    Derivation,
     /// Two keys have the same id.
     #[error("two keys are named `{0}`")]
     DuplicateId(KeyId),
@@ -103,7 +106,7 @@ impl KeyRing {
             if active.iter().chain(others.iter().map(|(key, _)| key)).any(|known| known.id == id) {
                 return Err(KeyRingError::DuplicateId(id));
             }
-            let key = RingKey::derive(id, &key);
+            let key = RingKey::derive(id, &key)?;
             match (state, &active) {
                 (KeyState::Active, Some(first)) => {
                     return Err(KeyRingError::TwoActiveKeys(first.id.clone(), key.id.clone()));
@@ -206,28 +209,29 @@ type CipherKey = XChaCha20Poly1305;
 
 impl RingKey {
     /// Derives the subkey of each purpose: HKDF-SHA-256 (RFC 5869), no salt, the purpose's label as info. [SEAL-002]
-    fn derive(id: KeyId, master: &MasterKey) -> Self {
+    fn derive(id: KeyId, master: &MasterKey) -> Result<Self, KeyRingError> {
         let hkdf = Hkdf::<Sha256>::new(None, master.as_bytes());
         let subkey = |label: &str| {
             let mut subkey = Zeroizing::new([0; 32]);
-            let expanded = hkdf.expand_multi_info(&[b"mutation-approval/v0/", label.as_bytes()], subkey.as_mut_slice());
-            debug_assert!(expanded.is_ok(), "32 bytes are within HKDF's limit");
-            subkey
+            let info = [b"mutation-approval/v0/", label.as_bytes()];
+            hkdf.expand_multi_info(&info, subkey.as_mut_slice()).map_err(|_| KeyRingError::Derivation)?;
+            Ok(subkey)
         };
-        let hmac = |label: &str| HmacKey::new(&(*subkey(label)).into());
-        let cipher = |label: &str| CipherKey::new(&(*subkey(label)).into());
-        Self {
+        let hmac =
+            |label: &str| HmacKey::new_from_slice(subkey(label)?.as_slice()).map_err(|_| KeyRingError::Derivation);
+        let cipher = |label: &str| Ok(CipherKey::new(&(*subkey(label)?).into()));
+        Ok(Self {
             id,
-            authenticate: hmac(Purpose::Authenticate.label()),
-            encrypt: cipher(Purpose::Encrypt.label()),
-            form: cipher(Purpose::Form.label()),
-            request_state: cipher(Purpose::RequestState.label()),
-            session: cipher(Purpose::Session.label()),
-            effect_tag: hmac(TagPurpose::Effect.label()),
-            pseudonym: hmac(TagPurpose::Pseudonym.label()),
-            request_tag: hmac(TagPurpose::Request.label()),
-            session_tag: hmac(TagPurpose::Session.label()),
-        }
+            authenticate: hmac(Purpose::Authenticate.label())?,
+            encrypt: cipher(Purpose::Encrypt.label())?,
+            form: cipher(Purpose::Form.label())?,
+            request_state: cipher(Purpose::RequestState.label())?,
+            session: cipher(Purpose::Session.label())?,
+            effect_tag: hmac(TagPurpose::Effect.label())?,
+            pseudonym: hmac(TagPurpose::Pseudonym.label())?,
+            request_tag: hmac(TagPurpose::Request.label())?,
+            session_tag: hmac(TagPurpose::Session.label())?,
+        })
     }
 
     fn cipher(&self, purpose: Purpose) -> &CipherKey {
@@ -263,5 +267,6 @@ impl RingKey {
 }
 
 fn is_key_id(id: &str) -> bool {
-    (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+    (1..=64).contains(&id.len())
+        && id.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
 }

@@ -1,0 +1,196 @@
+//! Putting a service together.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::ledger::{Ledger, lane_key, open_head};
+use super::{Approvals, Service};
+use crate::anchor::{Anchor, NoAnchor};
+use crate::audit::{EventDraft, EventKind};
+use crate::clock::{Clock, SystemClock, Timer};
+use crate::directory::Directory;
+use crate::entropy::{Entropy, OsEntropy};
+use crate::id::{Audience, WriterId};
+use crate::policy::Policy;
+use crate::record::{Enforcement, Isolation, RequesterAssurance};
+use crate::refusal::Refusal;
+use crate::seal::Sealer;
+use crate::store::{Reads, Store, Transition, Write};
+use crate::vault::Vault;
+
+/// Everything that a service is made of.
+///
+/// One thing has no default: whether the agent runs as the same operating-system user. Say it, or nothing starts. [ENF-002]
+#[derive(Debug)]
+pub struct ApprovalsBuilder {
+    audience: Audience,
+    store: Arc<dyn Store>,
+    sealer: Arc<dyn Sealer>,
+    directory: Arc<dyn Directory>,
+    timer: Arc<dyn Timer>,
+    policy: Policy,
+    surface: String,
+    isolation: Option<Isolation>,
+    anchor: Arc<dyn Anchor>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+}
+
+/// The parts of a service that have no default.
+#[derive(Debug)]
+pub struct Parts {
+    /// The installation.
+    pub audience: Audience,
+    /// Where plans are kept.
+    pub store: Arc<dyn Store>,
+    /// What seals them.
+    pub sealer: Arc<dyn Sealer>,
+    /// Who is who.
+    pub directory: Arc<dyn Directory>,
+    /// How to wait, on the embedder's runtime.
+    pub timer: Arc<dyn Timer>,
+    /// Who must approve what.
+    pub policy: Policy,
+    /// The absolute URL of the approval surface, without a trailing slash: `https://approvals.example`.
+    pub surface: String,
+}
+
+/// Why a service can't start.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BuildError {
+    /// Nobody said whether the agent runs under another user.
+    #[error("say whether the agent is kept apart: `separate_user` or `dangerous_same_user`")]
+    IsolationUnknown,
+    /// The store can't be used, or doesn't hold together.
+    #[error("the service can't start: {0}")]
+    Refused(#[from] Refusal),
+    /// The address of the surface is no URL that a browser can be sent to.
+    #[error("`{0}` is not an http or https URL of an approval surface")]
+    Surface(String),
+}
+
+impl ApprovalsBuilder {
+    /// A service of these parts, with the machine's clock and randomness, and no anchor.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        let Parts { audience, store, sealer, directory, timer, policy, surface } = parts;
+        Self {
+            audience,
+            store,
+            sealer,
+            directory,
+            timer,
+            policy,
+            surface,
+            isolation: None,
+            anchor: Arc::new(NoAnchor),
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(OsEntropy),
+        }
+    }
+
+    /// The operator says: key, store, credentials and configuration are out of reach of the agent's operating-system user.
+    #[must_use]
+    pub fn separate_user(mut self) -> Self {
+        self.isolation = Some(Isolation::Separate);
+        self
+    }
+
+    /// The agent may run as the same operating-system user, and so read the key and approve by itself. Every plan, page and
+    /// receipt says so. [ENF-002]
+    #[must_use]
+    pub fn dangerous_same_user(mut self) -> Self {
+        self.isolation = Some(Isolation::SameUser);
+        self
+    }
+
+    /// Another anchor than none.
+    #[must_use]
+    pub fn anchor(mut self, anchor: Arc<dyn Anchor>) -> Self {
+        self.anchor = anchor;
+        self
+    }
+
+    /// Another clock than the machine's.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Another source of randomness than the operating system's.
+    #[must_use]
+    pub fn entropy(mut self, entropy: Arc<dyn Entropy>) -> Self {
+        self.entropy = entropy;
+        self
+    }
+
+    /// Begins the audit's lane of this process, records what became of attempts whose lease has passed, and returns the
+    /// service.
+    ///
+    /// # Errors
+    /// When isolation wasn't declared, the surface is no URL, or the store can't be used.
+    pub async fn start(self) -> Result<Approvals, BuildError> {
+        let isolation = self.isolation.ok_or(BuildError::IsolationUnknown)?;
+        let surface = self.surface.trim_end_matches('/').to_owned();
+        if !is_surface(&surface) {
+            return Err(BuildError::Surface(self.surface));
+        }
+        let writer = WriterId::generate(self.entropy.as_ref()).map_err(crate::vault::internal)?;
+        let service = Service {
+            vault: Vault { sealer: self.sealer, audience: self.audience },
+            store: self.store,
+            directory: self.directory,
+            anchor: self.anchor,
+            policy: self.policy,
+            clock: self.clock,
+            entropy: self.entropy,
+            timer: self.timer,
+            isolation,
+            surface,
+            writer,
+        };
+        let approvals = Approvals { service: Arc::new(service) };
+        approvals.begin_lane().await?;
+        approvals.recover().await?;
+        Ok(approvals)
+    }
+}
+
+impl Approvals {
+    /// The first event of this process: it names the heads of other writers that nobody has named yet. [AUDIT-004]
+    async fn begin_lane(&self) -> Result<(), Refusal> {
+        let service = &self.service;
+        let enforcement = Enforcement {
+            isolation: service.isolation,
+            rollback: service.anchor.rollback(),
+            requester_assurance: RequesterAssurance::Environment,
+        };
+        let (vault, writer) = (service.vault.clone(), service.writer);
+        let reads = Reads { rows: vec![lane_key(writer)], unnamed_heads: true, ..Reads::default() };
+        let transition = Transition::new("start", reads, move |snapshot| {
+            let mut heads = BTreeMap::new();
+            for row in &snapshot.heads {
+                let head = open_head(&vault, row)?;
+                heads.insert(head.writer, head);
+            }
+            let mut ledger = Ledger::of_server(&vault, writer, snapshot)?;
+            let mut started = EventDraft::new(EventKind::AuditStarted);
+            started.enforcement = Some(enforcement);
+            started.heads = heads.values().cloned().collect();
+            ledger.tell(started)?;
+            ledger.write(Write::NameHeads(heads.into_keys().collect()));
+            ledger.finish()
+        });
+        self.commit(transition).await
+    }
+}
+
+/// An absolute http or https URL with a host, without query, fragment or user information.
+fn is_surface(url: &str) -> bool {
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    rest.is_some_and(|rest| {
+        let host = rest.split('/').next().unwrap_or_default();
+        !host.is_empty() && !rest.chars().any(|c| matches!(c, '?' | '#' | '@') || c.is_whitespace() || c.is_control())
+    })
+}

@@ -1,0 +1,26 @@
+//! Running an executor while its lease is kept alive, without a runtime of our own.
+
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::task::Poll;
+
+type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Polls both until `work` is done; what `beside` does is only ever done beside it. A panic of `work` is `None`.
+pub(super) async fn beside<T>(mut work: Boxed<'_, T>, mut beside: Boxed<'_, ()>) -> Option<T> {
+    let mut beside_done = false;
+    poll_fn(move |context| {
+        // The future is not polled again after a panic, so that no half-changed state of it is seen.
+        match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context))) {
+            Err(_) => return Poll::Ready(None),
+            Ok(Poll::Ready(done)) => return Poll::Ready(Some(done)),
+            Ok(Poll::Pending) => {}
+        }
+        if !beside_done && beside.as_mut().poll(context).is_ready() {
+            beside_done = true;
+        }
+        Poll::Pending
+    })
+    .await
+}

@@ -1,0 +1,368 @@
+//! Execution: the gate, the claim, the permit, the executor, the outcome.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::ledger::{Ledger, erase, follow, lane_key};
+use super::plan::request_tags;
+use super::view::ExecutionView;
+use super::{Approvals, EffectTags, count_refusal, drive, end, open_attempts, open_in, open_pause, pause_key, put};
+use crate::anchor::{AnchorEntry, AnchorKind, Entered};
+use crate::audit::{EventDraft, EventKind};
+use crate::directory::{Requester, Standing};
+use crate::executor::{Executor, Report};
+use crate::gate::{self, Attempt, Bound, Claimable, Facts, Replay, Request, Stop};
+use crate::id::{ClaimId, PlanId};
+use crate::opened::{Opened, open_result};
+use crate::permit::ExecutionPermit;
+use crate::planner::{Call, FreshnessError, Identified, Planner};
+use crate::record::{Claim, Outcome};
+use crate::refusal::{Reason, Refusal};
+use crate::resolved::ResolvedPlan;
+use crate::rule::Standings;
+use crate::store::{Include, Reads, Transition, Write};
+use crate::transition::Trigger;
+use crate::vault::internal;
+
+impl Approvals {
+    /// Passes the gate, claims the plan, and runs it: at most once, ever. Called again, it returns the recorded outcome.
+    ///
+    /// The future must be driven to its end once it has been polled; where it is dropped after the claim, the attempt
+    /// becomes `unknown` when its lease has passed.
+    ///
+    /// # Errors
+    /// Any refusal of the gate; see the table in `spec/v0/gate.md`.
+    pub async fn execute(
+        &self,
+        requester: &Requester,
+        plan_id: &str,
+        plan_digest: Option<&str>,
+        planner: &dyn Planner,
+        executor: &dyn Executor,
+    ) -> Result<ExecutionView, Refusal> {
+        self.execute_request(requester, Request { plan_id, plan_digest, repeated: None }, planner, executor).await
+    }
+
+    /// As [`execute`](Self::execute), for a client that repeats the whole call: it must be the one that was planned.
+    ///
+    /// # Errors
+    /// As for [`execute`](Self::execute); another call is `approval_hash_mismatch`.
+    pub async fn execute_repeated(
+        &self,
+        requester: &Requester,
+        plan_id: &str,
+        call: &Call,
+        planner: &dyn Planner,
+        executor: &dyn Executor,
+    ) -> Result<ExecutionView, Refusal> {
+        let repeated = request_tags(&self.service.vault, call)?;
+        let request = Request { plan_id, plan_digest: None, repeated: Some(&repeated) };
+        self.execute_request(requester, request, planner, executor).await
+    }
+
+    async fn execute_request(
+        &self,
+        requester: &Requester,
+        request: Request<'_>,
+        planner: &dyn Planner,
+        executor: &dyn Executor,
+    ) -> Result<ExecutionView, Refusal> {
+        let bound = match self.bound(requester, request, Include::Documents).await {
+            Ok(bound) => bound,
+            Err(refusal) => return Err(self.refused_early(requester, request, refusal).await),
+        };
+        let plan = bound.opened.plan();
+        match self.pass(requester, bound, planner).await {
+            Ok(Passed::Claimable(claimable)) => self.claim_and_run(requester, *claimable, executor).await,
+            Ok(Passed::Replay(replay)) => self.replay(*replay),
+            Err(stop) => Err(self.record_stop(requester, plan, stop).await),
+        }
+    }
+
+    /// Steps 5 to 10, each fed with what it needs. [GATE-001]
+    async fn pass(&self, requester: &Requester, bound: Bound, planner: &dyn Planner) -> Result<Passed, Stop> {
+        let unclaimed = match bound.unclaimed()? {
+            Ok(unclaimed) => unclaimed,
+            Err(replay) => return Ok(Passed::Replay(replay)),
+        };
+        let live = unclaimed.live(self.service.clock.now())?;
+        let running = live.unpaused(self.pause_record().await?.as_ref())?;
+        let approved = running.approved(self.service.clock.now())?;
+        let resolved = approved.resolve(&self.service.vault)?;
+
+        let identified = planner.identify(&resolved.plan).await;
+        let facts = self.facts(requester, resolved.opened(), &resolved.plan, identified).await?;
+        let current = resolved.current(facts)?;
+
+        let effects = self.effect_tags(&current.plan.intent().effect_keys)?;
+        let attempts = self.attempts(Some(current.plan.header().plan_id), &effects).await?;
+        let alone = current.alone(&attempts)?;
+        let looked = planner.revalidate(&alone.plan).await;
+        Ok(Passed::Claimable(Box::new(alone.fresh(looked)?)))
+    }
+
+    /// How things are now, for step 9.
+    async fn facts(
+        &self,
+        requester: &Requester,
+        opened: &Opened,
+        plan: &ResolvedPlan,
+        identified: Result<Identified, FreshnessError>,
+    ) -> Result<Facts, Refusal> {
+        let directory = &self.service.directory;
+        let outage =
+            |error: crate::directory::DirectoryError| Refusal::new(Reason::StoreUnavailable, error.to_string());
+        let (header, intent) = (plan.header(), plan.intent());
+        let (tool, target) = (intent.tool.name.as_str(), &intent.target);
+
+        let mut standings = Standings::new();
+        let mut may_approve = BTreeSet::new();
+        let requester_person = &header.requester.person;
+        standings.insert(requester_person.clone(), directory.standing(requester_person).await.map_err(outage)?);
+        for person in header.policy.rule.tally(&header.requester, &opened.decisions).counted {
+            let standing: Standing = directory.standing(&person).await.map_err(outage)?;
+            standings.insert(person.clone(), standing);
+            if directory.may_approve(&person, tool, target).await.map_err(outage)? {
+                may_approve.insert(person);
+            }
+        }
+        Ok(Facts {
+            standings,
+            may_request: directory.may_request(requester_person, tool, target).await.map_err(outage)?,
+            may_approve,
+            policy: self.service.policy.evaluate(tool, target, &intent.arguments),
+            enforcement: self.enforcement(requester),
+            identified,
+        })
+    }
+
+    /// Steps 11 to 13.
+    async fn claim_and_run(
+        &self,
+        requester: &Requester,
+        claimable: Claimable,
+        executor: &dyn Executor,
+    ) -> Result<ExecutionView, Refusal> {
+        let plan = claimable.plan_id();
+        let claim_id = ClaimId::generate(self.service.entropy.as_ref()).map_err(internal)?;
+        let effects = self.effect_tags(&claimable.plan().intent().effect_keys)?;
+        if let Err(refusal) = self.commit(self.claim_transition(requester, &claimable, claim_id, &effects)?).await {
+            return Err(self.record_stop(requester, plan, Stop::Refuses(refusal)).await);
+        }
+        // From here on nothing aborts the attempt: it ends with an outcome. [GATE-111]
+        let (report, redactor) = match self.enter_anchor(&claimable, claim_id, &effects).await {
+            Ok(()) => {
+                let deadline =
+                    self.service.clock.now().after(claimable.opened().header.record.policy.limits.execution());
+                let redactor = claimable.redactor();
+                let permit = claimable.permit(claim_id, deadline, Arc::clone(&self.service.clock));
+                (self.run(permit, claim_id, executor).await, Some(redactor))
+            }
+            Err(outcome) => (Report::of(outcome), None),
+        };
+        let (execution, tool_result) = self.settle(plan, claim_id, report, redactor, requester).await?;
+        Ok(ExecutionView { execution, tool_result, replayed: false })
+    }
+
+    /// The claim: a compare-and-set on the plan's state, which checks again, in the transaction, what may have changed.
+    fn claim_transition(
+        &self,
+        requester: &Requester,
+        claimable: &Claimable,
+        claim_id: ClaimId,
+        effects: &EffectTags,
+    ) -> Result<Transition, Refusal> {
+        let (vault, writer) = (self.service.vault.clone(), self.service.writer);
+        let actor = self.pseudonym(&requester.identity.person)?;
+        let plan = claimable.plan_id();
+        let review = claimable.review().clone();
+        let active = effects.active.clone();
+        let reads = Reads {
+            plan: Some(plan),
+            rows: vec![lane_key(writer), pause_key()],
+            attempts: effects.good.clone(),
+            ..Reads::default()
+        };
+        Ok(Transition::new("claim", reads, move |snapshot| {
+            let opened = open_in(&vault, plan, snapshot)?;
+            let pause = snapshot.rows.get(&pause_key()).map(|row| open_pause(&vault, row)).transpose()?;
+            let attempts: Vec<Attempt> = open_attempts(&vault, Some(plan), &snapshot.attempts, snapshot.now)?;
+            // [GATE-110]
+            gate::still_holds(&opened, pause.as_ref(), &attempts, &review, snapshot.now)?;
+
+            let mut next = follow(&opened.state, Trigger::Claim)?;
+            next.claim = Some(gate::claim(&opened, claim_id, snapshot.now));
+            let mut ledger = Ledger::of_plan(&vault, writer, snapshot, &opened)?;
+            let mut event =
+                EventDraft::of_plan(EventKind::ExecutionClaimed, plan, opened.header.digest).by(actor.clone());
+            event.claim_id = Some(claim_id);
+            ledger.tell(event)?;
+            ledger.write(Write::Attempt { plan, effects: active.clone() });
+            erase(&mut ledger, &opened.state, &next);
+            put(&mut ledger, &opened, snapshot, next)?;
+            ledger.finish()
+        }))
+    }
+
+    /// The anchor takes the claim, or there is no permit. [ANCHOR-001]
+    async fn enter_anchor(&self, claimable: &Claimable, claim: ClaimId, effects: &EffectTags) -> Result<(), Outcome> {
+        let entry = AnchorEntry {
+            plan: claimable.plan_id(),
+            kind: AnchorKind::Claimed(claim),
+            plan_expires_at: claimable.opened().header.record.expires_at,
+            effects: effects.active.clone(),
+        };
+        match self.service.anchor.enter(entry).await {
+            Ok(Entered::First) => Ok(()),
+            Ok(Entered::Present(before)) => {
+                // The plan was claimed in a past that the store has forgotten: what that attempt did, nobody here knows.
+                tracing::error!(plan = %before.plan, "the anchor knows an earlier end of this plan: the store was put back");
+                Err(Outcome::Unknown)
+            }
+            Err(error) => {
+                tracing::error!(%error, "no execution without the anchor");
+                Err(Outcome::Failed)
+            }
+        }
+    }
+
+    /// Runs the executor, and keeps the lease alive beside it. A panic is `unknown`.
+    async fn run(&self, permit: ExecutionPermit, claim: ClaimId, executor: &dyn Executor) -> Report {
+        let plan = permit.plan_id();
+        let lease = permit.plan().header().policy.limits.lease();
+        let keep = async {
+            loop {
+                self.service.timer.sleep(lease / 3).await;
+                if let Err(refusal) = self.renew(plan, claim).await {
+                    tracing::warn!(%plan, %refusal, "the lease was not renewed");
+                }
+            }
+        };
+        match drive::beside(executor.execute(permit), Box::pin(keep)).await {
+            Some(report) => report,
+            None => {
+                tracing::error!(%plan, "the executor panicked");
+                Report::of(Outcome::Unknown)
+            }
+        }
+    }
+
+    /// Renews the lease of an attempt; only the attempt itself may. No event tells of it. [STATE-020]
+    async fn renew(&self, plan: PlanId, claim_id: ClaimId) -> Result<(), Refusal> {
+        let vault = self.service.vault.clone();
+        let writer = self.service.writer;
+        let reads = Reads { plan: Some(plan), rows: vec![lane_key(writer)], ..Reads::default() };
+        self.commit(Transition::new("renew", reads, move |snapshot| {
+            let opened = open_in(&vault, plan, snapshot)?;
+            let ours = opened.state.claim.as_ref().filter(|claim| claim.claim_id == claim_id);
+            let Some(claim) = ours.filter(|_| opened.state.execution.is_none()) else {
+                return Err(Refusal::new(Reason::ExecutionInProgress, "the attempt is not this one, or has ended"));
+            };
+            let lease = snapshot.now.after(opened.header.record.policy.limits.lease());
+            let mut next = opened.state.clone();
+            next.claim = Some(Claim { lease, ..claim.clone() });
+            let mut ledger = Ledger::of_plan(&vault, writer, snapshot, &opened)?;
+            put(&mut ledger, &opened, snapshot, next)?;
+            ledger.finish()
+        }))
+        .await
+    }
+
+    fn replay(&self, replay: Replay) -> Result<ExecutionView, Refusal> {
+        let result = open_result(&self.service.vault, &replay.opened, &replay.rows)?;
+        Ok(ExecutionView {
+            execution: replay.execution,
+            tool_result: result.map(|result| result.tool_result),
+            replayed: true,
+        })
+    }
+
+    /// A refusal of steps 1 to 4: chained from step 3 on, otherwise counted. [AUDIT-005]
+    async fn refused_early(&self, requester: &Requester, request: Request<'_>, refusal: Refusal) -> Refusal {
+        match (refusal.reason(), request.plan_id.parse()) {
+            (Reason::IntegrityFailure | Reason::ApprovalHashMismatch, Ok(plan)) => {
+                self.record_stop(requester, plan, Stop::Refuses(refusal)).await
+            }
+            _ => {
+                count_refusal(&refusal);
+                refusal
+            }
+        }
+    }
+
+    /// Records why the gate stopped: on the plan where it can still be told, and for good where the plan has ended by it.
+    async fn record_stop(&self, requester: &Requester, plan: PlanId, stop: Stop) -> Refusal {
+        let (refusal, ends) = match stop {
+            Stop::Ends(refusal) => (refusal, true),
+            Stop::Refuses(refusal) => (refusal, false),
+        };
+        if is_transient(refusal.reason()) {
+            return refusal;
+        }
+        tracing::info!(%plan, reason = refusal.reason().code(), detail = refusal.detail(), "the gate refused");
+        let recorded = match self.stop_transition(requester, plan, refusal.reason(), ends) {
+            Ok(transition) => self.commit(transition).await,
+            Err(error) => Err(error),
+        };
+        match recorded {
+            Ok(()) => refusal,
+            // What would end the plan must not be forgotten; any other refusal stands without its record.
+            Err(error) if ends => error,
+            Err(error) => {
+                tracing::error!(%plan, %error, "a refusal was not recorded");
+                refusal
+            }
+        }
+    }
+
+    fn stop_transition(
+        &self,
+        requester: &Requester,
+        plan: PlanId,
+        reason: Reason,
+        ends: bool,
+    ) -> Result<Transition, Refusal> {
+        let (vault, writer) = (self.service.vault.clone(), self.service.writer);
+        let actor = self.pseudonym(&requester.identity.person)?;
+        let reads = Reads { plan: Some(plan), rows: vec![lane_key(writer)], ..Reads::default() };
+        Ok(Transition::new("refuse", reads, move |snapshot| {
+            let Ok(opened) = open_in(&vault, plan, snapshot) else {
+                // The plan's own chain can't be trusted: the writer's tells of it. [AUDIT-006]
+                let mut ledger = Ledger::of_server(&vault, writer, snapshot)?;
+                let mut event = EventDraft::new(EventKind::ExecutionRefused).by(actor.clone());
+                event.reason = Some(reason);
+                ledger.tell(event)?;
+                return ledger.finish();
+            };
+            let mut ledger = Ledger::of_plan(&vault, writer, snapshot, &opened)?;
+            if ends && opened.state.state.is_open() {
+                let detail = Some((Some(actor.clone()), Some(reason)));
+                end(&mut ledger, &opened, snapshot, Trigger::FoundStale, EventKind::PlanStale, detail)?;
+                return ledger.finish();
+            }
+            let limit = opened.header.record.policy.limits.gate_attempts;
+            if !opened.state.state.is_open() || opened.state.gate_attempts >= limit {
+                return Ok(Vec::new());
+            }
+            let mut event =
+                EventDraft::of_plan(EventKind::ExecutionRefused, plan, opened.header.digest).by(actor.clone());
+            event.reason = Some(reason);
+            ledger.tell(event)?;
+            let mut next = opened.state.clone();
+            next.gate_attempts += 1; // [GATE-071]
+            put(&mut ledger, &opened, snapshot, next)?;
+            ledger.finish()
+        }))
+    }
+}
+
+/// What steps 5 to 10 lead to.
+enum Passed {
+    Claimable(Box<Claimable>),
+    Replay(Box<Replay>),
+}
+
+/// Refusals that leave no trace on the plan: an outage must not use up its attempts. [GATE-006]
+fn is_transient(reason: Reason) -> bool {
+    matches!(reason, Reason::Internal | Reason::RateLimited | Reason::StoreUnavailable)
+}

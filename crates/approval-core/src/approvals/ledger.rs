@@ -1,0 +1,175 @@
+//! What one transition writes: records, the plan's state, and the events that tell of it, chained and sealed together.
+
+use crate::audit::{Chain, EventDraft, Head};
+use crate::digest::Digest;
+use crate::id::{PlanId, WriterId};
+use crate::instant::Timestamp;
+use crate::opened::Opened;
+use crate::record::{LaneHead, PlanHeader, PlanState, Record, RecordKind};
+use crate::refusal::Refusal;
+use crate::store::{PlanIndex, Row, RowKey, Snapshot, Write};
+use crate::transition::{self, Trigger};
+use crate::vault::{Vault, broken, internal};
+
+/// Collects the writes of one transition. Every change of a plan's state comes with at least one event, but for the renewal of
+/// a lease; the state is sealed last, with the digest of the plan's last event. [AUDIT-002] [SEAL-007]
+pub(super) struct Ledger<'a> {
+    vault: &'a Vault,
+    chain: Chain,
+    old_head: Option<u64>,
+    writes: Vec<Write>,
+    pub(super) now: Timestamp,
+}
+
+impl<'a> Ledger<'a> {
+    /// For a transition about an existing plan.
+    pub(super) fn of_plan(
+        vault: &'a Vault,
+        writer: WriterId,
+        snapshot: &Snapshot,
+        opened: &Opened,
+    ) -> Result<Self, Refusal> {
+        Self::begin(vault, writer, snapshot, Some((opened.plan(), Some(opened.state.last_event))))
+    }
+
+    /// For a transition that makes a plan.
+    pub(super) fn of_new_plan(
+        vault: &'a Vault,
+        writer: WriterId,
+        snapshot: &Snapshot,
+        plan: PlanId,
+    ) -> Result<Self, Refusal> {
+        Self::begin(vault, writer, snapshot, Some((plan, None)))
+    }
+
+    /// For a transition about no plan.
+    pub(super) fn of_server(vault: &'a Vault, writer: WriterId, snapshot: &Snapshot) -> Result<Self, Refusal> {
+        Self::begin(vault, writer, snapshot, None)
+    }
+
+    fn begin(
+        vault: &'a Vault,
+        writer: WriterId,
+        snapshot: &Snapshot,
+        plan: Option<(PlanId, Option<Digest>)>,
+    ) -> Result<Self, Refusal> {
+        let head = snapshot.rows.get(&lane_key(writer)).map(|row| open_head(vault, row)).transpose()?;
+        if head.as_ref().is_some_and(|head| head.writer != writer) {
+            return Err(broken("the lane head is another writer's"));
+        }
+        let old_head = head.as_ref().map(|head| head.sequence);
+        Ok(Self { vault, chain: Chain::at(writer, head, plan), old_head, writes: Vec::new(), now: snapshot.now })
+    }
+
+    /// Tells of something.
+    pub(super) fn tell(&mut self, event: EventDraft) -> Result<(), Refusal> {
+        let (event, document) = self.chain.append(event, self.now).map_err(internal)?;
+        self.writes.push(Write::Event(self.vault.seal_event(&event, &document)?));
+        Ok(())
+    }
+
+    /// A record that must not exist yet.
+    pub(super) fn insert<R: Record>(
+        &mut self,
+        record: &R,
+        id: &str,
+        plan: Option<PlanId>,
+        revision: u64,
+    ) -> Result<Digest, Refusal> {
+        let (row, digest) = self.vault.seal(record, id, plan, revision)?;
+        self.writes.push(Write::Insert(row));
+        Ok(digest)
+    }
+
+    /// A record in place of one that is at revision `from`.
+    pub(super) fn replace<R: Record>(
+        &mut self,
+        record: &R,
+        id: &str,
+        plan: Option<PlanId>,
+        from: Option<u64>,
+        revision: u64,
+    ) -> Result<Digest, Refusal> {
+        let (row, digest) = self.vault.seal(record, id, plan, revision)?;
+        self.writes.push(match from {
+            Some(from) => Write::Replace { from, row },
+            None => Write::Insert(row),
+        });
+        Ok(digest)
+    }
+
+    /// Any other write.
+    pub(super) fn write(&mut self, write: Write) {
+        self.writes.push(write);
+    }
+
+    /// Changes the plan's state: after all events about it.
+    pub(super) fn put_state(
+        &mut self,
+        header: &PlanHeader,
+        target: &str,
+        from: Option<u64>,
+        mut state: PlanState,
+    ) -> Result<(), Refusal> {
+        state.revision = from.map_or(1, |from| from + 1);
+        state.last_event = self.chain.plan_head().ok_or_else(|| internal("a plan's state without an event"))?;
+        self.replace(&state, &state.plan_id.to_string(), Some(state.plan_id), from, state.revision)?;
+        self.writes.push(Write::Index(PlanIndex {
+            plan: state.plan_id,
+            requester: header.requester.person.as_str().to_owned(),
+            target: target.to_owned(),
+            state: state.state,
+            revision: state.revision,
+            created_at: header.created_at,
+            expires_at: header.expires_at,
+        }));
+        Ok(())
+    }
+
+    /// All that is to be written.
+    pub(super) fn finish(mut self) -> Result<Vec<Write>, Refusal> {
+        let Some(head) = self.chain.head().cloned().filter(|head| Some(head.sequence) != self.old_head) else {
+            return Ok(self.writes);
+        };
+        let record = LaneHead {
+            kind: crate::record::LaneHeadType::V0,
+            writer: head.writer,
+            sequence: head.sequence,
+            digest: head.digest,
+        };
+        self.replace(&record, &head.writer.to_string(), None, self.old_head, head.sequence)?;
+        Ok(self.writes)
+    }
+}
+
+/// The row that holds a writer's last event.
+pub(super) fn lane_key(writer: WriterId) -> RowKey {
+    RowKey::new(RecordKind::LaneHead, writer.to_string())
+}
+
+/// Opens a lane head, whose revision is its sequence number.
+pub(super) fn open_head(vault: &Vault, row: &Row) -> Result<Head, Refusal> {
+    let LaneHead { writer, sequence, digest, .. } = vault.open::<LaneHead>(row, &row.key.id, None)?.record;
+    if row.revision == sequence && row.key.id == writer.to_string() {
+        Ok(Head { writer, sequence, digest })
+    } else {
+        Err(broken("a lane head is not where it belongs"))
+    }
+}
+
+/// The plan's state after a trigger; secrets count as erased once the plan is claimed or has ended. [STATE-001] [LEAF-004]
+pub(super) fn follow(state: &PlanState, trigger: Trigger) -> Result<PlanState, Refusal> {
+    let (to, cause) = transition::next(state.state, trigger).map_err(internal)?;
+    let mut next = state.clone();
+    next.state = to;
+    next.cause = cause.or(state.cause);
+    next.secrets_erased = state.secrets_erased || !to.is_open();
+    Ok(next)
+}
+
+/// Removes the plan's secret values, where the state says that they are gone now.
+pub(super) fn erase(ledger: &mut Ledger<'_>, before: &PlanState, after: &PlanState) {
+    if after.secrets_erased && !before.secrets_erased {
+        ledger.write(Write::Remove(RowKey::of_plan(RecordKind::Secrets, after.plan_id)));
+    }
+}

@@ -1,0 +1,321 @@
+//! The service that adapters and surfaces call: never a store.
+
+mod builder;
+mod cancel;
+mod challenge;
+mod decide;
+mod drive;
+mod execute;
+mod ledger;
+mod operator;
+mod plan;
+mod read;
+mod settle;
+mod status;
+mod view;
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::anchor::{Anchor, AnchorKind};
+use crate::audit::EventKind;
+use crate::clock::{Clock, Timer};
+use crate::directory::{Directory, Requester};
+use crate::entropy::Entropy;
+use crate::gate::Attempt;
+use crate::id::{EffectKey, Person, PlanId, WriterId};
+use crate::instant::Timestamp;
+use crate::opened::Opened;
+use crate::policy::Policy;
+use crate::record::{Enforcement, Isolation, Pause, RecordKind};
+use crate::refusal::{Reason, Refusal};
+use crate::seal::{Tag, TagPurpose};
+use crate::store::{CommitError, Include, PlanRows, Reads, RowKey, Snapshot, Store, StoreError, Transition};
+use crate::transition::Trigger;
+use crate::vault::{Vault, internal};
+
+pub use builder::{ApprovalsBuilder, BuildError, Parts};
+pub use decide::DecisionRequest;
+pub use status::LONGEST_WAIT;
+pub use view::{
+    ChallengeView, ExecutionView, InboxEntry, InboxPage, InboxQuery, PlanPageView, PlanView, Scope, StatusView,
+};
+
+use ledger::{Ledger, erase, follow, lane_key};
+
+/// Plans, challenges, decisions and executions of one installation. Cheap to clone.
+///
+/// Adapters call [`plan`](Self::plan), [`challenge`](Self::challenge), [`status`](Self::status),
+/// [`execute`](Self::execute) and [`cancel`](Self::cancel); an approval surface calls [`view`](Self::view),
+/// [`inbox`](Self::inbox) and [`decide`](Self::decide); an operator's program the rest.
+#[derive(Clone)]
+pub struct Approvals {
+    service: Arc<Service>,
+}
+
+struct Service {
+    vault: Vault,
+    store: Arc<dyn Store>,
+    directory: Arc<dyn Directory>,
+    anchor: Arc<dyn Anchor>,
+    policy: Policy,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    timer: Arc<dyn Timer>,
+    isolation: Isolation,
+    surface: String,
+    writer: WriterId,
+}
+
+impl fmt::Debug for Approvals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Approvals")
+            .field("audience", &self.service.vault.audience)
+            .field("surface", &self.service.surface)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Approvals {
+    /// The page of a plan on the approval surface.
+    #[must_use]
+    pub fn plan_url(&self, plan: PlanId) -> String {
+        format!("{}/plans/{plan}", self.service.surface)
+    }
+
+    /// The origin of the approval surface, and the path under which it is mounted.
+    #[must_use]
+    pub fn surface(&self) -> &str {
+        &self.service.surface
+    }
+
+    /// The installation that this service acts for.
+    #[must_use]
+    pub fn audience(&self) -> &crate::id::Audience {
+        &self.service.vault.audience
+    }
+
+    /// The clock that this service goes by.
+    #[must_use]
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.service.clock
+    }
+
+    /// Who is who.
+    #[must_use]
+    pub fn directory(&self) -> &Arc<dyn Directory> {
+        &self.service.directory
+    }
+
+    fn enforcement(&self, requester: &Requester) -> Enforcement {
+        Enforcement {
+            isolation: self.service.isolation,
+            rollback: self.service.anchor.rollback(),
+            requester_assurance: requester.assurance,
+        }
+    }
+
+    /// Commits a transition. A row that somebody else changed in between is an outage of a moment, not a decision.
+    async fn commit(&self, transition: Transition) -> Result<(), Refusal> {
+        let name = transition.name();
+        self.service.store.commit(transition).await.map_err(|error| match error {
+            CommitError::Refused(refusal) => refusal,
+            CommitError::Conflict => Refusal::new(Reason::StoreUnavailable, format!("`{name}`: {error}")),
+            CommitError::Store(error) => unavailable(error),
+        })
+    }
+
+    async fn rows(&self, plan: PlanId, include: Include) -> Result<Option<PlanRows>, Refusal> {
+        self.service.store.plan(plan, include).await.map_err(unavailable)
+    }
+
+    /// Whether execution is paused. A missing record is an installation that was never paused.
+    async fn pause_record(&self) -> Result<Option<Pause>, Refusal> {
+        let rows = self.service.store.rows(&[pause_key()]).await.map_err(unavailable)?;
+        rows.first().map(|row| open_pause(&self.service.vault, row)).transpose()
+    }
+
+    fn effect_tags(&self, effects: &[EffectKey]) -> Result<EffectTags, Refusal> {
+        EffectTags::of(&self.service.vault, effects)
+    }
+
+    fn pseudonym(&self, person: &Person) -> Result<Tag, Refusal> {
+        self.service.vault.sealer.tag(TagPurpose::Pseudonym, person.as_str().as_bytes()).map_err(internal)
+    }
+
+    /// Attempts of other plans on the same effect keys, in the store or, where the store forgot, in the anchor. [ANCHOR-002]
+    async fn attempts(&self, own: Option<PlanId>, effects: &EffectTags) -> Result<Vec<Attempt>, Refusal> {
+        let now = self.service.clock.now();
+        let found = self.service.store.attempts(&effects.good).await.map_err(unavailable)?;
+        let mut attempts = open_attempts(&self.service.vault, own, &found, now)?;
+        let anchored = self.service.anchor.claims_touching(&effects.good).await;
+        for entry in anchored.map_err(|error| Refusal::new(Reason::StoreUnavailable, error.to_string()))? {
+            let AnchorKind::Claimed(claim) = entry.kind else { continue };
+            if Some(entry.plan) == own || attempts.iter().any(|attempt| attempt.plan == entry.plan) {
+                continue;
+            }
+            let known = match self.rows(entry.plan, Include::Records).await? {
+                Some(rows) => Opened::open(&self.service.vault, entry.plan, &rows)?.state.claim,
+                None => None,
+            };
+            if known.map(|known| known.claim_id) != Some(claim) {
+                attempts.push(Attempt::of_anchor(entry.plan));
+            }
+        }
+        Ok(attempts)
+    }
+
+    /// Records what the clock has done to a plan, and returns its rows as they are then. [STATE-011]
+    async fn settle_lapse(&self, plan: PlanId, rows: PlanRows, include: Include) -> Result<PlanRows, Refusal> {
+        let opened = match Opened::open(&self.service.vault, plan, &rows) {
+            Ok(opened) => opened,
+            // Whoever asked finds the same fault in their own step, and answers for it there.
+            Err(_) => return Ok(rows),
+        };
+        if opened.lapse(self.service.clock.now()).is_none() {
+            return Ok(rows);
+        }
+        self.commit(self.lapse_transition(plan)).await?;
+        self.rows(plan, include).await?.ok_or_else(|| crate::vault::broken("the plan is gone"))
+    }
+
+    fn lapse_transition(&self, plan: PlanId) -> Transition {
+        let (vault, writer) = (self.service.vault.clone(), self.service.writer);
+        let reads = Reads { plan: Some(plan), rows: vec![lane_key(writer)], ..Reads::default() };
+        Transition::new("lapse", reads, move |snapshot| {
+            let opened = open_in(&vault, plan, snapshot)?;
+            let Some(trigger) = opened.lapse(snapshot.now) else { return Ok(Vec::new()) };
+            let mut ledger = Ledger::of_plan(&vault, writer, snapshot, &opened)?;
+            match trigger {
+                Trigger::LeasePassed => settle::record_lost(&mut ledger, &opened, snapshot)?,
+                trigger => end(&mut ledger, &opened, snapshot, trigger, lapse_event(trigger), None)?,
+            }
+            ledger.finish()
+        })
+    }
+}
+
+fn lapse_event(trigger: Trigger) -> EventKind {
+    match trigger {
+        Trigger::ChallengeRanOut => EventKind::ChallengeExpired,
+        _ => EventKind::PlanExpired,
+    }
+}
+
+/// Moves a plan along by a trigger that needs nothing but an event.
+fn end(
+    ledger: &mut Ledger<'_>,
+    opened: &Opened,
+    snapshot: &Snapshot,
+    trigger: Trigger,
+    event: EventKind,
+    detail: Option<(Option<Tag>, Option<Reason>)>,
+) -> Result<(), Refusal> {
+    let next = follow(&opened.state, trigger)?;
+    let mut draft = crate::audit::EventDraft::of_plan(event, opened.plan(), opened.header.digest);
+    if let Some((actor, reason)) = detail {
+        draft.actor = actor;
+        draft.reason = reason;
+    }
+    ledger.tell(draft)?;
+    erase(ledger, &opened.state, &next);
+    put(ledger, opened, snapshot, next)
+}
+
+/// Puts the plan's next state in place of the one that was opened.
+fn put(
+    ledger: &mut Ledger<'_>,
+    opened: &Opened,
+    snapshot: &Snapshot,
+    next: crate::record::PlanState,
+) -> Result<(), Refusal> {
+    let target = snapshot.plan.as_ref().map(|rows| rows.index.target.clone()).unwrap_or_default();
+    ledger.put_state(&opened.header.record, &target, Some(opened.state.revision), next)
+}
+
+/// Opens the plan that a transition read.
+fn open_in(vault: &Vault, plan: PlanId, snapshot: &Snapshot) -> Result<Opened, Refusal> {
+    let rows = snapshot.plan.as_ref().ok_or_else(|| crate::vault::broken("the plan is gone"))?;
+    Opened::open(vault, plan, rows)
+}
+
+fn open_attempts(
+    vault: &Vault,
+    own: Option<PlanId>,
+    found: &[(PlanId, PlanRows)],
+    now: Timestamp,
+) -> Result<Vec<Attempt>, Refusal> {
+    let mut attempts = Vec::new();
+    for (plan, rows) in found.iter().filter(|(plan, _)| Some(*plan) != own) {
+        attempts.extend(Attempt::of(&Opened::open(vault, *plan, rows)?, now));
+    }
+    Ok(attempts)
+}
+
+fn pause_key() -> RowKey {
+    RowKey::new(RecordKind::Pause, "pause")
+}
+
+fn open_pause(vault: &Vault, row: &crate::store::Row) -> Result<Pause, Refusal> {
+    let pause: Pause = vault.open(row, &row.key.id, None)?.record;
+    if pause.revision == row.revision {
+        Ok(pause)
+    } else {
+        Err(crate::vault::broken("the pause is of another revision"))
+    }
+}
+
+/// The tags of effect keys: those under the active key are stored, those under every good key are looked up.
+#[derive(Clone, Debug)]
+struct EffectTags {
+    active: Vec<Tag>,
+    good: Vec<Tag>,
+}
+
+impl EffectTags {
+    fn of(vault: &Vault, effects: &[EffectKey]) -> Result<Self, Refusal> {
+        let mut tags = Self { active: Vec::new(), good: Vec::new() };
+        for effect in effects {
+            let good = vault.sealer.tags(TagPurpose::Effect, effect.as_str().as_bytes()).map_err(internal)?;
+            tags.active.extend(good.first().cloned());
+            tags.good.extend(good);
+        }
+        Ok(tags)
+    }
+}
+
+fn unavailable(error: StoreError) -> Refusal {
+    Refusal::new(Reason::StoreUnavailable, error.to_string())
+}
+
+/// A count of refusals that come before the audit can tell of them. [AUDIT-005]
+fn count_refusal(refusal: &Refusal) {
+    tracing::info!(reason = refusal.reason().code(), "refused before the plan was opened");
+}
+
+/// The keys under which a rejection sticks: the requester and each effect key.
+struct CoolDownKeys {
+    /// Under the active key: what is written.
+    active: Vec<RowKey>,
+    /// Under every key that is good: what is looked up.
+    good: Vec<RowKey>,
+}
+
+fn cool_down_keys(vault: &Vault, requester: &Person, effects: &[EffectKey]) -> Result<CoolDownKeys, Refusal> {
+    let mut keys = CoolDownKeys { active: Vec::new(), good: Vec::new() };
+    for effect in effects {
+        // With its length before it, so that no person and effect key can be read as another pair.
+        let pair = format!("{}:{requester}{effect}", requester.as_str().len());
+        let tags = vault.sealer.tags(TagPurpose::Effect, pair.as_bytes()).map_err(internal)?;
+        let rows: Vec<_> = tags.iter().map(|tag| RowKey::new(RecordKind::CoolDown, tag.to_string())).collect();
+        keys.active.extend(rows.first().cloned());
+        keys.good.extend(rows);
+    }
+    Ok(keys)
+}
+
+/// The keys of a requester's mute, the active key's first.
+fn mute_keys(vault: &Vault, requester: &Person) -> Result<Vec<RowKey>, Refusal> {
+    let tags = vault.sealer.tags(TagPurpose::Pseudonym, requester.as_str().as_bytes()).map_err(internal)?;
+    Ok(tags.into_iter().map(|tag| RowKey::new(RecordKind::Mute, tag.to_string())).collect())
+}

@@ -1,0 +1,159 @@
+//! Everything that a test of the whole cycle needs, in one place.
+
+use std::sync::Arc;
+
+use approval_core::record::{Approver, Identity, Verdict};
+use approval_core::seal::{KeyRing, KeyState, MasterKey};
+use approval_core::store::Store;
+use approval_core::{
+    Approvals, ApprovalsBuilder, Audience, Clock as _, DecisionRequest, KeyId, Parts, PlanPageView, PlanView, Policy,
+    Refusal, Requester, StatusView, Terms,
+};
+use serde_json::{Value, json};
+
+use crate::{FakeClock, FakeDirectory, FakeTarget, FakeTimer, MemoryStore, SeededEntropy};
+
+/// A service over a store, with persons, a target and a clock that a test can change.
+///
+/// `alice` asks; `bob` and `carol` are in the group `sre`.
+#[derive(Debug)]
+pub struct Room {
+    /// The clock that everything goes by.
+    pub clock: FakeClock,
+    /// The persons.
+    pub directory: Arc<FakeDirectory>,
+    /// What is mutated.
+    pub target: FakeTarget,
+    /// The seals.
+    pub sealer: Arc<KeyRing>,
+    /// The store.
+    pub store: Arc<dyn Store>,
+    /// The store, where it is the one in memory.
+    pub memory: Option<MemoryStore>,
+    /// The service.
+    pub approvals: Approvals,
+}
+
+impl Room {
+    /// A room over a store in memory, in which requesters approve for themselves.
+    pub async fn new() -> Self {
+        Self::with_policy(Policy::always(Terms::same_subject())).await
+    }
+
+    /// A room over a store in memory, under this policy.
+    pub async fn with_policy(policy: Policy) -> Self {
+        let clock = FakeClock::new();
+        let memory = MemoryStore::new(Arc::new(clock.clone()));
+        let mut room = Self::over(Arc::new(memory.clone()), clock, policy).await;
+        room.memory = Some(memory);
+        room
+    }
+
+    /// A room over any store, which must go by this clock.
+    pub async fn over(store: Arc<dyn Store>, clock: FakeClock, policy: Policy) -> Self {
+        let directory = FakeDirectory::new().with("alice", &[]).with("bob", &["sre"]).with("carol", &["sre"]);
+        let directory = Arc::new(directory);
+        let sealer = Arc::new(test_key_ring());
+        let approvals = service(&store, &clock, &directory, &sealer, policy).await;
+        Self { clock, directory, target: FakeTarget::new(), sealer, store, memory: None, approvals }
+    }
+
+    /// Another process over the same store, under this policy.
+    pub async fn another(&self, policy: Policy) -> Approvals {
+        service(&self.store, &self.clock, &self.directory, &self.sealer, policy).await
+    }
+
+    /// The person for whom the agent acts.
+    #[must_use]
+    pub fn alice() -> Requester {
+        FakeDirectory::requester("alice")
+    }
+
+    /// Plans to put `value` at `name`.
+    ///
+    /// # Errors
+    /// As for [`Approvals::plan`].
+    pub async fn plan(&self, name: &str, value: Value) -> Result<PlanView, Refusal> {
+        self.approvals.plan(&Self::alice(), self.target.call(name, &value), &self.target).await
+    }
+
+    /// As [`Room::plan`], with a secret token among the arguments.
+    ///
+    /// # Errors
+    /// As for [`Approvals::plan`].
+    pub async fn plan_with_token(&self, name: &str, value: Value, token: &str) -> Result<PlanView, Refusal> {
+        let mut call = self.target.call(name, &value);
+        call.arguments.insert("token".to_owned(), json!(token));
+        self.approvals.plan(&Self::alice(), call, &self.target).await
+    }
+
+    /// Opens a challenge, and has a person decide on it, with an authentication of this moment.
+    ///
+    /// # Errors
+    /// As for [`Approvals::challenge`] and [`Approvals::decide`].
+    pub async fn decide(&self, plan: &PlanView, person: &str, verdict: Verdict) -> Result<StatusView, Refusal> {
+        let id = plan.header.plan_id.to_string();
+        let challenge = self.approvals.challenge(&Self::alice(), &id, None).await?.challenge;
+        self.clock.advance(std::time::Duration::from_secs(1));
+        let now = self.clock.now();
+        let Identity { person, issuer, subject } = FakeDirectory::identity(person);
+        let approver = Approver { person, issuer, subject, auth_time: now, acr: None, amr: Vec::new() };
+        self.approvals
+            .decide(DecisionRequest {
+                plan_id: plan.header.plan_id,
+                challenge_id: challenge.challenge_id,
+                plan_digest: plan.plan_digest,
+                approver,
+                verdict,
+                comment: None,
+                rendered_at: now,
+            })
+            .await
+    }
+
+    /// Executes a plan as its requester.
+    ///
+    /// # Errors
+    /// As for [`Approvals::execute`].
+    pub async fn execute(&self, plan: &PlanView) -> Result<approval_core::ExecutionView, Refusal> {
+        let id = plan.header.plan_id.to_string();
+        self.approvals.execute(&Self::alice(), &id, None, &self.target, &self.target).await
+    }
+
+    /// The page of a plan, for a person.
+    ///
+    /// # Errors
+    /// As for [`Approvals::view`].
+    pub async fn page(&self, plan: &PlanView, person: &str) -> Result<PlanPageView, Refusal> {
+        self.approvals.view(&FakeDirectory::identity(person), &plan.header.plan_id.to_string()).await
+    }
+}
+
+/// A key ring for tests: the key is 32 bytes of seven.
+#[must_use]
+pub fn test_key_ring() -> KeyRing {
+    let key = (KeyId::from("test"), MasterKey::from_bytes([7; 32]), KeyState::Active);
+    #[expect(clippy::expect_used, reason = "one well-formed active key makes a ring")]
+    KeyRing::new([key], Arc::new(SeededEntropy::new(7))).expect("a ring of one key")
+}
+
+async fn service(
+    store: &Arc<dyn Store>,
+    clock: &FakeClock,
+    directory: &Arc<FakeDirectory>,
+    sealer: &Arc<KeyRing>,
+    policy: Policy,
+) -> Approvals {
+    let parts = Parts {
+        audience: Audience::from("urn:uuid:00000000-0000-4000-8000-000000000001"),
+        store: Arc::clone(store),
+        sealer: Arc::clone(sealer) as _,
+        directory: Arc::clone(directory) as _,
+        timer: Arc::new(FakeTimer::new(clock.clone())),
+        policy,
+        surface: "http://127.0.0.1:8080".to_owned(),
+    };
+    let started = ApprovalsBuilder::new(parts).clock(Arc::new(clock.clone())).separate_user().start().await;
+    #[expect(clippy::expect_used, reason = "a room that can't be built is a test that can't run")]
+    started.expect("a service over the store under test")
+}
