@@ -54,6 +54,7 @@ fn numbers_have_one_form() {
             "9007199254740991",
         ),
         ("9.007199254740991e15", "9007199254740991"),
+        ("256172437764916.62", "256172437764916.62"),
         ("5e-324", "5e-324"),
         ("2.2250738585072014e-308", "2.2250738585072014e-308"),
         ("333333333.3333333", "333333333.3333333"),
@@ -92,6 +93,9 @@ fn numbers_without_one_are_refused() {
             Fault::NumberNotCanonical,
         ),
         ("9007199254740993.5", Fault::NumberNotCanonical),
+        // The exact value of a double, half-way between two shortest numerals, of which the even one is canonical.
+        ("256172437764916.625", Fault::NumberNotCanonical),
+        ("256172437764916.63", Fault::NumberNotCanonical),
         ("333333333.33333329", Fault::NumberNotCanonical),
         ("4e-324", Fault::NumberNotCanonical),
         (
