@@ -202,6 +202,7 @@ impl Writer {
                 return Err(duplicate); // [DIG-028]
             }
             spare.clear();
+            spare.reserve_exact(out.len() - container.start + 1);
             for member in &*members_here {
                 spare.extend_from_slice(out.get(member.start..member.end).unwrap_or_default());
                 spare.push(b',');

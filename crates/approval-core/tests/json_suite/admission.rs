@@ -43,6 +43,7 @@ fn numbers_have_one_form() {
         ("-9007199254740991", "-9007199254740991"),
         ("9007199254740991.00000000000000000000000", "9007199254740991"),
         ("9.007199254740991e15", "9007199254740991"),
+        ("256172437764916.62", "256172437764916.62"),
         ("5e-324", "5e-324"),
         ("2.2250738585072014e-308", "2.2250738585072014e-308"),
         ("333333333.3333333", "333333333.3333333"),
@@ -69,6 +70,9 @@ fn numbers_without_one_are_refused() {
         ("-1e-99999999999999999999999999999999999", Fault::NumberNotCanonical),
         ("0.1000000000000000055511151231257827", Fault::NumberNotCanonical),
         ("9007199254740993.5", Fault::NumberNotCanonical),
+        // The exact value of a double, half-way between two shortest numerals, of which the even one is canonical.
+        ("256172437764916.625", Fault::NumberNotCanonical),
+        ("256172437764916.63", Fault::NumberNotCanonical),
         ("333333333.33333329", Fault::NumberNotCanonical),
         ("4e-324", Fault::NumberNotCanonical),
         ("12345678901234567890123456789012345678901", Fault::NumberTooLong),

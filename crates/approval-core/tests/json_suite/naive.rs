@@ -313,7 +313,8 @@ fn number_fault(token: &str) -> Option<Fault> {
             digits != "0" && (len > 16 || digits.parse::<u128>().unwrap() * 10_u128.pow(exponent as u32) >= 1 << 53);
         return beyond.then_some(Fault::IntegerOutOfRange);
     }
-    (exact(&format!("{double:e}")) != exact(token)).then_some(Fault::NumberNotCanonical)
+    let shortest = serde_json::Number::from_f64(double).unwrap().to_string();
+    (exact(&shortest) != exact(token)).then_some(Fault::NumberNotCanonical)
 }
 
 /// Sign, digits without zeros at either end, power of ten.

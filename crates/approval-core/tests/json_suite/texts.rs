@@ -113,7 +113,7 @@ fn spell(value: &Value, choose: &mut impl FnMut() -> u8, text: &mut String) {
         Value::Object(members) => {
             // Not in order: backwards, or from somewhere in the middle.
             let mut members: Vec<_> = members.iter().collect();
-            if choose() % 2 == 0 {
+            if choose() < 128 {
                 members.reverse();
             }
             if !members.is_empty() {
@@ -166,16 +166,16 @@ fn spell_string(string: &str, choose: &mut impl FnMut() -> u8, text: &mut String
 }
 
 fn spell_number(number: &Number, choose: &mut impl FnMut() -> u8, text: &mut String) {
-    let plain = match number.as_f64() {
-        // The shortest numeral of the double; a longer one wouldn't be admitted.
-        Some(double) if !number.is_i64() && !number.is_u64() => format!("{double:e}"),
-        _ => number.to_string(),
-    };
-    let padded = match (choose() % 6, plain.contains(['e', '.'])) {
-        (0, false) => format!("{plain}.0"),
-        (1, false) => format!("{plain}e0"),
-        (2, false) if plain != "0" => format!("{plain}0E-1"),
-        (3, _) => plain.replace('e', "E"),
+    // The shortest numeral of the double; a longer one wouldn't be admitted. Ties aren't broken alike everywhere: Rust's own
+    // formatting rounds them up, ECMAScript's and serde_json's to even.
+    let plain = number.to_string();
+    let padded = match (choose() % 8, plain.contains('.'), plain.contains('e')) {
+        (0, false, false) => format!("{plain}.0"),
+        (1, _, false) => format!("{plain}e0"),
+        (2, false, false) if plain != "0" => format!("{plain}0E-1"),
+        (3, true, false) => format!("{plain}00"),
+        (4, _, true) => plain.replace('e', "E"),
+        (5, false, true) => plain.replace('e', ".0e"),
         _ => plain,
     };
     text.push_str(&padded);
