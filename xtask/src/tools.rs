@@ -79,7 +79,8 @@ fn install(directory: &Path, requirements: &[String]) -> Result<()> {
         return stamp(directory);
     }
     ensure_pip()?;
-    let unfinished = directory.with_extension(format!("unfinished-{}", std::process::id()));
+    let mut unfinished = directory.as_os_str().to_owned();
+    unfinished.push(format!(".unfinished-{}", std::process::id()));
     println!("fetching {}", requirements.join(", "));
     answer(
         Command::new("python3")

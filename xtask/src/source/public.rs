@@ -2,10 +2,12 @@
 //! this reads the source instead: every `pub` item's signature, imports and aliases followed, whether or not the module
 //! around it can be reached (so it errs on the strict side).
 
+mod macros;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
-use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use proc_macro2::{TokenStream, TokenTree};
 use syn::visit::{self, Visit};
 use syn::{
     Field, Fields, ImplItem, Item, ItemEnum, ItemImpl, ItemMacro, ItemMod, ItemStruct, ItemTrait,
@@ -418,7 +420,7 @@ impl<'ast> Visit<'ast> for Interface<'_> {
     }
 
     fn visit_item_macro(&mut self, item: &'ast ItemMacro) {
-        for body in macro_bodies(item) {
+        for body in macros::bodies(item) {
             match syn::parse2::<syn::File>(body.clone()) {
                 Ok(file) => self.visit_file(&file),
                 // It writes no items, or in a way that can't be read here. Only what could matter is reported.
@@ -436,54 +438,6 @@ impl<'ast> Visit<'ast> for Interface<'_> {
             }
         }
     }
-}
-
-/// The bodies of a `macro_rules!`, with `$name` read as `name` and what is repeated written once; or the tokens that any
-/// other macro is given.
-fn macro_bodies(item: &ItemMacro) -> Vec<TokenStream> {
-    if item.ident.is_none() {
-        return vec![item.mac.tokens.clone()];
-    }
-    let groups = item
-        .mac
-        .tokens
-        .clone()
-        .into_iter()
-        .filter_map(|token| match token {
-            TokenTree::Group(group) => Some(group.stream()),
-            _ => None,
-        });
-    groups.skip(1).step_by(2).map(plain).collect()
-}
-
-fn plain(tokens: TokenStream) -> TokenStream {
-    let mut written = Vec::new();
-    let mut tokens = tokens.into_iter().peekable();
-    while let Some(token) = tokens.next() {
-        match token {
-            TokenTree::Punct(mark) if mark.as_char() == '$' => {
-                if let Some(TokenTree::Group(group)) = tokens.peek()
-                    && group.delimiter() == Delimiter::Parenthesis
-                {
-                    written.extend(plain(group.stream()));
-                    tokens.next();
-                    // The separator, if any, and the operator.
-                    while let Some(TokenTree::Punct(mark)) = tokens.next() {
-                        if ['*', '+', '?'].contains(&mark.as_char()) {
-                            break;
-                        }
-                    }
-                }
-            }
-            TokenTree::Group(group) => {
-                let mut inner = proc_macro2::Group::new(group.delimiter(), plain(group.stream()));
-                inner.set_span(group.span());
-                written.push(TokenTree::Group(inner));
-            }
-            other => written.push(other),
-        }
-    }
-    written.into_iter().collect()
 }
 
 fn could_matter(tokens: &TokenStream, names: &Names) -> bool {

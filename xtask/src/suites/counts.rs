@@ -3,6 +3,8 @@
 use crate::command::Output;
 use crate::report::{Remark, Report};
 
+const NEXTEST_SUMMARY: &str = "Summary [";
+
 /// Tests by outcome.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
@@ -17,7 +19,7 @@ pub(crate) fn nextest(output: &str) -> Option<Counts> {
     output.lines().rev().find_map(|line| {
         let (_, rest) = line
             .trim_start()
-            .strip_prefix("Summary [")?
+            .strip_prefix(NEXTEST_SUMMARY)?
             .split_once(']')?;
         let (run, outcomes) = rest.split_once(" run:")?;
         let mut counts = Counts {
@@ -87,6 +89,27 @@ pub(crate) fn libtest(output: &str) -> Option<Counts> {
         failed: sum.failed + one.failed,
         skipped: sum.skipped + one.skipped,
     })
+}
+
+/// The tests that failed, by name: those that nextest repeats after its summary, else libtest's `test NAME ... FAILED`.
+pub(crate) fn failed_names(output: &str) -> Vec<&str> {
+    if let Some(closing) = output
+        .rfind(NEXTEST_SUMMARY)
+        .and_then(|at| output.get(at..))
+    {
+        // `        FAIL [   0.079s] (1/2) approval-core gate::tests::order`
+        let repeated = closing
+            .lines()
+            .skip(1)
+            .filter_map(|line| line.split_once("] ("));
+        return repeated
+            .filter_map(|(_, rest)| Some(rest.split_once(") ")?.1.trim()))
+            .collect();
+    }
+    let failed = output
+        .lines()
+        .filter_map(|line| line.strip_prefix("test ")?.strip_suffix(" ... FAILED"));
+    failed.collect()
 }
 
 /// The report of a program that prints one line for each of its tests: `ok NAME`, `not ok NAME: why` or `skip NAME: why`.
@@ -167,6 +190,18 @@ mod tests {
         let output = "test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s\n\n\
                       test result: FAILED. 1 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s\n";
         assert_eq!(libtest(output), counts(4, 2, 1));
+    }
+
+    #[test]
+    fn failures_have_names() {
+        let nextest = "test a ... FAILED\n     Summary [   0.081s] 3 tests run: 1 passed, 1 failed, 1 timed out, 1 skipped\n        FAIL [   0.079s] (1/3) approval-core gate::tests::order\n     TIMEOUT [ 300.0s] (3/3) approval-web pages\nerror: test run failed\n";
+        assert_eq!(
+            failed_names(nextest),
+            ["approval-core gate::tests::order", "approval-web pages"]
+        );
+        let libtest = "test a ... ok\ntest src/lib.rs - b (line 3) ... FAILED\n\nfailures:\n";
+        assert_eq!(failed_names(libtest), ["src/lib.rs - b (line 3)"]);
+        assert_eq!(failed_names("test a ... ok"), Vec::<&str>::new());
     }
 
     fn printed(script: &str) -> Report {

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use super::counts::{Counts, libtest, nextest};
+use super::counts::{Counts, failed_names, libtest, nextest};
 use super::{LIMIT, Suite, Tier};
 use crate::command::{Output, answer, stream};
 use crate::context::Context;
@@ -108,7 +108,10 @@ fn enter(what: &str, counts: Option<Counts>, output: &Output, report: &mut Repor
     };
     report.passed += passed;
     if failed > 0 {
-        let why = "see the output above".to_owned();
+        let why = format!(
+            "{}; see the output above",
+            failed_names(&output.text).join(", ")
+        );
         report.failed.push(Remark {
             what: format!("{what}: failed tests"),
             why,
