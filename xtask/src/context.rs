@@ -51,11 +51,7 @@ pub(crate) struct Node {
 
 impl Context {
     pub(crate) fn load(full: bool) -> Result<Self> {
-        let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let root = manifest
-            .parent()
-            .context("this package lies in the workspace's root")?
-            .to_owned();
+        let root = workspace_root()?;
         let answer =
             answer(cargo_at(&root).args(["metadata", "--format-version", "1", "--locked"]))?;
         let metadata = serde_json::from_str(&answer).context("reading `cargo metadata`")?;
@@ -108,6 +104,15 @@ impl Package {
     pub(crate) fn directory(&self) -> &Path {
         self.manifest_path.parent().unwrap_or(&self.manifest_path)
     }
+}
+
+/// As cargo says it now. What was known when this was compiled may be another clone, where build directories are shared.
+pub(crate) fn workspace_root() -> Result<PathBuf> {
+    let package = std::env::var_os("CARGO_MANIFEST_DIR").context("run this as `cargo xtask`")?;
+    Ok(Path::new(&package)
+        .parent()
+        .context("this package lies in the workspace's root")?
+        .to_owned())
 }
 
 fn cargo_at(root: &Path) -> Command {

@@ -147,11 +147,11 @@ fn apt_get(arguments: &[&str]) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::context::workspace_root;
 
     #[test]
     fn the_repositorys_own_versions_are_exact() {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-        let versions = Versions::read(root).unwrap();
+        let versions = Versions::read(&workspace_root().unwrap()).unwrap();
         let tools = versions.tools.values().map(|tool| &tool.version);
         for version in tools.chain(versions.python.values()) {
             assert!(

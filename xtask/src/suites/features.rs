@@ -2,7 +2,7 @@
 //! since cargo unifies features within one; it checks itself and ends with success when all is right.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
@@ -30,9 +30,19 @@ fn run(context: &Context) -> Result<Report> {
     let mut report = Report::default();
     for manifest in manifests {
         let mut command = context.cargo();
+        // A build directory of its own: to cargo, packages of one name in two such workspaces are the same package.
+        let name = manifest
+            .parent()
+            .and_then(Path::file_name)
+            .unwrap_or_default();
+        let target = context
+            .metadata
+            .target_directory
+            .join("features")
+            .join(name);
         command
             .args(["run", "--quiet"])
-            .env("CARGO_TARGET_DIR", &context.metadata.target_directory);
+            .env("CARGO_TARGET_DIR", target);
         if manifest.with_file_name("Cargo.lock").is_file() {
             command.arg("--locked");
         }
