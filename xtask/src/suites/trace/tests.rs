@@ -96,7 +96,7 @@ fn a_citation_of_nothing_fails() {
     let report = trace(&requirements(SPEC), &prose("GATE-001 GATE-002"), &citations);
     assert_eq!(
         reasons(&report),
-        ["every citation names a requirement: `GATE-003` in here:1"]
+        ["GATE-003: requirements.toml has no such id; cited in here:1"]
     );
 }
 
