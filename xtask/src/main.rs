@@ -1,2 +1,74 @@
-//! x
-fn main() {}
+//! The repository's own chores. `cargo xtask ci` is the one test command: it sets up what it needs, runs every suite and
+//! says at the end what ran, what was skipped and why.
+#![forbid(unsafe_code)]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command-line program speaks on its standard streams"
+)]
+
+mod cache;
+mod ci;
+mod command;
+mod context;
+mod report;
+mod source;
+mod suites;
+mod tools;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::context::Context;
+
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask",
+    about = "The repository's own chores",
+    disable_help_subcommand = true
+)]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Measure: `bench core [--check]` runs the release build of the package `bench`
+    Bench {
+        /// Handed to the package as they are
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
+        arguments: Vec<String>,
+    },
+    /// Run every suite; the last line is `N passed, N failed, N skipped`
+    Ci {
+        /// Also run the suites that are too long for each run
+        #[arg(long)]
+        full: bool,
+        /// Run only these suites (repeat it, or separate by commas)
+        #[arg(long, value_name = "SUITE", value_delimiter = ',')]
+        only: Vec<String>,
+    },
+    /// Check that each requirement is enforced and checked somewhere (the suite `trace` alone)
+    Trace,
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().chore) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(chore: Chore) -> Result<ExitCode> {
+    match chore {
+        Chore::Bench { arguments } => suites::bench::measure(&Context::load(false)?, &arguments),
+        Chore::Ci { full, only } => ci::run(full, &only),
+        Chore::Trace => ci::run(false, &["trace".to_owned()]),
+    }
+}

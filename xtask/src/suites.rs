@@ -1,0 +1,75 @@
+//! The suites of `cargo xtask ci`, in the order in which they run: what is quick and likely to fail comes first.
+
+pub(crate) mod advisories;
+pub(crate) mod bench;
+mod clippy;
+mod counts;
+mod demo;
+mod deny;
+mod docs;
+mod features;
+mod fmt;
+mod msrv;
+mod python;
+mod rmcp;
+mod test;
+mod trace;
+mod tree;
+
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::command::stream;
+use crate::context::Context;
+use crate::report::Report;
+
+/// One suite. Its name is stable: people and scripts say `--only NAME`.
+pub(crate) struct Suite {
+    pub(crate) name: &'static str,
+    pub(crate) about: &'static str,
+    /// What it needs beyond cargo itself; where that can't be had it skips aloud.
+    pub(crate) needs: &'static str,
+    pub(crate) tier: Tier,
+    pub(crate) run: fn(&Context) -> Result<Report>,
+}
+
+/// When a suite runs unless it is named.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tier {
+    Each,
+    Full,
+}
+
+pub(crate) const SUITES: &[Suite] = &[
+    fmt::SUITE,
+    tree::SUITE,
+    rmcp::SUITE,
+    trace::SUITE,
+    deny::SUITE,
+    clippy::SUITE,
+    test::SUITE,
+    docs::SUITE,
+    demo::SUITE,
+    features::SUITE,
+    python::SUITE,
+    msrv::SUITE,
+    advisories::SUITE,
+    bench::SUITE,
+];
+
+/// The longest that one command may take, so that what hangs is named and the others still run.
+const LIMIT: Duration = Duration::from_secs(40 * 60);
+
+/// A suite that is one command: it passes when the command does.
+fn one_command(what: &str, command: &mut Command) -> Result<Report> {
+    let output = stream(command, LIMIT)?;
+    let mut report = Report::default();
+    if output.succeeded() {
+        report.passed();
+    } else {
+        report.failed(what, output.ending());
+    }
+    Ok(report)
+}

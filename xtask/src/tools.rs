@@ -1,0 +1,165 @@
+//! Outside parts at the versions of `tests/versions.toml`, fetched once as prebuilt wheels into a directory of their own.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail};
+use serde::Deserialize;
+
+use crate::cache::{stamp, tool_directory};
+use crate::command::answer;
+use crate::context::Context;
+
+/// `tests/versions.toml`: tools by their program's name, Python packages by theirs.
+#[derive(Deserialize)]
+pub(crate) struct Versions {
+    pub(crate) tools: BTreeMap<String, Tool>,
+    pub(crate) python: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Tool {
+    package: String,
+    version: String,
+}
+
+impl Versions {
+    fn read(root: &Path) -> Result<Self> {
+        let path = root.join("tests/versions.toml");
+        let text =
+            fs::read_to_string(&path).with_context(|| format!("reading `{}`", path.display()))?;
+        toml::from_str(&text).with_context(|| format!("reading `{}`", path.display()))
+    }
+}
+
+/// The program of a prebuilt cargo tool, fetched if it isn't there yet. An error says why it can't be had.
+pub(crate) fn cargo_tool(context: &Context, name: &str) -> Result<PathBuf> {
+    let versions = Versions::read(&context.root)?;
+    let tool = versions
+        .tools
+        .get(name)
+        .with_context(|| format!("tests/versions.toml does not name `{name}`"))?;
+    let directory = tool_directory(&context.metadata.target_directory)?
+        .join(format!("tool-{name}-{}", tool.version));
+    install(&directory, &[format!("{}=={}", tool.package, tool.version)])?;
+    let program = directory.join("bin").join(name);
+    if !program.is_file() {
+        bail!("the package `{}` has no program `{name}`", tool.package);
+    }
+    Ok(program)
+}
+
+/// The directory to put on `PYTHONPATH` for the Python packages that the tests import.
+pub(crate) fn python_packages(context: &Context) -> Result<PathBuf> {
+    let versions = Versions::read(&context.root)?;
+    let requirements: Vec<_> = versions
+        .python
+        .iter()
+        .map(|(package, version)| format!("{package}=={version}"))
+        .collect();
+    ensure_pip()?;
+    let script = "import sys; print('%d.%d' % sys.version_info[:2])";
+    let python = answer(Command::new("python3").args(["-c", script]))?;
+    let name = format!(
+        "python-{}-{}",
+        python.trim(),
+        requirements.join("-").replace("==", "-")
+    );
+    let directory = tool_directory(&context.metadata.target_directory)?.join(name);
+    install(&directory, &requirements)?;
+    Ok(directory)
+}
+
+/// Fetches wheels into a directory which appears whole or not at all. It needs no virtual environment and touches no
+/// other Python package of the machine.
+fn install(directory: &Path, requirements: &[String]) -> Result<()> {
+    if directory.is_dir() {
+        return stamp(directory);
+    }
+    ensure_pip()?;
+    let mut unfinished = directory.as_os_str().to_owned();
+    unfinished.push(format!(".unfinished-{}", std::process::id()));
+    println!("fetching {}", requirements.join(", "));
+    answer(
+        Command::new("python3")
+            .args([
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--only-binary",
+                ":all:",
+                "--target",
+            ])
+            .arg(&unfinished)
+            .args(requirements)
+            .env("PIP_DISABLE_PIP_VERSION_CHECK", "1"),
+    )?;
+    match fs::rename(&unfinished, directory) {
+        Ok(()) => {}
+        // Another run was quicker.
+        Err(_) if directory.is_dir() => fs::remove_dir_all(&unfinished)?,
+        Err(error) => {
+            return Err(error).with_context(|| format!("creating `{}`", directory.display()));
+        }
+    }
+    stamp(directory)
+}
+
+/// On a test machine without pip, Debian has it. On anybody's own machine nothing is installed unasked.
+fn ensure_pip() -> Result<()> {
+    let Err(missing) = answer(Command::new("python3").args(["-m", "pip", "--version"])) else {
+        return Ok(());
+    };
+    if std::env::var_os("CI").is_none() {
+        return Err(missing.context("python3 with pip is needed"));
+    }
+    apt_get(&["update", "--quiet"])?;
+    apt_get(&[
+        "install",
+        "--quiet",
+        "--yes",
+        "--no-install-recommends",
+        "python3",
+        "python3-pip",
+    ])
+}
+
+fn apt_get(arguments: &[&str]) -> Result<()> {
+    let is_root = answer(Command::new("id").arg("-u"))?.trim() == "0";
+    let mut command = if is_root {
+        Command::new("apt-get")
+    } else {
+        let mut sudo = Command::new("sudo");
+        sudo.args(["--non-interactive", "apt-get"]);
+        sudo
+    };
+    answer(
+        command
+            .args(arguments)
+            .env("DEBIAN_FRONTEND", "noninteractive"),
+    )?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::context::workspace_root;
+
+    #[test]
+    fn the_repositorys_own_versions_are_exact() {
+        let versions = Versions::read(&workspace_root().unwrap()).unwrap();
+        let tools = versions.tools.values().map(|tool| &tool.version);
+        for version in tools.chain(versions.python.values()) {
+            assert!(
+                version.split('.').all(|part| part.parse::<u32>().is_ok()),
+                "`{version}` is no exact version"
+            );
+        }
+        assert!(versions.tools.contains_key("cargo-nextest"));
+        assert!(versions.python.contains_key("mcp"));
+    }
+}
