@@ -1,12 +1,15 @@
 //! What the approval surface shows.
 
+use std::sync::Arc;
+
 use super::status::status_of;
 use super::view::{InboxEntry, InboxPage, InboxQuery, PlanPageView, Scope};
 use super::{Approvals, unavailable};
+use crate::audit::AuditLog;
 use crate::id::PlanId;
 use crate::opened::{Documents, Opened};
 use crate::record::{Identity, State, Verdict};
-use crate::refusal::{Reason, Refusal};
+use crate::refusal::Refusal;
 use crate::store::{Include, PlanQuery};
 
 /// The most plans on a page of the inbox.
@@ -95,20 +98,10 @@ impl Approvals {
         }))
     }
 
-    /// Audit events after a position, as canonical lines with their positions, in the order in which they were committed.
-    ///
-    /// # Errors
-    /// `store_unavailable`; `integrity_failure` where a stored event's seal does not hold.
-    pub async fn audit(&self, after: u64, limit: u32) -> Result<Vec<(u64, String)>, Refusal> {
-        let rows = self.service.store.events(after, limit).await.map_err(unavailable)?;
-        rows.iter()
-            .map(|row| {
-                let (_, document) = self.service.vault.open_event(row).map_err(|refusal| {
-                    Refusal::new(Reason::IntegrityFailure, format!("event {}: {}", row.position, refusal.detail()))
-                })?;
-                Ok((row.position, document.as_str().to_owned()))
-            })
-            .collect()
+    /// The audit of this installation.
+    #[must_use]
+    pub fn audit(&self) -> AuditLog {
+        AuditLog::of(Arc::clone(&self.service.store), self.service.vault.clone())
     }
 }
 
