@@ -34,6 +34,12 @@ fn specials(word: u64) -> u64 {
         & HIGH
 }
 
+/// Whether a word holds ASCII without escapes.
+pub(super) fn is_plain_ascii(word: u64) -> bool {
+    let backslash = word ^ (ONES * 0x5c);
+    (backslash.wrapping_sub(ONES) & !backslash | word) & HIGH == 0
+}
+
 /// Writes text in canonical form (RFC 8785, section 3.2.2.2), without quotes.
 pub(super) fn push_escaped(text: &str, out: &mut Vec<u8>) {
     let mut rest = text.as_bytes();

@@ -139,11 +139,11 @@ impl Writer {
     /// Records a name that has just been written, with its quotes, from `start` on.
     pub(super) fn name(&mut self, start: usize, source: usize) -> Result<(), Fault> {
         let name_end = self.out.len();
-        let name = self.text(start + 1..name_end - 1);
-        if name.starts_with(RESERVED) {
+        let name = start + 1..name_end - 1;
+        if self.text(name.clone()).starts_with(RESERVED) {
             return Err(Fault::ReservedName); // [DIG-027]
         }
-        let prefix = order::prefix(name);
+        let prefix = order::prefix(&self.out, name);
         self.members.push(Member {
             prefix,
             start,

@@ -35,7 +35,7 @@ fn limits() -> impl Strategy<Value = Limits> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(4000))]
+    #![proptest_config(texts::cases())]
 
     #[test]
     fn of_damaged_documents(text in texts::damaged(), limits in limits()) {

@@ -4,6 +4,19 @@ use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use serde_json::{Number, Value};
 
+/// A thousand cases of each property, or as many as `PROPTEST_CASES` says.
+pub(crate) fn cases() -> ProptestConfig {
+    let config = ProptestConfig::default();
+    if std::env::var_os("PROPTEST_CASES").is_some() {
+        config
+    } else {
+        ProptestConfig {
+            cases: 1000,
+            ..config
+        }
+    }
+}
+
 /// A double that is admitted, drawn so that small, large, subnormal and short decimals all occur.
 pub(crate) fn double() -> impl Strategy<Value = f64> {
     let any_bits = any::<u64>().prop_map(f64::from_bits);
