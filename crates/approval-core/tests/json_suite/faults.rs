@@ -7,11 +7,19 @@ use crate::{naive, texts};
 
 /// Compares the verdicts on one text. [DIG-002] [DIG-003]
 fn compare(text: &[u8], limits: &Limits) -> Result<(), TestCaseError> {
-    let verdict = Document::parse(text, limits).map(|_| ()).map_err(|error| (error.fault(), error.offset()));
+    let verdict = Document::parse(text, limits)
+        .map(|_| ())
+        .map_err(|error| (error.fault(), error.offset()));
     match (verdict, naive::verdict(text, limits)) {
         // The canonical bytes may be longer than the text. The naive implementation makes none.
         (Err((Fault::TooLarge, None)), Ok(())) => {
-            prop_assert!(Document::parse(text, &Limits::PLAN).unwrap().as_bytes().len() > limits.max_bytes());
+            prop_assert!(
+                Document::parse(text, &Limits::PLAN)
+                    .unwrap()
+                    .as_bytes()
+                    .len()
+                    > limits.max_bytes()
+            );
         }
         (first, second) => prop_assert_eq!(first, second, "{}", text.escape_ascii()),
     }
@@ -27,7 +35,7 @@ fn limits() -> impl Strategy<Value = Limits> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(4000))]
+    #![proptest_config(texts::cases())]
 
     #[test]
     fn of_damaged_documents(text in texts::damaged(), limits in limits()) {
