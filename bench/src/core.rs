@@ -29,6 +29,7 @@ pub(crate) fn measure() -> Report {
     time(&mut report, "a plan of 100 KiB", 100 << 10);
     report.note("heap beyond the input, at its peak, in units of the input:");
     heap(&mut report, "a document of 5 MiB", 5 << 20);
+    crate::cycle::measure(&mut report);
     report
 }
 

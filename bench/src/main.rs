@@ -2,6 +2,7 @@
 //! machine's own speed says nothing.
 
 mod core;
+mod cycle;
 mod plan;
 mod report;
 mod timing;

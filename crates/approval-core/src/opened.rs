@@ -23,6 +23,28 @@ pub(crate) struct Opened {
     pub(crate) reconciliation: Option<Reconciliation>,
 }
 
+/// A plan's rows, and what was found in them.
+#[derive(Clone, Debug)]
+pub(crate) struct Loaded {
+    pub(crate) opened: Opened,
+    pub(crate) rows: PlanRows,
+}
+
+impl Loaded {
+    pub(crate) fn open(vault: &Vault, plan: PlanId, rows: PlanRows) -> Result<Self, Refusal> {
+        Ok(Self { opened: Opened::open(vault, plan, &rows)?, rows })
+    }
+
+    /// Opens a plan's small rows again, later: rows that are the same to the byte are not opened twice.
+    pub(crate) fn again(&self, vault: &Vault, rows: &PlanRows) -> Result<Opened, Refusal> {
+        let small = |row: &&Row| !row.key.kind.is_document();
+        let same = self.rows.index == rows.index
+            && self.rows.last_event == rows.last_event
+            && self.rows.rows.iter().filter(small).eq(rows.rows.iter().filter(small));
+        if same { Ok(self.opened.clone()) } else { Opened::open(vault, self.opened.plan(), rows) }
+    }
+}
+
 /// The documents of a plan.
 #[derive(Clone, Debug)]
 pub(crate) struct Documents {

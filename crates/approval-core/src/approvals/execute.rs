@@ -6,7 +6,9 @@ use std::sync::Arc;
 use super::ledger::{Ledger, erase, follow, lane_key};
 use super::plan::request_tags;
 use super::view::ExecutionView;
-use super::{Approvals, EffectTags, count_refusal, drive, end, open_attempts, open_in, open_pause, pause_key, put};
+use super::{
+    Approvals, EffectTags, count_refusal, drive, end, open_again, open_attempts, open_in, open_pause, pause_key, put,
+};
 use crate::anchor::{AnchorEntry, AnchorKind, Entered};
 use crate::audit::{EventDraft, EventKind};
 use crate::directory::{Requester, Standing};
@@ -71,7 +73,7 @@ impl Approvals {
             Ok(bound) => bound,
             Err(refusal) => return Err(self.refused_early(requester, request, refusal).await),
         };
-        let plan = bound.opened.plan();
+        let plan = bound.loaded.opened.plan();
         match self.pass(requester, bound, planner).await {
             Ok(Passed::Claimable(claimable)) => self.claim_and_run(requester, *claimable, executor).await,
             Ok(Passed::Replay(replay)) => self.replay(*replay),
@@ -177,6 +179,7 @@ impl Approvals {
         let plan = claimable.plan_id();
         let review = claimable.review().clone();
         let active = effects.active.clone();
+        let loaded = claimable.loaded().clone();
         let reads = Reads {
             plan: Some(plan),
             rows: vec![lane_key(writer), pause_key()],
@@ -184,7 +187,7 @@ impl Approvals {
             ..Reads::default()
         };
         Ok(Transition::new("claim", reads, move |snapshot| {
-            let opened = open_in(&vault, plan, snapshot)?;
+            let opened = open_again(&vault, &loaded, snapshot)?;
             let pause = snapshot.rows.get(&pause_key()).map(|row| open_pause(&vault, row)).transpose()?;
             let attempts: Vec<Attempt> = open_attempts(&vault, Some(plan), &snapshot.attempts, snapshot.now)?;
             // [GATE-110]
@@ -269,7 +272,7 @@ impl Approvals {
     }
 
     fn replay(&self, replay: Replay) -> Result<ExecutionView, Refusal> {
-        let result = open_result(&self.service.vault, &replay.opened, &replay.rows)?;
+        let result = open_result(&self.service.vault, &replay.loaded.opened, &replay.loaded.rows)?;
         Ok(ExecutionView {
             execution: replay.execution,
             tool_result: result.map(|result| result.tool_result),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::decide::Visible;
 use super::status::status_of;
 use super::view::{InboxEntry, InboxPage, InboxQuery, PlanPageView, Scope};
 use super::{Approvals, unavailable};
@@ -26,8 +27,8 @@ impl Approvals {
     /// `plan_not_found` for everybody else; `integrity_failure`, `approval_hash_mismatch`, `store_unavailable`.
     pub async fn view(&self, viewer: &Identity, plan_id: &str) -> Result<PlanPageView, Refusal> {
         let plan: PlanId = plan_id.parse().map_err(|_| super::status::not_found())?;
-        let (opened, documents) = self.visible(viewer, plan).await?;
-        let eligible = self.may_decide(viewer, &opened, &documents.intent.record).await?;
+        let Visible { loaded, documents, eligible } = self.visible(viewer, plan).await?;
+        let opened = loaded.opened;
         let status = status_of(&opened, self.service.clock.now());
         let live = status.challenge_expires_at.is_some();
         let approved = opened

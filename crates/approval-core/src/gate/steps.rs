@@ -8,7 +8,7 @@ use crate::digest::Digest;
 use crate::directory::{Requester, Standing};
 use crate::id::{Person, PlanId};
 use crate::instant::Timestamp;
-use crate::opened::{Documents, Opened};
+use crate::opened::{Documents, Loaded, Opened};
 use crate::planner::{FreshnessError, Identified};
 use crate::record::{Cause, EffectivePolicy, Enforcement, Execution, Pause, State, Verdict};
 use crate::refusal::{Reason, Refusal};
@@ -29,7 +29,7 @@ pub(crate) struct Request<'a> {
 }
 
 /// Step 1 passed: handle and digest are well-formed.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct WellFormed {
     plan: PlanId,
     digest: Option<Digest>,
@@ -68,8 +68,8 @@ pub(crate) struct Owned {
 impl Owned {
     /// Step 3: the seals hold, and all that the plan's state names is there. [GATE-030]
     pub(crate) fn open(self, vault: &Vault) -> Result<Intact, Refusal> {
-        let opened = Opened::open(vault, self.asked.plan, &self.rows)?;
-        Ok(Intact { asked: self.asked, opened, rows: self.rows })
+        let loaded = Loaded::open(vault, self.asked.plan, self.rows)?;
+        Ok(Intact { asked: self.asked, loaded })
     }
 }
 
@@ -77,41 +77,43 @@ impl Owned {
 #[derive(Debug)]
 pub(crate) struct Intact {
     asked: WellFormed,
-    opened: Opened,
-    rows: PlanRows,
+    loaded: Loaded,
 }
 
 impl Intact {
+    /// Whether the clock has done something to the plan that isn't recorded yet. [STATE-011]
+    pub(crate) fn has_lapsed(&self, now: Timestamp) -> bool {
+        self.loaded.opened.lapse(now).is_some()
+    }
+
     /// Step 4: the digests are recomputed, and are the same everywhere, in the caller's hands too. [GATE-040] [GATE-042]
     pub(crate) fn recompute(self) -> Result<Bound, Refusal> {
-        self.opened.recompute()?;
+        self.loaded.opened.recompute()?;
         let mismatch = |detail: &str| Err(Refusal::new(Reason::ApprovalHashMismatch, detail));
         if let Some(digest) = &self.asked.digest
-            && *digest != self.opened.header.digest
+            && *digest != self.loaded.opened.header.digest
         {
             return mismatch("the caller's digest is not the plan's");
         }
         if let Some(repeated) = &self.asked.repeated
-            && !repeated.iter().any(|tag| tag.matches(&self.opened.state.request_tag.0))
+            && !repeated.iter().any(|tag| tag.matches(&self.loaded.opened.state.request_tag.0))
         {
             return mismatch("the repeated request is not the plan's");
         }
-        Ok(Bound { opened: self.opened, rows: self.rows })
+        Ok(Bound { loaded: self.loaded })
     }
 }
 
 /// Step 4 passed.
 #[derive(Debug)]
 pub(crate) struct Bound {
-    pub(crate) opened: Opened,
-    pub(crate) rows: PlanRows,
+    pub(crate) loaded: Loaded,
 }
 
 /// An attempt has been made already: its recorded outcome is the answer. [GATE-050]
 #[derive(Debug)]
 pub(crate) struct Replay {
-    pub(crate) opened: Opened,
-    pub(crate) rows: PlanRows,
+    pub(crate) loaded: Loaded,
     pub(crate) execution: Execution,
 }
 
@@ -120,11 +122,11 @@ impl Bound {
     ///
     /// An attempt whose lease has passed must have been recorded as `unknown` before.
     pub(crate) fn unclaimed(self) -> Result<Result<Unclaimed, Box<Replay>>, Refusal> {
-        let execution = self.opened.execution.as_ref().map(|execution| execution.record.clone());
-        match (&self.opened.state.claim, execution) {
-            (None, _) => Ok(Ok(Unclaimed { opened: self.opened, rows: self.rows })),
-            (Some(_), Some(execution)) => Ok(Err(Box::new(Replay { opened: self.opened, rows: self.rows, execution }))),
-            (Some(_), None) => Err(claimed(&self.opened)),
+        let execution = self.loaded.opened.execution.as_ref().map(|execution| execution.record.clone());
+        match (&self.loaded.opened.state.claim, execution) {
+            (None, _) => Ok(Ok(Unclaimed { loaded: self.loaded })),
+            (Some(_), Some(execution)) => Ok(Err(Box::new(Replay { loaded: self.loaded, execution }))),
+            (Some(_), None) => Err(claimed(&self.loaded.opened)),
         }
     }
 }
@@ -141,15 +143,14 @@ fn claimed(opened: &Opened) -> Refusal {
 /// Step 5 passed.
 #[derive(Debug)]
 pub(crate) struct Unclaimed {
-    opened: Opened,
-    rows: PlanRows,
+    loaded: Loaded,
 }
 
 impl Unclaimed {
     /// Step 6: the plan has not ended, by its state or by the clock. [GATE-060]
     pub(crate) fn live(self, now: Timestamp) -> Result<Live, Refusal> {
-        live(&self.opened, now)?;
-        Ok(Live { opened: self.opened, rows: self.rows })
+        live(&self.loaded.opened, now)?;
+        Ok(Live { loaded: self.loaded })
     }
 }
 
@@ -184,19 +185,18 @@ pub(super) fn live(opened: &Opened, now: Timestamp) -> Result<(), Refusal> {
 /// Step 6 passed.
 #[derive(Debug)]
 pub(crate) struct Live {
-    pub(crate) opened: Opened,
-    rows: PlanRows,
+    pub(crate) loaded: Loaded,
 }
 
 impl Live {
     /// Step 7: not paused, and attempts are left. [GATE-070] [GATE-071]
     pub(crate) fn unpaused(self, pause: Option<&Pause>) -> Result<Running, Refusal> {
         unpaused(pause)?;
-        let limit = self.opened.header.record.policy.limits.gate_attempts;
-        if self.opened.state.gate_attempts >= limit {
+        let limit = self.loaded.opened.header.record.policy.limits.gate_attempts;
+        if self.loaded.opened.state.gate_attempts >= limit {
             return Err(Refusal::new(Reason::RateLimited, format!("{limit} attempts on this plan were refused")));
         }
-        Ok(Running { opened: self.opened, rows: self.rows })
+        Ok(Running { loaded: self.loaded })
     }
 }
 
@@ -210,15 +210,14 @@ pub(super) fn unpaused(pause: Option<&Pause>) -> Result<(), Refusal> {
 /// Step 7 passed.
 #[derive(Debug)]
 pub(crate) struct Running {
-    opened: Opened,
-    rows: PlanRows,
+    loaded: Loaded,
 }
 
 impl Running {
     /// Step 8: the rule is satisfied by distinct persons, on this digest, under one challenge. [GATE-080]
     pub(crate) fn approved(self, now: Timestamp) -> Result<Approved, Refusal> {
-        approved(&self.opened, now)?;
-        Ok(Approved { opened: self.opened, rows: self.rows })
+        approved(&self.loaded.opened, now)?;
+        Ok(Approved { loaded: self.loaded })
     }
 }
 
@@ -252,8 +251,7 @@ pub(super) fn approved(opened: &Opened, now: Timestamp) -> Result<(), Refusal> {
 /// Step 8 passed.
 #[derive(Debug)]
 pub(crate) struct Approved {
-    opened: Opened,
-    rows: PlanRows,
+    loaded: Loaded,
 }
 
 /// What step 9 compares the plan with: how things are now.
@@ -276,30 +274,30 @@ pub(crate) struct Facts {
 impl Approved {
     /// Opens the documents, whose digests the header holds, and puts the secret values back. [GATE-041]
     pub(crate) fn resolve(self, vault: &Vault) -> Result<Resolved, Refusal> {
-        let documents = Documents::open(vault, &self.opened, &self.rows)?;
+        let documents = Documents::open(vault, &self.loaded.opened, &self.loaded.rows)?;
         let Documents { intent, review, secrets } = documents;
-        let header = self.opened.header.clone();
+        let header = self.loaded.opened.header.clone();
         let plan = ResolvedPlan::resolve(header.record, header.digest, intent.record, secrets)?;
-        Ok(Resolved { opened: self.opened, plan, review: review.record })
+        Ok(Resolved { loaded: self.loaded, plan, review: review.record })
     }
 }
 
 /// Step 8 passed, with the documents at hand.
 #[derive(Debug)]
 pub(crate) struct Resolved {
-    opened: Opened,
+    loaded: Loaded,
     pub(crate) plan: ResolvedPlan,
     review: crate::record::Review,
 }
 
 impl Resolved {
     pub(crate) fn opened(&self) -> &Opened {
-        &self.opened
+        &self.loaded.opened
     }
 
     /// Step 9: requester and counted approvers may still, policy, enforcement, tool and target are as they were.
     pub(crate) fn current(self, facts: Facts) -> Result<Current, Stop> {
-        let header = &self.opened.header.record;
+        let header = &self.loaded.opened.header.record;
         let ends = |reason, detail: String| Err(Stop::Ends(Refusal::new(reason, detail)));
         let nobody = Standing::default();
         let standing = |person| facts.standings.get(person).unwrap_or(&nobody);
@@ -308,7 +306,7 @@ impl Resolved {
             let detail = format!("`{}` may no longer ask for this", header.requester.person); // [GATE-091]
             return ends(Reason::RequesterNotPermitted, detail);
         }
-        for person in &header.policy.rule.tally(&header.requester, &self.opened.decisions).counted {
+        for person in &header.policy.rule.tally(&header.requester, &self.loaded.opened.decisions).counted {
             let may_count = header.policy.rule.may_count(&header.requester, person, standing(person));
             if !may_count || !facts.may_approve.contains(person) {
                 let detail = format!("`{person}`, who approved, may no longer approve"); // [GATE-092]
@@ -328,14 +326,14 @@ impl Resolved {
         if identified.target.identity != self.plan.intent().target.identity {
             return ends(Reason::TargetChanged, "the target is another now".to_owned()); // [GATE-095]
         }
-        Ok(Current { opened: self.opened, plan: self.plan, review: self.review })
+        Ok(Current { loaded: self.loaded, plan: self.plan, review: self.review })
     }
 }
 
 /// Step 9 passed.
 #[derive(Debug)]
 pub(crate) struct Current {
-    opened: Opened,
+    loaded: Loaded,
     pub(crate) plan: ResolvedPlan,
     review: crate::record::Review,
 }
@@ -344,14 +342,14 @@ impl Current {
     /// Step 10, before the target is looked at: no other attempt stands in the way. [GATE-100] [GATE-101]
     pub(crate) fn alone(self, attempts: &[Attempt]) -> Result<Alone, Refusal> {
         attempt::allow(attempts, &self.review)?;
-        Ok(Alone { opened: self.opened, plan: self.plan, review: self.review })
+        Ok(Alone { loaded: self.loaded, plan: self.plan, review: self.review })
     }
 }
 
 /// Step 10 passed but for freshness.
 #[derive(Debug)]
 pub(crate) struct Alone {
-    opened: Opened,
+    loaded: Loaded,
     pub(crate) plan: ResolvedPlan,
     review: crate::record::Review,
 }
@@ -360,7 +358,7 @@ impl Alone {
     /// Step 10: live preconditions hold, and a fresh preview gives the reviewed result. [GATE-102]
     pub(crate) fn fresh(self, looked: Result<(), FreshnessError>) -> Result<Claimable, Stop> {
         looked.map_err(|error| stop_of(error, &self.plan))?;
-        Ok(Claimable::new(self.opened, self.plan, self.review))
+        Ok(Claimable::new(self.loaded, self.plan, self.review))
     }
 }
 

@@ -34,10 +34,7 @@ fn only_the_one_written_form_is_read() {
         (format!("{WRITTEN}0"), ParseDigestError::Length),
         (format!("{WRITTEN}\n"), ParseDigestError::Length),
         (WRITTEN[..70].to_owned(), ParseDigestError::Length),
-        (
-            WRITTEN.to_uppercase().replace("SHA", "sha"),
-            ParseDigestError::Digit,
-        ),
+        (WRITTEN.to_uppercase().replace("SHA", "sha"), ParseDigestError::Digit),
         (WRITTEN.replace("5abd", "5abg"), ParseDigestError::Digit),
         (WRITTEN.replace("5abd", "5a é"), ParseDigestError::Length),
         (WRITTEN.replace("5abd", "5aé"), ParseDigestError::Digit),

@@ -7,19 +7,11 @@ use crate::{naive, texts};
 
 /// Compares the verdicts on one text. [DIG-002] [DIG-003]
 fn compare(text: &[u8], limits: &Limits) -> Result<(), TestCaseError> {
-    let verdict = Document::parse(text, limits)
-        .map(|_| ())
-        .map_err(|error| (error.fault(), error.offset()));
+    let verdict = Document::parse(text, limits).map(|_| ()).map_err(|error| (error.fault(), error.offset()));
     match (verdict, naive::verdict(text, limits)) {
         // The canonical bytes may be longer than the text. The naive implementation makes none.
         (Err((Fault::TooLarge, None)), Ok(())) => {
-            prop_assert!(
-                Document::parse(text, &Limits::PLAN)
-                    .unwrap()
-                    .as_bytes()
-                    .len()
-                    > limits.max_bytes()
-            );
+            prop_assert!(Document::parse(text, &Limits::PLAN).unwrap().as_bytes().len() > limits.max_bytes());
         }
         (first, second) => prop_assert_eq!(first, second, "{}", text.escape_ascii()),
     }

@@ -27,14 +27,7 @@ pub(crate) fn verdict(text: &[u8], limits: &Limits) -> Result<(), (Fault, Option
     if text.len() > limits.max_bytes() {
         return Err((Fault::TooLarge, None));
     }
-    let mut reading = Naive {
-        text,
-        at: 0,
-        depth: 0,
-        nodes: 0,
-        max_nodes: limits.max_nodes(),
-        faults: Vec::new(),
-    };
+    let mut reading = Naive { text, at: 0, depth: 0, nodes: 0, max_nodes: limits.max_nodes(), faults: Vec::new() };
     if text.starts_with(&[0xef, 0xbb, 0xbf]) {
         reading.faults.push((Fault::ByteOrderMark, 0));
     }
@@ -47,11 +40,7 @@ pub(crate) fn verdict(text: &[u8], limits: &Limits) -> Result<(), (Fault, Option
         reading.faults.push((Fault::Syntax, offset));
     }
     let precedence = |fault: Fault| PRECEDENCE.iter().position(|&other| other == fault).unwrap();
-    match reading
-        .faults
-        .into_iter()
-        .min_by_key(|&(fault, offset)| (offset, precedence(fault)))
-    {
+    match reading.faults.into_iter().min_by_key(|&(fault, offset)| (offset, precedence(fault))) {
         Some((fault, offset)) => Err((fault, Some(offset))),
         None => Ok(()),
     }
@@ -61,9 +50,7 @@ pub(crate) fn verdict(text: &[u8], limits: &Limits) -> Result<(), (Fault, Option
 fn first_malformed(text: &[u8]) -> Option<usize> {
     let mut at = 0;
     while at < text.len() {
-        let follows = |i: usize, low: u8, high: u8| {
-            text.get(at + i).is_some_and(|b| (low..=high).contains(b))
-        };
+        let follows = |i: usize, low: u8, high: u8| text.get(at + i).is_some_and(|b| (low..=high).contains(b));
         let tail = |from: usize, to: usize| (from..=to).all(|i| follows(i, 0x80, 0xbf));
         at += match text[at] {
             0x00..=0x7f => 1,
@@ -111,10 +98,7 @@ impl Naive<'_> {
 
     fn whole(&mut self) -> Option<()> {
         self.space();
-        if matches!(
-            self.byte()?,
-            b'[' | b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n'
-        ) {
+        if matches!(self.byte()?, b'[' | b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n') {
             self.fault(Fault::NotAnObject, self.at);
         }
         self.value()?;
@@ -126,10 +110,7 @@ impl Naive<'_> {
     }
 
     fn value(&mut self) -> Option<()> {
-        if matches!(
-            self.byte()?,
-            b'{' | b'[' | b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n'
-        ) {
+        if matches!(self.byte()?, b'{' | b'[' | b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n') {
             self.nodes += 1;
             if self.nodes > self.max_nodes {
                 self.fault(Fault::TooManyNodes, self.at);
@@ -181,18 +162,12 @@ impl Naive<'_> {
     fn member_name(&mut self, names: &mut Vec<Vec<u16>>) -> Option<()> {
         let quote = self.at;
         let name = self.string()?;
-        let at_fault = self
-            .faults
-            .iter()
-            .any(|&(_, offset)| (quote..self.at).contains(&offset));
+        let at_fault = self.faults.iter().any(|&(_, offset)| (quote..self.at).contains(&offset));
         if !at_fault {
             if names.contains(&name) {
                 self.fault(Fault::DuplicateName, quote);
             }
-            if String::from_utf16(&name)
-                .unwrap()
-                .starts_with("$serde_json::private::")
-            {
+            if String::from_utf16(&name).unwrap().starts_with("$serde_json::private::") {
                 self.fault(Fault::ReservedName, quote);
             }
             names.push(name);
@@ -218,9 +193,7 @@ impl Naive<'_> {
                             let mut unit = 0;
                             let mut digits = 0;
                             self.at += 1;
-                            while let Some(digit) =
-                                self.byte().and_then(|b| (b as char).to_digit(16))
-                            {
+                            while let Some(digit) = self.byte().and_then(|b| (b as char).to_digit(16)) {
                                 unit = unit * 16 + digit as u16;
                                 digits += 1;
                                 self.at += 1;
@@ -248,11 +221,8 @@ impl Naive<'_> {
                     self.at += 1;
                 }
                 Some(_) => {
-                    let len = (1..=4).find(|n| {
-                        self.text
-                            .get(self.at..self.at + n)
-                            .is_some_and(|b| str::from_utf8(b).is_ok())
-                    });
+                    let len = (1..=4)
+                        .find(|n| self.text.get(self.at..self.at + n).is_some_and(|b| str::from_utf8(b).is_ok()));
                     match len {
                         Some(len) => {
                             let text = str::from_utf8(&self.text[self.at..self.at + len]).unwrap();
@@ -271,8 +241,7 @@ impl Naive<'_> {
         let mut i = 0;
         while i < units.len() {
             if let (unit @ 0xd800..=0xdfff, Some(backslash)) = units[i] {
-                let pair =
-                    unit < 0xdc00 && matches!(units.get(i + 1), Some((0xdc00..=0xdfff, Some(_))));
+                let pair = unit < 0xdc00 && matches!(units.get(i + 1), Some((0xdc00..=0xdfff, Some(_))));
                 if pair {
                     i += 1;
                 } else {
@@ -292,11 +261,7 @@ impl Naive<'_> {
         let start = self.at;
         // The longest run of which a number can be made, found by trying what could complete it.
         let mut end = start;
-        while end < self.text.len()
-            && ["", "0"]
-                .iter()
-                .any(|more| is_number(&self.text[start..=end], more))
-        {
+        while end < self.text.len() && ["", "0"].iter().any(|more| is_number(&self.text[start..=end], more)) {
             end += 1;
         }
         self.at = end;
@@ -325,10 +290,7 @@ fn is_number(bytes: &[u8], more: &str) -> bool {
     let text = format!("{text}{more}");
     let text = text.strip_prefix('-').unwrap_or(&text);
     let (mantissa, exponent) = match text.split_once(['e', 'E']) {
-        Some((mantissa, exponent)) => (
-            mantissa,
-            Some(exponent.strip_prefix(['+', '-']).unwrap_or(exponent)),
-        ),
+        Some((mantissa, exponent)) => (mantissa, Some(exponent.strip_prefix(['+', '-']).unwrap_or(exponent))),
         None => (text, None),
     };
     let (whole, fraction) = match mantissa.split_once('.') {
@@ -351,9 +313,8 @@ fn number_fault(token: &str) -> Option<Fault> {
     if exponent >= 0 {
         // Integral. With more than 16 digits it's beyond the range; otherwise it's small enough to compare.
         let len = digits.len() as i128 + exponent;
-        let beyond = digits != "0"
-            && (len > 16
-                || digits.parse::<u128>().unwrap() * 10_u128.pow(exponent as u32) >= 1 << 53);
+        let beyond =
+            digits != "0" && (len > 16 || digits.parse::<u128>().unwrap() * 10_u128.pow(exponent as u32) >= 1 << 53);
         return beyond.then_some(Fault::IntegerOutOfRange);
     }
     let shortest = serde_json::Number::from_f64(double).unwrap().to_string();
@@ -371,9 +332,5 @@ fn exact(numeral: &str) -> (bool, String, i128) {
     }
     let zeros = all.len() - all.trim_end_matches('0').len();
     let power: i128 = power.parse().unwrap();
-    (
-        numeral.starts_with('-'),
-        digits.into(),
-        power - fraction.len() as i128 + zeros as i128,
-    )
+    (numeral.starts_with('-'), digits.into(), power - fraction.len() as i128 + zeros as i128)
 }

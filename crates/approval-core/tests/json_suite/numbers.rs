@@ -46,22 +46,12 @@ fn samples_of_rfc_8785() {
     ] {
         // [DIG-022]
         let error = written(f64::from_bits(bits)).unwrap_err();
-        assert_eq!(
-            (error.fault(), error.pointer()),
-            (Fault::IntegerOutOfRange, Some("/n"))
-        );
+        assert_eq!((error.fault(), error.pointer()), (Fault::IntegerOutOfRange, Some("/n")));
     }
-    for bits in [
-        0x7fff_ffff_ffff_ffff,
-        0x7ff0_0000_0000_0000,
-        0xfff0_0000_0000_0000,
-    ] {
+    for bits in [0x7fff_ffff_ffff_ffff, 0x7ff0_0000_0000_0000, 0xfff0_0000_0000_0000] {
         // [DIG-021] [DIG-055]
         let error = written(f64::from_bits(bits)).unwrap_err();
-        assert_eq!(
-            (error.fault(), error.pointer()),
-            (Fault::NotFinite, Some("/n"))
-        );
+        assert_eq!((error.fault(), error.pointer()), (Fault::NotFinite, Some("/n")));
     }
 }
 
@@ -77,21 +67,14 @@ fn the_published_stream() {
             Ok(form) => {
                 admitted += 1;
                 let text = format!("{{\"n\":{form}}}");
-                assert_eq!(
-                    Document::parse(text.as_bytes(), &Limits::ARGUMENTS)
-                        .unwrap()
-                        .as_str(),
-                    text
-                );
+                assert_eq!(Document::parse(text.as_bytes(), &Limits::ARGUMENTS).unwrap().as_str(), text);
                 form
             }
             Err(error) => {
                 assert_eq!(error.fault(), Fault::IntegerOutOfRange);
                 assert!(double.fract() == 0.0 && double.abs() >= 9_007_199_254_740_992.0);
                 let form = ryu_js::Buffer::new().format_finite(double).to_owned();
-                let error =
-                    Document::parse(format!("{{\"n\":{form}}}").as_bytes(), &Limits::ARGUMENTS)
-                        .unwrap_err();
+                let error = Document::parse(format!("{{\"n\":{form}}}").as_bytes(), &Limits::ARGUMENTS).unwrap_err();
                 assert_eq!(error.fault(), Fault::IntegerOutOfRange);
                 form
             }

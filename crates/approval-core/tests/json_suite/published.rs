@@ -3,10 +3,7 @@
 use approval_core::json::{Document, Fault, Limits};
 
 fn canonical(text: &str) -> String {
-    Document::parse(text.as_bytes(), &Limits::ARGUMENTS)
-        .unwrap()
-        .as_str()
-        .to_owned()
+    Document::parse(text.as_bytes(), &Limits::ARGUMENTS).unwrap().as_str().to_owned()
 }
 
 // [DIG-030]
@@ -20,16 +17,10 @@ fn the_example_of_section_3_2_2() {
     }"#;
     // Two of its numbers are not what they canonicalise to, or not distinguishable from their neighbours.
     let error = Document::parse(text.as_bytes(), &Limits::ARGUMENTS).unwrap_err();
-    assert_eq!(
-        (error.fault(), error.offset()),
-        (Fault::NumberNotCanonical, text.find("333333333"))
-    );
+    assert_eq!((error.fault(), error.offset()), (Fault::NumberNotCanonical, text.find("333333333")));
     let text = text.replace("333333333.33333329", "333333333.3333333");
     let error = Document::parse(text.as_bytes(), &Limits::ARGUMENTS).unwrap_err();
-    assert_eq!(
-        (error.fault(), error.offset()),
-        (Fault::IntegerOutOfRange, text.find("1E30"))
-    );
+    assert_eq!((error.fault(), error.offset()), (Fault::IntegerOutOfRange, text.find("1E30")));
     assert_eq!(
         canonical(&text.replace("1E30", "1E15")),
         r#"{"literals":[null,true,false],"numbers":[333333333.3333333,1000000000000000,4.5,0.002,1e-27],"string":"€$\u000f\nA'B\"\\\\\"/"}"#
@@ -49,17 +40,9 @@ fn the_example_of_section_3_2_3() {
         "\u00f6": "Latin Small Letter O With Diaeresis"
     }"#;
     let document = Document::parse(text.as_bytes(), &Limits::ARGUMENTS).unwrap();
-    let order: Vec<_> = [
-        "Carriage Return",
-        "One",
-        "Control",
-        "Latin",
-        "Euro",
-        "Emoji",
-        "Hebrew",
-    ]
-    .map(|value| document.as_str().find(value).unwrap())
-    .into();
+    let order: Vec<_> = ["Carriage Return", "One", "Control", "Latin", "Euro", "Emoji", "Hebrew"]
+        .map(|value| document.as_str().find(value).unwrap())
+        .into();
     assert!(order.is_sorted());
 }
 
@@ -115,11 +98,6 @@ fn every_control_character_has_one_escape() {
         let expected = format!("{{\"a\":\"{expected}\"}}");
         assert_eq!(canonical(&format!("{{\"a\":\"\\u{code:04X}\"}}")), expected);
         let value = serde_json::json!({ "a": character.to_string() });
-        assert_eq!(
-            Document::from_value(&value, &Limits::ARGUMENTS)
-                .unwrap()
-                .as_str(),
-            expected
-        );
+        assert_eq!(Document::from_value(&value, &Limits::ARGUMENTS).unwrap().as_str(), expected);
     }
 }

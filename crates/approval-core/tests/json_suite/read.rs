@@ -9,9 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 fn read<T: DeserializeOwned>(text: &str) -> Result<T, ReadError> {
-    Document::parse(text.as_bytes(), &Limits::ARGUMENTS)
-        .unwrap()
-        .read()
+    Document::parse(text.as_bytes(), &Limits::ARGUMENTS).unwrap().read()
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -59,18 +57,9 @@ fn plan() -> Plan {
     Plan {
         plan_id: "p\"\\\n\u{1}é😂".into(),
         steps: vec![
-            Step {
-                verb: Verb::Apply,
-                precondition: Precondition::None,
-            },
-            Step {
-                verb: Verb::Delete,
-                precondition: Precondition::Version(7),
-            },
-            Step {
-                verb: Verb::Apply,
-                precondition: Precondition::Pair("a".into(), false),
-            },
+            Step { verb: Verb::Apply, precondition: Precondition::None },
+            Step { verb: Verb::Delete, precondition: Precondition::Version(7) },
+            Step { verb: Verb::Apply, precondition: Precondition::Pair("a".into(), false) },
             Step {
                 verb: Verb::Apply,
                 precondition: Precondition::Object {
@@ -98,9 +87,7 @@ fn a_record_comes_back_as_it_was() {
 
 #[test]
 fn what_doesnt_fit_is_named_with_its_place() {
-    let good = Document::from_serialize(&plan(), &Limits::PLAN)
-        .unwrap()
-        .to_value();
+    let good = Document::from_serialize(&plan(), &Limits::PLAN).unwrap().to_value();
     let mut seen = Vec::new();
     for (pointer, value) in [
         ("/planId", serde_json::json!(1)),
@@ -109,24 +96,15 @@ fn what_doesnt_fit_is_named_with_its_place() {
         ("/steps/0", serde_json::json!(["apply", "None"])),
         ("/steps/0/verb", serde_json::json!("destroy\u{202e}\u{7}")),
         ("/steps/0/verb", serde_json::json!({ "apply": 1 })),
-        (
-            "/steps/0/precondition",
-            serde_json::json!({ "Version": 1, "None": 2 }),
-        ),
+        ("/steps/0/precondition", serde_json::json!({ "Version": 1, "None": 2 })),
         ("/steps/0/precondition", serde_json::json!({})),
         ("/steps/0/precondition", serde_json::json!("Version")),
         ("/steps/1/precondition/Version", serde_json::json!(-1)),
         ("/steps/1/precondition/Version", serde_json::json!(0.5)),
         ("/steps/2/precondition/Pair", serde_json::json!(["a"])),
-        (
-            "/steps/2/precondition/Pair",
-            serde_json::json!(["a", true, 1]),
-        ),
+        ("/steps/2/precondition/Pair", serde_json::json!(["a", true, 1])),
         ("/steps/2/precondition/Pair/1", serde_json::json!("yes")),
-        (
-            "/steps/3/precondition/Object",
-            serde_json::json!(["uid", null]),
-        ),
+        ("/steps/3/precondition/Object", serde_json::json!(["uid", null])),
         ("/weights/\t", serde_json::json!("heavy")),
         ("/range/0", serde_json::json!(-129)),
         ("/digest", serde_json::json!("sha256:00")),
@@ -139,22 +117,10 @@ fn what_doesnt_fit_is_named_with_its_place() {
     }
     let mut bad = good.clone();
     bad["steps"][1]["a~/b"] = Value::Null;
-    seen.push(
-        Document::from_value(&bad, &Limits::PLAN)
-            .unwrap()
-            .read::<Plan>()
-            .unwrap_err()
-            .to_string(),
-    );
+    seen.push(Document::from_value(&bad, &Limits::PLAN).unwrap().read::<Plan>().unwrap_err().to_string());
     let mut bad = good;
     bad["steps"][1].as_object_mut().unwrap().remove("verb");
-    seen.push(
-        Document::from_value(&bad, &Limits::PLAN)
-            .unwrap()
-            .read::<Plan>()
-            .unwrap_err()
-            .to_string(),
-    );
+    seen.push(Document::from_value(&bad, &Limits::PLAN).unwrap().read::<Plan>().unwrap_err().to_string());
     insta::assert_snapshot!(seen.join("\n"));
 }
 
@@ -165,10 +131,7 @@ fn an_error_has_the_pointer_of_its_value() {
     let error = read::<Tagged>(r#"{"n":1,"o":2,"type":"a/v0"}"#).unwrap_err();
     assert_eq!(error.to_string(), "unknown member `o`");
     let error = read::<Tagged>(r#"{"n":1,"type":"a/v1"}"#).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "at `/type`: unknown value `a/v1`, expected one of `a/v0`"
-    );
+    assert_eq!(error.to_string(), "at `/type`: unknown value `a/v1`, expected one of `a/v0`");
 }
 
 #[test]
@@ -191,12 +154,6 @@ fn numbers_are_read_exactly() {
         read(r#"{"a":9007199254740991,"b":-9007199254740991,"c":5e-324,"d":2.2250738585072014e-308,"e":0}"#).unwrap();
     assert_eq!(
         numbers.into_values().collect::<Vec<_>>(),
-        [
-            9_007_199_254_740_991.0,
-            -9_007_199_254_740_991.0,
-            5e-324,
-            2.225_073_858_507_201_4e-308,
-            0.0
-        ]
+        [9_007_199_254_740_991.0, -9_007_199_254_740_991.0, 5e-324, 2.225_073_858_507_201_4e-308, 0.0]
     );
 }

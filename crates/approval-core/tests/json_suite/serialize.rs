@@ -10,20 +10,14 @@ use serde_json::{Value, json};
 #[track_caller]
 fn written(value: impl Serialize) -> String {
     let document = Document::from_serialize(&value, &Limits::ARGUMENTS).unwrap();
-    assert_eq!(
-        Document::parse(document.as_bytes(), &Limits::ARGUMENTS).unwrap(),
-        document
-    );
+    assert_eq!(Document::parse(document.as_bytes(), &Limits::ARGUMENTS).unwrap(), document);
     document.as_str().to_owned()
 }
 
 #[track_caller]
 fn refused(value: impl Serialize, fault: Fault, pointer: &str) {
     let error = Document::from_serialize(&value, &Limits::ARGUMENTS).unwrap_err();
-    assert_eq!(
-        (error.fault(), error.pointer(), error.offset()),
-        (fault, Some(pointer), None)
-    );
+    assert_eq!((error.fault(), error.pointer(), error.offset()), (fault, Some(pointer), None));
 }
 
 #[derive(Serialize)]
@@ -46,10 +40,7 @@ enum Shape {
     Empty,
     Round(f64),
     Pair(i32, i32),
-    Named {
-        b: &'static str,
-        a: Option<Box<Shape>>,
-    },
+    Named { b: &'static str, a: Option<Box<Shape>> },
 }
 
 #[test]
@@ -63,10 +54,7 @@ fn a_record_is_written_sorted() {
             Shape::Empty,
             Shape::Round(-0.0),
             Shape::Pair(-1, 1),
-            Shape::Named {
-                b: "",
-                a: Some(Box::new(Shape::Round(1e-7))),
-            },
+            Shape::Named { b: "", a: Some(Box::new(Shape::Round(1e-7))) },
         ],
         map: BTreeMap::from([("q", 1.0), ("p", 0.5)]),
         newtype: Newtype(7),
@@ -92,11 +80,7 @@ fn integers_beyond_the_range_are_refused() {
         json!(1e20),
         json!(9_007_199_254_740_992.0),
     ] {
-        refused(
-            json!({ "a/b": [0, { "~": n }] }),
-            Fault::IntegerOutOfRange,
-            "/a~1b/1/~0",
-        );
+        refused(json!({ "a/b": [0, { "~": n }] }), Fault::IntegerOutOfRange, "/a~1b/1/~0");
     }
 }
 
@@ -105,24 +89,9 @@ fn what_isnt_finite_is_refused_everywhere() {
     // [DIG-055]
     for number in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
         refused(BTreeMap::from([("a", number)]), Fault::NotFinite, "/a");
-        refused(
-            BTreeMap::from([("a", vec![Some(number)])]),
-            Fault::NotFinite,
-            "/a/0",
-        );
-        refused(
-            BTreeMap::from([("a", Shape::Round(number))]),
-            Fault::NotFinite,
-            "/a/Round",
-        );
-        refused(
-            Shape::Named {
-                b: "",
-                a: Some(Box::new(Shape::Round(number))),
-            },
-            Fault::NotFinite,
-            "/Named/a/Round",
-        );
+        refused(BTreeMap::from([("a", vec![Some(number)])]), Fault::NotFinite, "/a/0");
+        refused(BTreeMap::from([("a", Shape::Round(number))]), Fault::NotFinite, "/a/Round");
+        refused(Shape::Named { b: "", a: Some(Box::new(Shape::Round(number))) }, Fault::NotFinite, "/Named/a/Round");
     }
 }
 
@@ -147,21 +116,9 @@ fn types_without_an_agreed_form_are_refused() {
     }
 
     // [DIG-054]
-    refused(
-        BTreeMap::from([("a", 0.5_f32)]),
-        Fault::UnsupportedType,
-        "/a",
-    );
-    refused(
-        BTreeMap::from([("a", 1_i128)]),
-        Fault::UnsupportedType,
-        "/a",
-    );
-    refused(
-        BTreeMap::from([("a", 1_u128)]),
-        Fault::UnsupportedType,
-        "/a",
-    );
+    refused(BTreeMap::from([("a", 0.5_f32)]), Fault::UnsupportedType, "/a");
+    refused(BTreeMap::from([("a", 1_i128)]), Fault::UnsupportedType, "/a");
+    refused(BTreeMap::from([("a", 1_u128)]), Fault::UnsupportedType, "/a");
     refused(BTreeMap::from([("a", Bytes)]), Fault::UnsupportedType, "/a");
 }
 
@@ -176,13 +133,9 @@ fn a_failure_of_the_value_itself_is_passed_on() {
     }
 
     // [DIG-054]
-    let error = Document::from_serialize(&BTreeMap::from([("a", Stubborn)]), &Limits::ARGUMENTS)
-        .unwrap_err();
+    let error = Document::from_serialize(&BTreeMap::from([("a", Stubborn)]), &Limits::ARGUMENTS).unwrap_err();
     assert_eq!(error.code(), "unserializable");
-    assert_eq!(
-        error.to_string(),
-        "a value that can't be serialised, at `/a`: not today"
-    );
+    assert_eq!(error.to_string(), "a value that can't be serialised, at `/a`: not today");
 }
 
 #[test]
@@ -248,34 +201,10 @@ fn colliding_members_are_refused() {
     }
 
     // [DIG-028] [DIG-050]
-    assert_eq!(
-        written(Outer {
-            a: 1,
-            rest: BTreeMap::from([("0", 2)])
-        }),
-        r#"{"0":2,"a":1}"#
-    );
-    refused(
-        Outer {
-            a: 1,
-            rest: BTreeMap::from([("a", 1)]),
-        },
-        Fault::DuplicateName,
-        "/a",
-    );
-    refused(
-        Flat {
-            first: Inner { b: 1 },
-            second: Inner { b: 2 },
-        },
-        Fault::DuplicateName,
-        "/b",
-    );
-    refused(
-        BTreeMap::from([("in", vec![Twice])]),
-        Fault::DuplicateName,
-        "/in/0/x",
-    );
+    assert_eq!(written(Outer { a: 1, rest: BTreeMap::from([("0", 2)]) }), r#"{"0":2,"a":1}"#);
+    refused(Outer { a: 1, rest: BTreeMap::from([("a", 1)]) }, Fault::DuplicateName, "/a");
+    refused(Flat { first: Inner { b: 1 }, second: Inner { b: 2 } }, Fault::DuplicateName, "/b");
+    refused(BTreeMap::from([("in", vec![Twice])]), Fault::DuplicateName, "/in/0/x");
 }
 
 #[test]
@@ -298,10 +227,7 @@ fn limits_hold_for_values() {
     let error = admitted(14, 4).unwrap_err();
     assert_eq!((error.fault(), error.pointer()), (Fault::TooLarge, None));
     let error = admitted(15, 3).unwrap_err();
-    assert_eq!(
-        (error.fault(), error.pointer()),
-        (Fault::TooManyNodes, Some("/a/1"))
-    );
+    assert_eq!((error.fault(), error.pointer()), (Fault::TooManyNodes, Some("/a/1")));
 }
 
 #[test]
@@ -336,10 +262,7 @@ fn a_value_without_end_is_stopped() {
             let mut map = serializer.serialize_map(None)?;
             let mut name = 0_u64;
             loop {
-                map.serialize_entry(
-                    &name.to_string(),
-                    "a text that fills the limit sooner or later",
-                )?;
+                map.serialize_entry(&name.to_string(), "a text that fills the limit sooner or later")?;
                 name += 1;
             }
         }

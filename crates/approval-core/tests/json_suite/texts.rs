@@ -7,21 +7,13 @@ use serde_json::{Number, Value};
 /// A thousand cases of each property, or as many as `PROPTEST_CASES` says.
 pub(crate) fn cases() -> ProptestConfig {
     let config = ProptestConfig::default();
-    if std::env::var_os("PROPTEST_CASES").is_some() {
-        config
-    } else {
-        ProptestConfig {
-            cases: 1000,
-            ..config
-        }
-    }
+    if std::env::var_os("PROPTEST_CASES").is_some() { config } else { ProptestConfig { cases: 1000, ..config } }
 }
 
 /// A double that is admitted, drawn so that small, large, subnormal and short decimals all occur.
 pub(crate) fn double() -> impl Strategy<Value = f64> {
     let any_bits = any::<u64>().prop_map(f64::from_bits);
-    let short = (any::<i32>(), 0..30_i32)
-        .prop_map(|(digits, power)| f64::from(digits) / 10_f64.powi(power));
+    let short = (any::<i32>(), 0..30_i32).prop_map(|(digits, power)| f64::from(digits) / 10_f64.powi(power));
     let integral = (-(1_i64 << 53) + 1..1_i64 << 53).prop_map(|integer| integer as f64);
     let edge = proptest::sample::select(vec![
         0.0,
@@ -94,12 +86,10 @@ pub(crate) fn document() -> impl Strategy<Value = Value> {
     let value = leaf.prop_recursive(5, 60, 8, |inner| {
         prop_oneof![
             vec(inner.clone(), 0..6).prop_map(Value::Array),
-            btree_map(string(), inner, 0..8)
-                .prop_map(|members| Value::Object(members.into_iter().collect())),
+            btree_map(string(), inner, 0..8).prop_map(|members| Value::Object(members.into_iter().collect())),
         ]
     });
-    btree_map(string(), value, 0..8)
-        .prop_map(|members| Value::Object(members.into_iter().collect()))
+    btree_map(string(), value, 0..8).prop_map(|members| Value::Object(members.into_iter().collect()))
 }
 
 /// How a document may be spelt: a stream of choices, used up in turn.
@@ -169,11 +159,7 @@ fn spell_string(string: &str, choose: &mut impl FnMut() -> u8, text: &mut String
     for character in string.chars() {
         if choose() < 40 {
             for unit in character.encode_utf16(&mut [0; 2]) {
-                text.push_str(&if choose() < 128 {
-                    format!("\\u{unit:04x}")
-                } else {
-                    format!("\\u{unit:04X}")
-                });
+                text.push_str(&if choose() < 128 { format!("\\u{unit:04x}") } else { format!("\\u{unit:04X}") });
             }
         } else if character == '/' {
             text.push_str("\\/");
@@ -203,15 +189,77 @@ fn spell_number(number: &Number, choose: &mut impl FnMut() -> u8, text: &mut Str
 
 /// What tends to go wrong, in pieces.
 const PIECES: &[&[u8]] = &[
-    b"{", b"}", b"[", b"]", b",", b":", b"\"", b"\\", b" ", b"\n", b"\"a\"", b"\"a\":", b"\"\\u0061\":", b"\"b\":1",
-    b",\"a\":1", b",\"b\":[", b"\"a\":{", b"{}", b"[]", b"0", b"-", b"1", b"1.0", b"1.", b"1e", b"01", b"1e400",
-    b"1e400x", b"1e20", b"1e-400", b"9007199254740991", b"9007199254740992", b"0.1", b".5e",
-    b"0.1000000000000000055511151231257827", b"1234567890123456789012345678901234567890",
-    b"12345678901234567890123456789012345678901", b"0.50000000000000000000000000000000000000e+x", b"true", b"tru",
-    b"null", b"nul", b"false", b"falsy", b"\"\\ud83d\\ude02\"", b"\"\\ud83d\"", b"\\ud800", b"\\udc00", b"\\uD8",
-    b"\\ud800\\u", b"\\ud800\\ud800", b"\\n", b"\\x", b"\\u00g0", b"\x00", b"\x1f", b"\x7f", b"\xc3\xa9", b"\xc3", b"\xff", b"\xed\xa0\x80",
-    b"\xf0\x9f\x98", b"\xf4\x90\x80\x80", b"\xc0\x80", b"\xe0\x80\x80", b"\xef\xbb\xbf", b"\"$serde_json::private::Number\":\"1\"", b"\"$serde_json::private::\xff\"",
-    b",\"$serde_json::private::\\ud800\":", b"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[", b"]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]",
+    b"{",
+    b"}",
+    b"[",
+    b"]",
+    b",",
+    b":",
+    b"\"",
+    b"\\",
+    b" ",
+    b"\n",
+    b"\"a\"",
+    b"\"a\":",
+    b"\"\\u0061\":",
+    b"\"b\":1",
+    b",\"a\":1",
+    b",\"b\":[",
+    b"\"a\":{",
+    b"{}",
+    b"[]",
+    b"0",
+    b"-",
+    b"1",
+    b"1.0",
+    b"1.",
+    b"1e",
+    b"01",
+    b"1e400",
+    b"1e400x",
+    b"1e20",
+    b"1e-400",
+    b"9007199254740991",
+    b"9007199254740992",
+    b"0.1",
+    b".5e",
+    b"0.1000000000000000055511151231257827",
+    b"1234567890123456789012345678901234567890",
+    b"12345678901234567890123456789012345678901",
+    b"0.50000000000000000000000000000000000000e+x",
+    b"true",
+    b"tru",
+    b"null",
+    b"nul",
+    b"false",
+    b"falsy",
+    b"\"\\ud83d\\ude02\"",
+    b"\"\\ud83d\"",
+    b"\\ud800",
+    b"\\udc00",
+    b"\\uD8",
+    b"\\ud800\\u",
+    b"\\ud800\\ud800",
+    b"\\n",
+    b"\\x",
+    b"\\u00g0",
+    b"\x00",
+    b"\x1f",
+    b"\x7f",
+    b"\xc3\xa9",
+    b"\xc3",
+    b"\xff",
+    b"\xed\xa0\x80",
+    b"\xf0\x9f\x98",
+    b"\xf4\x90\x80\x80",
+    b"\xc0\x80",
+    b"\xe0\x80\x80",
+    b"\xef\xbb\xbf",
+    b"\"$serde_json::private::Number\":\"1\"",
+    b"\"$serde_json::private::\xff\"",
+    b",\"$serde_json::private::\\ud800\":",
+    b"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[",
+    b"]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]",
     b"{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":",
 ];
 
@@ -234,11 +282,7 @@ pub(crate) fn soup() -> impl Strategy<Value = Vec<u8>> {
 
 /// A document with a few pieces put in, taken out or cut off.
 pub(crate) fn damaged() -> impl Strategy<Value = Vec<u8>> {
-    let change = (
-        any::<prop::sample::Index>(),
-        0..4_usize,
-        prop::option::weighted(0.8, piece()),
-    );
+    let change = (any::<prop::sample::Index>(), 0..4_usize, prop::option::weighted(0.8, piece()));
     (spelt(), vec(change, 1..4), prop::bool::weighted(0.2)).prop_map(|((_, text), changes, cut)| {
         let mut bytes = text.into_bytes();
         for (place, removed, piece) in changes {
