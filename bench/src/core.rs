@@ -3,6 +3,7 @@
 use std::hint::black_box;
 
 use approval_core::json::{Document, Limits};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::report::Report;
@@ -27,6 +28,7 @@ pub(crate) fn measure() -> Report {
     );
     time(&mut report, "a plan of 1 KiB", 1 << 10);
     time(&mut report, "a plan of 100 KiB", 100 << 10);
+    read(&mut report, "a plan of 100 KiB", 100 << 10);
     report.note("heap beyond the input, at its peak, in units of the input:");
     heap(&mut report, "a document of 5 MiB", 5 << 20);
     crate::cycle::measure(&mut report);
@@ -61,6 +63,25 @@ fn time(report: &mut Report, what: &str, bytes: usize) {
         },
         MOST_TIME,
     );
+}
+
+/// Reading back what was admitted has no target; it's to stay as fast as the parser that everyone uses.
+fn read(report: &mut Report, what: &str, bytes: usize) {
+    let Ok(document) = Document::parse(plan::text(bytes).as_bytes(), &Limits::ARGUMENTS) else {
+        return report.note("the plan isn't admitted");
+    };
+    let [serde_json, ours] = medians([
+        &mut || {
+            black_box(serde_json::from_slice::<Value>(black_box(document.as_bytes())).ok());
+        },
+        &mut || {
+            black_box(black_box(&document).read::<Value>().ok());
+        },
+    ]);
+    report.note(format!(
+        "reading {what} as a tree, in units of serde_json's own reading: {:.2}",
+        ours / serde_json
+    ));
 }
 
 fn heap(report: &mut Report, what: &str, bytes: usize) {

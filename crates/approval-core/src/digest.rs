@@ -72,7 +72,7 @@ impl ConstantTimeEq for Digest {
 
 impl PartialEq for Digest {
     fn eq(&self, other: &Self) -> bool {
-        self.ct_eq(other).into()
+        self.ct_eq(other).into() // [DIG-042]
     }
 }
 

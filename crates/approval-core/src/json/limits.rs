@@ -9,6 +9,7 @@ pub struct Limits {
 }
 
 impl Limits {
+    // [DIG-029]
     /// The arguments of one tool call: 2 MiB and 200 000 nodes.
     pub const ARGUMENTS: Self = Self::new(2 << 20, 200_000);
 

@@ -1,4 +1,4 @@
-//! Numbers: which tokens are admitted, and how they're written.
+//! Numbers: which tokens are admitted, and how they're written. [DIG-033]
 
 use super::fault::Fault;
 
@@ -95,7 +95,7 @@ pub(super) fn push_decimal(token: &str, out: &mut Vec<u8>) -> Result<(), Fault> 
 /// Writes a double.
 pub(super) fn push_f64(double: f64, out: &mut Vec<u8>) -> Result<(), Fault> {
     if !double.is_finite() {
-        return Err(Fault::NotFinite); // [DIG-021]
+        return Err(Fault::NotFinite); // [DIG-055]
     }
     if double.fract() == 0.0 && double.abs() > MAX_INTEGER as f64 {
         return Err(Fault::IntegerOutOfRange); // [DIG-022]

@@ -1,4 +1,4 @@
-//! The order of member names: by UTF-16 code units (RFC 8785, section 3.2.3).
+//! The order of member names: by UTF-16 code units (RFC 8785, section 3.2.3). [DIG-032]
 //!
 //! Names are compared as they stand in the canonical text, without their quotes. UTF-8 sorts like UTF-16 with one
 //! exception: a character beyond U+FFFF is a surrogate pair in UTF-16 and sorts *before* U+E000–U+FFFF. Exchanging the

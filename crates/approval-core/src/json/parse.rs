@@ -1,4 +1,4 @@
-//! From bytes to the canonical text, in one pass.
+//! From bytes to the canonical text, in one pass. [DIG-001] [DIG-002]
 //!
 //! There's no recursion: what is open is a list in the [`Writer`], and no input makes the stack grow.
 
@@ -53,7 +53,7 @@ struct Parser<'a> {
 }
 
 impl Parser<'_> {
-    /// Reads the whole text. On a fault the offset is the lowest of all faults.
+    /// Reads the whole text. On a fault the offset is the lowest of all faults. [DIG-003]
     fn document(&mut self) -> Result<(), At> {
         self.object_and_nothing_else().map_err(|fault| {
             // All bytes before the fault have been read, so the only faults that may lie before it are those that are

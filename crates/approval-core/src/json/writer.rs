@@ -1,4 +1,4 @@
-//! The canonical text as it grows, behind both ways in.
+//! The canonical text as it grows, behind both ways in. [DIG-030]
 //!
 //! Tokens are written in the order in which they come. Where an object turns out to have come unsorted, its members are
 //! put in order in place as it closes. So there's one text, one spare of at most its size, and a record for each member

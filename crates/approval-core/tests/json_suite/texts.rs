@@ -296,3 +296,39 @@ pub(crate) fn damaged() -> impl Strategy<Value = Vec<u8>> {
         bytes
     })
 }
+
+/// Nested objects with few names to choose from, so that many come twice, here and there cut off.
+pub(crate) fn crowded() -> impl Strategy<Value = Vec<u8>> {
+    let name = proptest::sample::select(vec![
+        "a",
+        "b",
+        "c",
+        "d",
+        "e",
+        "\\u0061",
+        "aaaaaaaaa",
+        "aaaaaaaab",
+    ]);
+    let value = Just("0".to_owned()).prop_recursive(4, 40, 6, move |inner| {
+        prop_oneof![
+            1 => inner.clone(),
+            1 => inner.clone().prop_map(|value| format!("[{value}]")),
+            4 => vec((name.clone(), inner), 0..6).prop_map(|members| {
+                let members: Vec<_> = members.into_iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
+                format!("{{{}}}", members.join(","))
+            }),
+        ]
+    });
+    (
+        value.prop_filter("an object", |text| text.starts_with('{')),
+        any::<prop::sample::Index>(),
+        prop::bool::weighted(0.3),
+    )
+        .prop_map(|(text, place, cut)| {
+            let mut bytes = text.into_bytes();
+            if cut {
+                bytes.truncate(place.index(bytes.len()));
+            }
+            bytes
+        })
+}
