@@ -35,14 +35,19 @@ impl Loaded {
         Ok(Self { opened: Opened::open(vault, plan, &rows)?, rows })
     }
 
-    /// Opens a plan's small rows again, later: rows that are the same to the byte are not opened twice.
+    /// Opens a plan's small rows again, later: what is the same to the byte as a row whose seal held is not opened twice.
     pub(crate) fn again(&self, vault: &Vault, rows: &PlanRows) -> Result<Opened, Refusal> {
-        let small = |row: &&Row| !row.key.kind.is_document();
-        let same = self.rows.index == rows.index
-            && self.rows.last_event == rows.last_event
-            && self.rows.rows.iter().filter(small).eq(rows.rows.iter().filter(small));
-        if same { Ok(self.opened.clone()) } else { Opened::open(vault, self.opened.plan(), rows) }
+        if self.rows.index == rows.index && self.rows.last_event == rows.last_event && same(&self.rows, rows, |_| true) {
+            return Ok(self.opened.clone());
+        }
+        Opened::open_with(vault, self.opened.plan(), rows, Some(self))
     }
+}
+
+/// Whether the small rows of these kinds are the same to the byte.
+fn same(before: &PlanRows, now: &PlanRows, kinds: impl Fn(RecordKind) -> bool) -> bool {
+    let wanted = |row: &&Row| !row.key.kind.is_document() && kinds(row.key.kind);
+    before.rows.iter().filter(wanted).eq(now.rows.iter().filter(wanted))
 }
 
 /// The documents of a plan.
@@ -56,8 +61,17 @@ pub(crate) struct Documents {
 impl Opened {
     /// Opens the plan's small records, and holds them against each other and against the index.
     pub(crate) fn open(vault: &Vault, plan: PlanId, rows: &PlanRows) -> Result<Self, Refusal> {
+        Self::open_with(vault, plan, rows, None)
+    }
+
+    /// As [`Opened::open`]; records whose rows are as they were are taken from what was opened `before`.
+    fn open_with(vault: &Vault, plan: PlanId, rows: &PlanRows, before: Option<&Loaded>) -> Result<Self, Refusal> {
+        let unchanged = |kinds: &[RecordKind]| before.filter(|it| same(&it.rows, rows, |kind| kinds.contains(&kind)));
         let id = plan.to_string();
-        let header: Sealed<PlanHeader> = only(vault, rows, plan, &id)?.ok_or_else(|| missing(RecordKind::Header))?;
+        let header: Sealed<PlanHeader> = match unchanged(&[RecordKind::Header]) {
+            Some(before) => before.opened.header.clone(),
+            None => only(vault, rows, plan, &id)?.ok_or_else(|| missing(RecordKind::Header))?,
+        };
         if header.record.plan_id != plan || header.record.audience != vault.audience {
             return Err(broken("the header is another plan's"));
         }
@@ -69,13 +83,15 @@ impl Opened {
         is_last_event(vault, rows, state.last_event)?;
         agrees_with_index(rows, &header.record, &state)?;
 
-        let challenge = named::<Challenge>(vault, rows, plan, state.challenge.as_ref())?;
-        let decisions = state.decisions.iter().map(|digest| {
-            let decision = named::<Decision>(vault, rows, plan, Some(digest))?;
-            decision.map(|sealed| sealed.record).ok_or_else(|| missing(RecordKind::Decision))
+        let answered = unchanged(&[RecordKind::Challenge, RecordKind::Decision]).filter(|before| {
+            before.opened.state.challenge == state.challenge && before.opened.state.decisions == state.decisions
         });
+        let (challenge, decisions) = match answered {
+            Some(before) => (before.opened.challenge.clone(), before.opened.decisions.clone()),
+            None => challenge_and_decisions(vault, rows, plan, &state)?,
+        };
         let opened = Self {
-            decisions: decisions.collect::<Result<_, _>>()?,
+            decisions,
             execution: named::<Execution>(vault, rows, plan, state.execution.as_ref())?,
             reconciliation: named::<Reconciliation>(vault, rows, plan, state.reconciliation.as_ref())?
                 .map(|sealed| sealed.record),
@@ -182,6 +198,20 @@ pub(crate) fn open_result(vault: &Vault, opened: &Opened, rows: &PlanRows) -> Re
         None if opened.state.pruned => Ok(None),
         None => Err(missing(RecordKind::Result)),
     }
+}
+
+fn challenge_and_decisions(
+    vault: &Vault,
+    rows: &PlanRows,
+    plan: PlanId,
+    state: &PlanState,
+) -> Result<(Option<Sealed<Challenge>>, Vec<Decision>), Refusal> {
+    let challenge = named::<Challenge>(vault, rows, plan, state.challenge.as_ref())?;
+    let decisions = state.decisions.iter().map(|digest| {
+        let decision = named::<Decision>(vault, rows, plan, Some(digest))?;
+        decision.map(|sealed| sealed.record).ok_or_else(|| missing(RecordKind::Decision))
+    });
+    Ok((challenge, decisions.collect::<Result<_, _>>()?))
 }
 
 fn find<'a, R: Record>(rows: &'a PlanRows, id: &str) -> Option<&'a Row> {

@@ -151,6 +151,7 @@ impl Approvals {
         if let Err(refusal) = self.commit(self.claim_transition(requester, &claimable, claim_id, &effects)?).await {
             return Err(self.record_stop(requester, plan, Stop::Refuses(refusal)).await);
         }
+        let loaded = claimable.loaded().clone();
         // From here on nothing aborts the attempt: it ends with an outcome. [GATE-111]
         let (report, redactor) = match self.enter_anchor(&claimable, claim_id, &effects).await {
             Ok(()) => {
@@ -162,7 +163,7 @@ impl Approvals {
             }
             Err(outcome) => (Report::of(outcome), None),
         };
-        let (execution, tool_result) = self.settle(plan, claim_id, report, redactor, requester).await?;
+        let (execution, tool_result) = self.settle(loaded, claim_id, report, redactor, requester).await?;
         Ok(ExecutionView { execution, tool_result, replayed: false })
     }
 

@@ -3,13 +3,13 @@
 use serde_json::Value;
 
 use super::ledger::{Ledger, follow, lane_key};
-use super::{Approvals, Outgoing, open_in, put, unavailable};
+use super::{Approvals, Outgoing, open_again, put, unavailable};
 use crate::audit::{EventDraft, EventKind};
 use crate::directory::Requester;
 use crate::executor::Report;
-use crate::id::{ClaimId, PlanId, Salt};
+use crate::id::{ClaimId, Salt};
 use crate::json::{Document, Limits};
-use crate::opened::Opened;
+use crate::opened::{Loaded, Opened};
 use crate::record::{
     Enforcement, Execution, ExecutionType, Outcome, RecordKind, RequesterAssurance, ResultType, State, StepReport,
     ToolResult,
@@ -25,12 +25,13 @@ impl Approvals {
     /// the attempt; after that it is recorded as a conflict. [STATE-021] [STATE-031]
     pub(super) async fn settle(
         &self,
-        plan: PlanId,
+        loaded: Loaded,
         claim_id: ClaimId,
         report: Report,
         redactor: Option<Redactor>,
         requester: &Requester,
     ) -> Result<(Execution, Option<Value>), Refusal> {
+        let plan = loaded.opened.plan();
         let tool_result = report.tool_result.map(|result| self.admit_result(result, redactor.as_ref())).transpose()?;
         let settlement = Settlement {
             claim_id,
@@ -44,7 +45,7 @@ impl Approvals {
         let done = Outgoing::new();
         let recorded = done.clone();
         let transition = Transition::new("settle", reads, move |snapshot| {
-            let opened = open_in(&vault, plan, snapshot)?;
+            let opened = open_again(&vault, &loaded, snapshot)?;
             let mut ledger = Ledger::of_plan(&vault, writer, snapshot, &opened)?;
             recorded.put(settle(&mut ledger, &opened, snapshot, &settlement)?);
             ledger.finish()

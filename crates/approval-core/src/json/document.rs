@@ -52,6 +52,11 @@ impl Document {
         serialize::canonical(value, limits).map(|canonical| Self { canonical })
     }
 
+    /// Takes what a seal vouches for: bytes that were the canonical form of an admitted document when they were sealed.
+    pub(crate) fn from_sealed(bytes: Vec<u8>) -> Option<Self> {
+        String::from_utf8(bytes).ok().map(|canonical| Self { canonical })
+    }
+
     /// The canonical bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
