@@ -1,0 +1,134 @@
+//! Anchors, executors and timers that do what a test wants.
+
+use std::future::Future;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use approval_core::anchor::{Anchor, AnchorEntry, AnchorError, AnchorKind, Entered};
+use approval_core::record::{Approver, Challenge, Identity, Outcome, Rollback, Verdict};
+use approval_core::seal::Tag;
+use approval_core::{
+    Clock as _, DecisionRequest, ExecutionPermit, Executor, PlanId, PlanView, Report, Timer, Timestamp,
+};
+use approval_testkit::{FakeDirectory, Room};
+use async_trait::async_trait;
+
+/// A person who authenticated at this moment.
+pub(crate) fn approver(person: &str, auth_time: Timestamp) -> Approver {
+    let Identity { person, issuer, subject } = FakeDirectory::identity(person);
+    Approver { person, issuer, subject, auth_time, acr: None, amr: Vec::new() }
+}
+
+/// A decision of a person who has just authenticated, on what the page shows.
+pub(crate) fn decision(
+    room: &Room,
+    plan: &PlanView,
+    challenge: &Challenge,
+    person: &str,
+    verdict: Verdict,
+) -> DecisionRequest {
+    let now = room.clock.now();
+    DecisionRequest {
+        plan_id: plan.header.plan_id,
+        challenge_id: challenge.challenge_id,
+        plan_digest: plan.plan_digest,
+        approver: approver(person, now),
+        verdict,
+        comment: None,
+        rendered_at: now,
+    }
+}
+
+/// An executor that does what it is told with its permit.
+pub(crate) struct Doing<F>(pub(crate) F);
+
+#[async_trait]
+impl<F, Fut> Executor for Doing<F>
+where
+    F: Fn(ExecutionPermit) -> Fut + Send + Sync,
+    Fut: Future<Output = Report> + Send,
+{
+    async fn execute(&self, permit: ExecutionPermit) -> Report {
+        self.0(permit).await
+    }
+}
+
+/// A timer on which no time ever passes: no lease is renewed.
+#[derive(Debug)]
+pub(crate) struct Still;
+
+#[async_trait]
+impl Timer for Still {
+    async fn sleep(&self, _: Duration) {
+        std::future::pending().await
+    }
+}
+
+/// An anchor in memory, which a test can read and write.
+#[derive(Debug, Default)]
+pub(crate) struct Anchored(pub(crate) Mutex<Vec<AnchorEntry>>);
+
+impl Anchored {
+    pub(crate) fn entries(&self) -> Vec<AnchorEntry> {
+        self.0.lock().unwrap().clone()
+    }
+
+    pub(crate) fn kinds(&self) -> Vec<(PlanId, AnchorKind)> {
+        self.entries().into_iter().map(|entry| (entry.plan, entry.kind)).collect()
+    }
+}
+
+#[async_trait]
+impl Anchor for Anchored {
+    fn rollback(&self) -> Rollback {
+        Rollback::Local
+    }
+
+    async fn enter(&self, entry: AnchorEntry) -> Result<Entered, AnchorError> {
+        let mut entries = self.0.lock().unwrap();
+        match entries.iter().find(|known| known.plan == entry.plan) {
+            Some(known) => Ok(Entered::Present(known.clone())),
+            None => {
+                entries.push(entry);
+                Ok(Entered::First)
+            }
+        }
+    }
+
+    async fn entry(&self, plan: PlanId) -> Result<Option<AnchorEntry>, AnchorError> {
+        Ok(self.entries().into_iter().find(|entry| entry.plan == plan))
+    }
+
+    async fn claims_touching(&self, effects: &[Tag]) -> Result<Vec<AnchorEntry>, AnchorError> {
+        let touching = |entry: &AnchorEntry| entry.effects.iter().any(|effect| effects.contains(effect));
+        Ok(self.entries().into_iter().filter(touching).collect())
+    }
+}
+
+/// An anchor that can't be written.
+#[derive(Debug)]
+pub(crate) struct Broken;
+
+#[async_trait]
+impl Anchor for Broken {
+    fn rollback(&self) -> Rollback {
+        Rollback::Local
+    }
+
+    async fn enter(&self, _: AnchorEntry) -> Result<Entered, AnchorError> {
+        Err(AnchorError("the disk is full".to_owned()))
+    }
+
+    async fn entry(&self, _: PlanId) -> Result<Option<AnchorEntry>, AnchorError> {
+        Ok(None)
+    }
+
+    async fn claims_touching(&self, _: &[Tag]) -> Result<Vec<AnchorEntry>, AnchorError> {
+        Ok(Vec::new())
+    }
+}
+
+/// An executor that reports an outcome and does nothing.
+pub(crate) fn reporting(outcome: Outcome) -> impl Executor {
+    Doing(move |_permit| std::future::ready(Report::of(outcome)))
+}
