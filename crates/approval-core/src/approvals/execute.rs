@@ -362,7 +362,15 @@ enum Passed {
     Replay(Box<Replay>),
 }
 
-/// Refusals that leave no trace on the plan: an outage must not use up its attempts. [GATE-006]
+/// Refusals that leave no trace on the plan: waiting for something to pass must not use up its attempts. [GATE-006]
 fn is_transient(reason: Reason) -> bool {
-    matches!(reason, Reason::Internal | Reason::RateLimited | Reason::StoreUnavailable)
+    matches!(
+        reason,
+        Reason::ExecutionInProgress
+            | Reason::Internal
+            | Reason::Paused
+            | Reason::RateLimited
+            | Reason::StoreUnavailable
+            | Reason::TargetUnavailable
+    )
 }

@@ -435,6 +435,29 @@ async fn step_10_not_fresh_any_more() {
 }
 
 #[tokio::test]
+async fn an_outage_uses_nothing_up() {
+    // [GATE-006]
+    let room = Room::with_policy(limited(|limits| limits.gate_attempts = 2)).await;
+    let plan = approved(&room).await;
+    room.target.outage(true);
+    for _ in 0..5 {
+        refused(&room, &plan, Reason::TargetUnavailable).await;
+    }
+    room.target.outage(false);
+    room.directory.outage(Some("no directory"));
+    for _ in 0..5 {
+        refused(&room, &plan, Reason::StoreUnavailable).await;
+    }
+    room.directory.outage(None);
+    room.approvals.pause("op").await.unwrap();
+    for _ in 0..5 {
+        refused(&room, &plan, Reason::Paused).await;
+    }
+    room.approvals.resume("op").await.unwrap();
+    applied(&room, &plan).await;
+}
+
+#[tokio::test]
 async fn step_10_another_attempt_is_unresolved() {
     // [GATE-101]
     let room = Room::new().await;
