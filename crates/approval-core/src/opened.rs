@@ -47,17 +47,16 @@ impl Opened {
         is_last_event(vault, rows, state.last_event)?;
         agrees_with_index(rows, &header.record, &state)?;
 
-        let challenge = named::<Challenge>(vault, rows, plan, state.challenge.as_ref())?;
-        let decisions = state.decisions.iter().map(|digest| {
-            let decision = named::<Decision>(vault, rows, plan, Some(digest))?;
-            decision.map(|sealed| sealed.record).ok_or_else(|| missing(RecordKind::Decision))
-        });
+        let named = Named { vault, rows, plan, pruned: state.pruned };
+        let decisions = state.decisions.iter().map(|digest| named.find::<Decision>(Some(digest)));
+        let decisions: Vec<_> = decisions.collect::<Result<_, _>>()?;
         let opened = Self {
-            decisions: decisions.collect::<Result<_, _>>()?,
-            execution: named::<Execution>(vault, rows, plan, state.execution.as_ref())?,
-            reconciliation: named::<Reconciliation>(vault, rows, plan, state.reconciliation.as_ref())?
+            challenge: named.find::<Challenge>(state.challenge.as_ref())?,
+            decisions: decisions.into_iter().flatten().map(|sealed| sealed.record).collect(),
+            execution: named.find::<Execution>(state.execution.as_ref())?,
+            reconciliation: named
+                .find::<Reconciliation>(state.reconciliation.as_ref())?
                 .map(|sealed| sealed.record),
-            challenge,
             header,
             state,
         };
@@ -170,21 +169,26 @@ fn only<R: Record>(vault: &Vault, rows: &PlanRows, plan: PlanId, id: &str) -> Re
     find::<R>(rows, id).map(|row| vault.open(row, id, Some(plan))).transpose()
 }
 
-/// The record with this digest among the plan's; what the state does not name isn't used, but its seal must hold too.
-fn named<R: Record>(
-    vault: &Vault,
-    rows: &PlanRows,
+/// The records that a plan's state names by their digests.
+struct Named<'a> {
+    vault: &'a Vault,
+    rows: &'a PlanRows,
     plan: PlanId,
-    digest: Option<&Digest>,
-) -> Result<Option<Sealed<R>>, Refusal> {
-    let Some(digest) = digest else { return Ok(None) };
-    for row in rows.rows.iter().filter(|row| row.key.kind == R::KIND) {
-        let sealed: Sealed<R> = vault.open(row, &row.key.id, Some(plan))?;
-        if sealed.digest == *digest {
-            return Ok(Some(sealed));
+    pruned: bool,
+}
+
+impl Named<'_> {
+    /// The record with this digest; only a plan that is marked as pruned may lack it. [GATE-031]
+    fn find<R: Record>(&self, digest: Option<&Digest>) -> Result<Option<Sealed<R>>, Refusal> {
+        let Some(digest) = digest else { return Ok(None) };
+        for row in self.rows.rows.iter().filter(|row| row.key.kind == R::KIND) {
+            let sealed: Sealed<R> = self.vault.open(row, &row.key.id, Some(self.plan))?;
+            if sealed.digest == *digest {
+                return Ok(Some(sealed));
+            }
         }
+        if self.pruned { Ok(None) } else { Err(missing(R::KIND)) }
     }
-    Err(missing(R::KIND))
 }
 
 /// A plan state that is older than its plan's last event was put back. [SEAL-007]

@@ -166,6 +166,31 @@ async fn step_4_a_document_that_is_not_the_headers() {
 }
 
 #[tokio::test]
+async fn step_5_an_outcome_that_was_pruned() {
+    // [GATE-052]
+    let room = Room::new().await;
+    let plan = approved(&room).await;
+    applied(&room, &plan).await;
+    let forge = Forge::new(&room);
+    assert!(room.execute(&plan).await.unwrap().replayed, "the control: it isn't pruned yet");
+    for kind in [
+        RecordKind::Execution,
+        RecordKind::Result,
+        RecordKind::Intent,
+        RecordKind::Review,
+        RecordKind::Challenge,
+        RecordKind::Decision,
+    ] {
+        for key in forge.keys(kind, plan.header.plan_id) {
+            forge.memory.tables().rows.remove(&key);
+        }
+    }
+    refused(&room, &plan, Reason::IntegrityFailure).await;
+    forge.edit_state(&plan, |state| state["pruned"] = json!(true));
+    refused(&room, &plan, Reason::AlreadyExecuted).await;
+}
+
+#[tokio::test]
 async fn step_6_a_plan_that_has_ended() {
     // [GATE-060]
     let room = Room::new().await;
