@@ -239,7 +239,7 @@ pub(super) fn approved(opened: &Opened, now: Timestamp) -> Result<(), Refusal> {
     // The state says `approved`; whether that is so is counted again, from the decisions themselves.
     let in_time = opened.decisions.iter().all(|decision| {
         decision.decided_at < challenge.expires_at
-            && decision.approver.auth_time >= challenge.created_at
+            && decision.approver.auth_time > challenge.created_at
             && decision.verdict == Verdict::Approve
     });
     if in_time && header.policy.rule.tally(&header.requester, &opened.decisions).is_satisfied() {

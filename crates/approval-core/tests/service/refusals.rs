@@ -293,6 +293,33 @@ async fn step_8_not_enough_approvals() {
 }
 
 #[tokio::test]
+async fn step_8_counts_the_decisions_itself() {
+    // [GATE-080]: the state says `approved`; the decisions, whose seals hold, say otherwise.
+    type Change = fn(&mut serde_json::Value);
+    let changes: [(&str, Change); 5] = [
+        ("by somebody else", |decision| decision["approver"]["person"] = json!("bob")),
+        ("no approval", |decision| decision["verdict"] = json!("withdraw")),
+        ("too late", |decision| decision["decidedAt"] = json!("2026-01-02T00:00:00.000Z")),
+        ("logged in before the challenge", |decision| {
+            decision["approver"]["authTime"] = json!("2025-12-31T00:00:00.000Z");
+        }),
+        ("logged in as the challenge was opened", |decision| {
+            decision["approver"]["authTime"] = json!("2026-01-01T00:00:00.000Z");
+        }),
+    ];
+    for (what, change) in changes {
+        let room = Room::new().await;
+        let plan = approved(&room).await;
+        let forge = Forge::new(&room);
+        let key = forge.keys(RecordKind::Decision, plan.header.plan_id).pop().unwrap();
+        let digest = forge.edit(&key, change);
+        forge.edit_state(&plan, |state| state["decisions"][0] = json!(digest));
+        let refusal = refused(&room, &plan, Reason::ApprovalPending).await;
+        assert_eq!(refusal.detail(), "the decisions do not satisfy the rule", "{what}");
+    }
+}
+
+#[tokio::test]
 async fn step_8_no_decision_behind_the_state() {
     // [GATE-080]
     let room = Room::new().await;
