@@ -28,7 +28,14 @@ pub(crate) struct Opened {
 pub(crate) struct Documents {
     pub(crate) intent: Sealed<Intent>,
     pub(crate) review: Sealed<Review>,
+}
+
+/// All records of a plan that may be large, as far as they still exist.
+#[derive(Clone, Debug)]
+pub(crate) struct Contents {
+    pub(crate) documents: Option<Documents>,
     pub(crate) secrets: Option<Secrets>,
+    pub(crate) result: Option<ToolResult>,
 }
 
 impl Opened {
@@ -132,23 +139,63 @@ impl Opened {
 }
 
 impl Documents {
-    /// Opens intent, review and secrets: each must have the digest that the header gives. [GATE-041]
+    /// Opens intent and review, and holds them against the header: what a page shows. [GATE-041]
     pub(crate) fn open(vault: &Vault, opened: &Opened, rows: &PlanRows) -> Result<Self, Refusal> {
+        let documents = Self::unseal(vault, opened, rows)?;
+        documents.recompute(opened)?;
+        Ok(documents)
+    }
+
+    fn unseal(vault: &Vault, opened: &Opened, rows: &PlanRows) -> Result<Self, Refusal> {
         let plan = opened.plan();
         let id = plan.to_string();
         let intent: Sealed<Intent> = only(vault, rows, plan, &id)?.ok_or_else(|| missing(RecordKind::Intent))?;
         let review: Sealed<Review> = only(vault, rows, plan, &id)?.ok_or_else(|| missing(RecordKind::Review))?;
-        let header = &opened.header.record;
-        if intent.digest != header.intent_digest || review.digest != header.review_digest {
-            return Err(Refusal::new(Reason::ApprovalHashMismatch, "a document is not the one in the header"));
+        if rows.index.target != intent.record.target.name {
+            return Err(broken("the index names another target")); // [STORE-008]
         }
-        let secrets = only::<Secrets>(vault, rows, plan, &id)?.map(|sealed| sealed.record);
-        Ok(Self { intent, review, secrets })
+        Ok(Self { intent, review })
+    }
+
+    /// Each document has the digest that the header gives. [GATE-041]
+    fn recompute(&self, opened: &Opened) -> Result<(), Refusal> {
+        let header = &opened.header.record;
+        if self.intent.digest == header.intent_digest && self.review.digest == header.review_digest {
+            Ok(())
+        } else {
+            Err(Refusal::new(Reason::ApprovalHashMismatch, "a document is not the one in the header"))
+        }
+    }
+}
+
+impl Contents {
+    /// Opens all of the plan that is large: what the state does not mark as gone must be there. [GATE-031]
+    pub(crate) fn open(vault: &Vault, opened: &Opened, rows: &PlanRows) -> Result<Self, Refusal> {
+        if opened.state.pruned {
+            return Ok(Self { documents: None, secrets: None, result: None });
+        }
+        let plan = opened.plan();
+        let secrets = match opened.state.secrets_erased {
+            true => None,
+            false => Some(only::<Secrets>(vault, rows, plan, &plan.to_string())?),
+        };
+        Ok(Self {
+            documents: Some(Documents::unseal(vault, opened, rows)?),
+            secrets: secrets
+                .map(|kept| kept.map(|sealed| sealed.record).ok_or_else(|| missing(RecordKind::Secrets)))
+                .transpose()?,
+            result: open_result(vault, opened, rows)?,
+        })
+    }
+
+    /// The documents are the header's.
+    pub(crate) fn recompute(&self, opened: &Opened) -> Result<(), Refusal> {
+        self.documents.as_ref().map_or(Ok(()), |documents| documents.recompute(opened))
     }
 }
 
 /// Opens the result that an execution names.
-pub(crate) fn open_result(vault: &Vault, opened: &Opened, rows: &PlanRows) -> Result<Option<ToolResult>, Refusal> {
+fn open_result(vault: &Vault, opened: &Opened, rows: &PlanRows) -> Result<Option<ToolResult>, Refusal> {
     let Some(named) = opened.execution.as_ref().and_then(|execution| execution.record.result_digest) else {
         return Ok(None);
     };
@@ -156,7 +203,6 @@ pub(crate) fn open_result(vault: &Vault, opened: &Opened, rows: &PlanRows) -> Re
     match only::<ToolResult>(vault, rows, plan, &plan.to_string())? {
         Some(result) if result.digest == named => Ok(Some(result.record)),
         Some(_) => Err(broken("the result is not the one that the execution names")),
-        None if opened.state.pruned => Ok(None),
         None => Err(missing(RecordKind::Result)),
     }
 }

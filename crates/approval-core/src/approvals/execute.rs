@@ -13,7 +13,7 @@ use crate::directory::{Requester, Standing};
 use crate::executor::{Executor, Report};
 use crate::gate::{self, Attempt, Bound, Claimable, Facts, Replay, Request, Stop};
 use crate::id::{ClaimId, PlanId};
-use crate::opened::{Opened, open_result};
+use crate::opened::Opened;
 use crate::permit::ExecutionPermit;
 use crate::planner::{Call, FreshnessError, Identified, Planner};
 use crate::record::{Claim, Outcome};
@@ -74,7 +74,7 @@ impl Approvals {
         let plan = bound.opened.plan();
         match self.pass(requester, bound, planner).await {
             Ok(Passed::Claimable(claimable)) => self.claim_and_run(requester, *claimable, executor).await,
-            Ok(Passed::Replay(replay)) => self.replay(*replay),
+            Ok(Passed::Replay(replay)) => Ok(replayed(*replay)),
             Err(stop) => Err(self.record_stop(requester, plan, stop).await),
         }
     }
@@ -88,7 +88,7 @@ impl Approvals {
         let live = unclaimed.live(self.service.clock.now())?;
         let running = live.unpaused(self.pause_record().await?.as_ref())?;
         let approved = running.approved(self.service.clock.now())?;
-        let resolved = approved.resolve(&self.service.vault)?;
+        let resolved = approved.resolve()?;
 
         let identified = planner.identify(&resolved.plan).await;
         let facts = self.facts(requester, resolved.opened(), &resolved.plan, identified).await?;
@@ -268,15 +268,6 @@ impl Approvals {
         .await
     }
 
-    fn replay(&self, replay: Replay) -> Result<ExecutionView, Refusal> {
-        let result = open_result(&self.service.vault, &replay.opened, &replay.rows)?;
-        Ok(ExecutionView {
-            execution: replay.execution,
-            tool_result: result.map(|result| result.tool_result),
-            replayed: true,
-        })
-    }
-
     /// A refusal of steps 1 to 4: chained from step 3 on, otherwise counted. [AUDIT-005]
     async fn refused_early(&self, requester: &Requester, request: Request<'_>, refusal: Refusal) -> Refusal {
         match (refusal.reason(), request.plan_id.parse()) {
@@ -354,6 +345,12 @@ impl Approvals {
             ledger.finish()
         }))
     }
+}
+
+/// The recorded outcome of an attempt that was made earlier. [GATE-050]
+fn replayed(replay: Replay) -> ExecutionView {
+    let tool_result = replay.result.map(|result| result.tool_result);
+    ExecutionView { execution: replay.execution, tool_result, replayed: true }
 }
 
 /// What steps 5 to 10 lead to.

@@ -54,7 +54,7 @@ impl Approvals {
             }
             other => other,
         };
-        asked.find(rows, requester)?.open(&self.service.vault)?.recompute()
+        asked.find(rows, requester)?.open(&self.service.vault, include)?.recompute()
     }
 }
 

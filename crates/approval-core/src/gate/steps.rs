@@ -8,16 +8,16 @@ use crate::digest::Digest;
 use crate::directory::{Requester, Standing};
 use crate::id::{Person, PlanId};
 use crate::instant::Timestamp;
-use crate::opened::{Documents, Opened};
+use crate::opened::{Contents, Opened};
 use crate::planner::{FreshnessError, Identified};
-use crate::record::{Cause, EffectivePolicy, Enforcement, Execution, Pause, State, Verdict};
+use crate::record::{Cause, EffectivePolicy, Enforcement, Execution, Pause, State, ToolResult, Verdict};
 use crate::refusal::{Reason, Refusal};
 use crate::resolved::ResolvedPlan;
 use crate::rule::Standings;
 use crate::seal::Tag;
-use crate::store::PlanRows;
+use crate::store::{Include, PlanRows};
 use crate::transition::Trigger;
-use crate::vault::Vault;
+use crate::vault::{Vault, broken, internal};
 
 /// What is asked of the gate.
 #[derive(Clone, Copy, Debug)]
@@ -67,9 +67,13 @@ pub(crate) struct Owned {
 
 impl Owned {
     /// Step 3: the seals hold, and all that the plan's state names is there. [GATE-030]
-    pub(crate) fn open(self, vault: &Vault) -> Result<Intact, Refusal> {
+    pub(crate) fn open(self, vault: &Vault, include: Include) -> Result<Intact, Refusal> {
         let opened = Opened::open(vault, self.asked.plan, &self.rows)?;
-        Ok(Intact { asked: self.asked, opened, rows: self.rows })
+        let contents = match include {
+            Include::Documents => Some(Contents::open(vault, &opened, &self.rows)?),
+            Include::Records => None,
+        };
+        Ok(Intact { asked: self.asked, opened, contents })
     }
 }
 
@@ -78,13 +82,14 @@ impl Owned {
 pub(crate) struct Intact {
     asked: WellFormed,
     opened: Opened,
-    rows: PlanRows,
+    contents: Option<Contents>,
 }
 
 impl Intact {
     /// Step 4: the digests are recomputed, and are the same everywhere, in the caller's hands too. [GATE-040] [GATE-042]
     pub(crate) fn recompute(self) -> Result<Bound, Refusal> {
         self.opened.recompute()?;
+        self.contents.as_ref().map_or(Ok(()), |contents| contents.recompute(&self.opened))?;
         let mismatch = |detail: &str| Err(Refusal::new(Reason::ApprovalHashMismatch, detail));
         if let Some(digest) = &self.asked.digest
             && *digest != self.opened.header.digest
@@ -96,7 +101,7 @@ impl Intact {
         {
             return mismatch("the repeated request is not the plan's");
         }
-        Ok(Bound { opened: self.opened, rows: self.rows })
+        Ok(Bound { opened: self.opened, contents: self.contents })
     }
 }
 
@@ -104,15 +109,15 @@ impl Intact {
 #[derive(Debug)]
 pub(crate) struct Bound {
     pub(crate) opened: Opened,
-    pub(crate) rows: PlanRows,
+    contents: Option<Contents>,
 }
 
 /// An attempt has been made already: its recorded outcome is the answer. [GATE-050]
 #[derive(Debug)]
 pub(crate) struct Replay {
     pub(crate) opened: Opened,
-    pub(crate) rows: PlanRows,
     pub(crate) execution: Execution,
+    pub(crate) result: Option<ToolResult>,
 }
 
 impl Bound {
@@ -122,8 +127,11 @@ impl Bound {
     pub(crate) fn unclaimed(self) -> Result<Result<Unclaimed, Box<Replay>>, Refusal> {
         let execution = self.opened.execution.as_ref().map(|execution| execution.record.clone());
         match (&self.opened.state.claim, execution) {
-            (None, _) => Ok(Ok(Unclaimed { opened: self.opened, rows: self.rows })),
-            (Some(_), Some(execution)) => Ok(Err(Box::new(Replay { opened: self.opened, rows: self.rows, execution }))),
+            (None, _) => Ok(Ok(Unclaimed { opened: self.opened, contents: self.contents })),
+            (Some(_), Some(execution)) => {
+                let result = self.contents.and_then(|contents| contents.result);
+                Ok(Err(Box::new(Replay { opened: self.opened, execution, result })))
+            }
             (Some(_), None) => Err(claimed(&self.opened)),
         }
     }
@@ -142,14 +150,14 @@ fn claimed(opened: &Opened) -> Refusal {
 #[derive(Debug)]
 pub(crate) struct Unclaimed {
     opened: Opened,
-    rows: PlanRows,
+    contents: Option<Contents>,
 }
 
 impl Unclaimed {
     /// Step 6: the plan has not ended, by its state or by the clock. [GATE-060]
     pub(crate) fn live(self, now: Timestamp) -> Result<Live, Refusal> {
         live(&self.opened, now)?;
-        Ok(Live { opened: self.opened, rows: self.rows })
+        Ok(Live { opened: self.opened, contents: self.contents })
     }
 }
 
@@ -185,7 +193,7 @@ pub(super) fn live(opened: &Opened, now: Timestamp) -> Result<(), Refusal> {
 #[derive(Debug)]
 pub(crate) struct Live {
     pub(crate) opened: Opened,
-    rows: PlanRows,
+    contents: Option<Contents>,
 }
 
 impl Live {
@@ -196,7 +204,7 @@ impl Live {
         if self.opened.state.gate_attempts >= limit {
             return Err(Refusal::new(Reason::RateLimited, format!("{limit} attempts on this plan were refused")));
         }
-        Ok(Running { opened: self.opened, rows: self.rows })
+        Ok(Running { opened: self.opened, contents: self.contents })
     }
 }
 
@@ -211,14 +219,14 @@ pub(super) fn unpaused(pause: Option<&Pause>) -> Result<(), Refusal> {
 #[derive(Debug)]
 pub(crate) struct Running {
     opened: Opened,
-    rows: PlanRows,
+    contents: Option<Contents>,
 }
 
 impl Running {
     /// Step 8: the rule is satisfied by distinct persons, on this digest, under one challenge. [GATE-080]
     pub(crate) fn approved(self, now: Timestamp) -> Result<Approved, Refusal> {
         approved(&self.opened, now)?;
-        Ok(Approved { opened: self.opened, rows: self.rows })
+        Ok(Approved { opened: self.opened, contents: self.contents })
     }
 }
 
@@ -253,7 +261,7 @@ pub(super) fn approved(opened: &Opened, now: Timestamp) -> Result<(), Refusal> {
 #[derive(Debug)]
 pub(crate) struct Approved {
     opened: Opened,
-    rows: PlanRows,
+    contents: Option<Contents>,
 }
 
 /// What step 9 compares the plan with: how things are now.
@@ -274,13 +282,13 @@ pub(crate) struct Facts {
 }
 
 impl Approved {
-    /// Opens the documents, whose digests the header holds, and puts the secret values back. [GATE-041]
-    pub(crate) fn resolve(self, vault: &Vault) -> Result<Resolved, Refusal> {
-        let documents = Documents::open(vault, &self.opened, &self.rows)?;
-        let Documents { intent, review, secrets } = documents;
+    /// Puts the secret values back into the documents.
+    pub(crate) fn resolve(self) -> Result<Resolved, Refusal> {
+        let contents = self.contents.ok_or_else(|| internal("the documents were not read"))?;
+        let documents = contents.documents.ok_or_else(|| broken("a plan that is open was pruned"))?;
         let header = self.opened.header.clone();
-        let plan = ResolvedPlan::resolve(header.record, header.digest, intent.record, secrets)?;
-        Ok(Resolved { opened: self.opened, plan, review: review.record })
+        let plan = ResolvedPlan::resolve(header.record, header.digest, documents.intent.record, contents.secrets)?;
+        Ok(Resolved { opened: self.opened, plan, review: documents.review.record })
     }
 }
 

@@ -2,5 +2,6 @@
 //!
 //! Each test has a control that passes, asserts the exact reason, and looks at the target for the effect.
 
+mod order;
 mod refusals;
 mod support;

@@ -1,17 +1,21 @@
 //! Anchors, executors and timers that do what a test wants.
 
 use std::future::Future;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use approval_core::anchor::{Anchor, AnchorEntry, AnchorError, AnchorKind, Entered};
 use approval_core::record::{Approver, Challenge, Identity, Outcome, Rollback, Verdict};
 use approval_core::seal::Tag;
 use approval_core::{
-    Clock as _, DecisionRequest, ExecutionPermit, Executor, PlanId, PlanView, Report, Timer, Timestamp,
+    ApprovalsBuilder, Call, Clock as _, DecisionRequest, Draft, ExecutionPermit, ExecutionView, Executor,
+    FreshnessError, Identified, PlanError, PlanId, PlanView, Planner, Policy, Refusal, Report, ResolvedPlan, Timer,
+    Timestamp,
 };
 use approval_testkit::{FakeDirectory, Room};
 use async_trait::async_trait;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 /// A person who authenticated at this moment.
 pub(crate) fn approver(person: &str, auth_time: Timestamp) -> Approver {
@@ -131,4 +135,62 @@ impl Anchor for Broken {
 /// An executor that reports an outcome and does nothing.
 pub(crate) fn reporting(outcome: Outcome) -> impl Executor {
     Doing(move |_permit| std::future::ready(Report::of(outcome)))
+}
+
+/// A planner of somebody else's plans: to it everything is as it was.
+pub(crate) struct Agreeable;
+
+#[async_trait]
+impl Planner for Agreeable {
+    async fn plan(&self, _: &Call) -> Result<Draft, PlanError> {
+        Err(PlanError::Unsupported("it looks at plans, and makes none".to_owned()))
+    }
+
+    async fn identify(&self, plan: &ResolvedPlan) -> Result<Identified, FreshnessError> {
+        Ok(Identified { tool: plan.intent().tool.clone(), target: plan.intent().target.clone() })
+    }
+
+    async fn revalidate(&self, _: &ResolvedPlan) -> Result<(), FreshnessError> {
+        Ok(())
+    }
+}
+
+/// An execution that has begun, and goes on until it is released. It renews no lease.
+pub(crate) struct Held {
+    release: oneshot::Sender<Outcome>,
+    task: JoinHandle<Result<ExecutionView, Refusal>>,
+}
+
+impl Held {
+    /// Begins to execute an approved plan.
+    pub(crate) async fn begin(room: &Room, policy: Policy, plan: &PlanView) -> Self {
+        let mut parts = super::parts(room, Arc::clone(&room.store), policy);
+        parts.timer = Arc::new(Still);
+        let builder = ApprovalsBuilder::new(parts).clock(Arc::new(room.clock.clone())).separate_user();
+        let approvals = builder.start().await.unwrap();
+        let (release, released) = oneshot::channel();
+        let (begin, begun) = oneshot::channel();
+        let gate = Mutex::new(Some((begin, released)));
+        let id = super::id(plan);
+        let task = tokio::spawn(async move {
+            let executor = Doing(move |permit: ExecutionPermit| {
+                let (begin, released) = gate.lock().unwrap().take().expect("it is executed once");
+                async move {
+                    begin.send(()).unwrap();
+                    let outcome = released.await.unwrap();
+                    drop(permit);
+                    Report::of(outcome)
+                }
+            });
+            approvals.execute(&Room::alice(), &id, None, &Agreeable, &executor).await
+        });
+        begun.await.expect("the plan is executed");
+        Self { release, task }
+    }
+
+    /// Lets the execution end.
+    pub(crate) async fn release(self, outcome: Outcome) -> Result<ExecutionView, Refusal> {
+        self.release.send(outcome).unwrap();
+        self.task.await.unwrap()
+    }
 }
