@@ -2,6 +2,7 @@
 //!
 //! Each test has a control that passes, asserts the exact reason, and looks at the target for the effect.
 
+mod anchor;
 mod order;
 mod refusals;
 mod support;
