@@ -6,6 +6,7 @@ mod challenge;
 mod decide;
 mod drive;
 mod execute;
+mod lease;
 mod ledger;
 mod operator;
 mod plan;

@@ -81,6 +81,21 @@ async fn a_plan_that_ran_in_a_past_the_store_forgot_does_not_run_again() {
 }
 
 #[tokio::test]
+async fn a_rejection_that_the_store_forgot_still_holds() {
+    // [ANCHOR-005]: and since nothing ever ran, nobody has to find out what did.
+    for kind in [AnchorKind::Rejected, AnchorKind::Withdrawn] {
+        let (room, anchor) = anchored(Anchored::default()).await;
+        let plan = approved(&room).await;
+        anchor.enter(entry(&plan, kind)).await.unwrap();
+        let done = room.execute(&plan).await.unwrap();
+        assert_eq!(done.execution.outcome, Outcome::Failed, "{kind:?}");
+        assert_eq!(room.target.effects(), 0);
+        let next = approved(&room).await;
+        applied(&room, &next).await;
+    }
+}
+
+#[tokio::test]
 async fn a_store_put_back_to_before_the_claim_does_not_run_twice() {
     // [ANCHOR-001, ANCHOR-002]
     let (room, _) = anchored(Anchored::default()).await;
@@ -186,5 +201,22 @@ impl Anchor for Slow {
 
     async fn claims_touching(&self, _: &[Tag]) -> Result<Vec<AnchorEntry>, AnchorError> {
         Ok(Vec::new())
+    }
+}
+
+#[tokio::test]
+async fn an_attempt_whose_lease_passed_before_it_began_does_not_begin() {
+    // [GATE-113]: others count it as lost by then, and may act on that.
+    for (takes, outcome, effects) in [(29, Outcome::Applied, 1), (30, Outcome::Failed, 0)] {
+        let mut room = Room::new().await;
+        let slow = Arc::new(Slow(room.clock.clone(), seconds(takes)));
+        room.approvals = start(&room, always(Rule::same_subject()), |builder| builder.anchor(slow)).await;
+        let plan = approved(&room).await;
+        assert_eq!(room.execute(&plan).await.unwrap().execution.outcome, outcome);
+        assert_eq!(room.target.effects(), effects);
+        let told = if effects == 1 { "execution.applied" } else { "execution.failed" };
+        assert_eq!(kinds(&room, &plan).await.last().unwrap(), told);
+        assert!(!events(&room).await.is_empty());
+        assert_ne!(state(&room, &plan).await, State::Executing);
     }
 }
