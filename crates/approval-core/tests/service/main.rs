@@ -4,5 +4,6 @@
 
 mod anchor;
 mod order;
+mod planning;
 mod refusals;
 mod support;

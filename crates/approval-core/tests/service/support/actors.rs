@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use approval_core::anchor::{Anchor, AnchorEntry, AnchorError, AnchorKind, Entered};
-use approval_core::record::{Approver, Challenge, Identity, Outcome, Rollback, Verdict};
+use approval_core::record::{Approver, Challenge, Identity, Outcome, Rollback, Target, Verdict};
 use approval_core::seal::Tag;
 use approval_core::{
-    ApprovalsBuilder, Call, Clock as _, DecisionRequest, Draft, ExecutionPermit, ExecutionView, Executor,
+    ApprovalsBuilder, Call, Clock as _, DecisionRequest, Draft, EffectKey, ExecutionPermit, ExecutionView, Executor,
     FreshnessError, Identified, PlanError, PlanId, PlanView, Planner, Policy, Refusal, Report, ResolvedPlan, Timer,
     Timestamp,
 };
@@ -193,4 +193,28 @@ impl Held {
         self.release.send(outcome).unwrap();
         self.task.await.unwrap()
     }
+}
+
+/// A planner that drafts what a test wants, and to which everything stays as it was.
+pub(crate) struct Drafting<F>(pub(crate) F);
+
+#[async_trait]
+impl<F: Fn(&Call) -> Draft + Send + Sync> Planner for Drafting<F> {
+    async fn plan(&self, call: &Call) -> Result<Draft, PlanError> {
+        Ok(self.0(call))
+    }
+
+    async fn identify(&self, plan: &ResolvedPlan) -> Result<Identified, FreshnessError> {
+        Agreeable.identify(plan).await
+    }
+
+    async fn revalidate(&self, plan: &ResolvedPlan) -> Result<(), FreshnessError> {
+        Agreeable.revalidate(plan).await
+    }
+}
+
+/// A draft that touches the shelf's `a`.
+pub(crate) fn draft() -> Draft {
+    let target = Target { name: "the shelf".to_owned(), identity: serde_json::Map::new() };
+    Draft::new(target, "put a value on the shelf at `a`", vec![EffectKey::from("shelf/a")])
 }

@@ -4,7 +4,9 @@ mod actors;
 mod forge;
 mod store;
 
-pub(crate) use actors::{Agreeable, Anchored, Broken, Doing, Held, Still, approver, decision, reporting};
+pub(crate) use actors::{
+    Agreeable, Anchored, Broken, Doing, Drafting, Held, Still, approver, decision, draft, reporting,
+};
 pub(crate) use forge::{Forge, key_of};
 pub(crate) use store::Interposed;
 
@@ -14,7 +16,8 @@ use std::time::Duration;
 use approval_core::record::{Limits, Rule, State, Verdict};
 use approval_core::store::Store;
 use approval_core::{
-    Approvals, ApprovalsBuilder, Audience, ExecutionView, Parts, PlanView, Policy, Reason, Refusal, Requester, Terms,
+    Approvals, ApprovalsBuilder, Audience, Call, Draft, ExecutionView, Executor, Parts, PlanView, Policy, Reason,
+    Refusal, Requester, Terms,
 };
 use approval_testkit::{FakeTimer, Room};
 use serde_json::json;
@@ -127,4 +130,20 @@ pub(crate) async fn kinds(room: &Room, plan: &PlanView) -> Vec<String> {
     let events = events(room).await;
     let about = events.iter().filter(|event| event["event"]["planId"] == id(plan).as_str());
     about.map(|event| event["event"]["kind"].as_str().unwrap().to_owned()).collect()
+}
+
+/// Executes an approved plan with this executor, and a planner to which everything stays as it was.
+pub(crate) async fn run(room: &Room, plan: &PlanView, executor: &dyn Executor) -> Result<ExecutionView, Refusal> {
+    room.approvals.execute(&Room::alice(), &id(plan), None, &Agreeable, executor).await
+}
+
+/// Plans what `make` drafts, for a call of `put`.
+pub(crate) async fn plan_draft(
+    room: &Room,
+    arguments: serde_json::Value,
+    make: impl Fn(&Call) -> Draft + Send + Sync,
+) -> Result<PlanView, Refusal> {
+    let mut call = room.target.call("a", &json!(1));
+    call.arguments = arguments.as_object().cloned().unwrap();
+    room.approvals.plan(&Room::alice(), call, &Drafting(make)).await
 }
