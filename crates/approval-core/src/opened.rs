@@ -55,7 +55,14 @@ fn same(before: &PlanRows, now: &PlanRows, kinds: impl Fn(RecordKind) -> bool) -
 pub(crate) struct Documents {
     pub(crate) intent: Sealed<Intent>,
     pub(crate) review: Sealed<Review>,
+}
+
+/// All records of a plan that may be large, as far as they still exist.
+#[derive(Clone, Debug)]
+pub(crate) struct Contents {
+    pub(crate) documents: Option<Documents>,
     pub(crate) secrets: Option<Secrets>,
+    pub(crate) result: Option<ToolResult>,
 }
 
 impl Opened {
@@ -83,19 +90,21 @@ impl Opened {
         is_last_event(vault, rows, state.last_event)?;
         agrees_with_index(rows, &header.record, &state)?;
 
+        let named = Named { vault, rows, plan, pruned: state.pruned };
         let answered = unchanged(&[RecordKind::Challenge, RecordKind::Decision]).filter(|before| {
             before.opened.state.challenge == state.challenge && before.opened.state.decisions == state.decisions
         });
         let (challenge, decisions) = match answered {
             Some(before) => (before.opened.challenge.clone(), before.opened.decisions.clone()),
-            None => challenge_and_decisions(vault, rows, plan, &state)?,
+            None => named.challenge_and_decisions(&state)?,
         };
         let opened = Self {
-            decisions,
-            execution: named::<Execution>(vault, rows, plan, state.execution.as_ref())?,
-            reconciliation: named::<Reconciliation>(vault, rows, plan, state.reconciliation.as_ref())?
-                .map(|sealed| sealed.record),
             challenge,
+            decisions,
+            execution: named.find::<Execution>(state.execution.as_ref())?,
+            reconciliation: named
+                .find::<Reconciliation>(state.reconciliation.as_ref())?
+                .map(|sealed| sealed.record),
             header,
             state,
         };
@@ -171,23 +180,63 @@ impl Opened {
 }
 
 impl Documents {
-    /// Opens intent, review and secrets: each must have the digest that the header gives. [GATE-041]
+    /// Opens intent and review, and holds them against the header: what a page shows. [GATE-041]
     pub(crate) fn open(vault: &Vault, opened: &Opened, rows: &PlanRows) -> Result<Self, Refusal> {
+        let documents = Self::unseal(vault, opened, rows)?;
+        documents.recompute(opened)?;
+        Ok(documents)
+    }
+
+    fn unseal(vault: &Vault, opened: &Opened, rows: &PlanRows) -> Result<Self, Refusal> {
         let plan = opened.plan();
         let id = plan.to_string();
         let intent: Sealed<Intent> = only(vault, rows, plan, &id)?.ok_or_else(|| missing(RecordKind::Intent))?;
         let review: Sealed<Review> = only(vault, rows, plan, &id)?.ok_or_else(|| missing(RecordKind::Review))?;
-        let header = &opened.header.record;
-        if intent.digest != header.intent_digest || review.digest != header.review_digest {
-            return Err(Refusal::new(Reason::ApprovalHashMismatch, "a document is not the one in the header"));
+        if rows.index.target != intent.record.target.name {
+            return Err(broken("the index names another target")); // [STORE-008]
         }
-        let secrets = only::<Secrets>(vault, rows, plan, &id)?.map(|sealed| sealed.record);
-        Ok(Self { intent, review, secrets })
+        Ok(Self { intent, review })
+    }
+
+    /// Each document has the digest that the header gives. [GATE-041]
+    fn recompute(&self, opened: &Opened) -> Result<(), Refusal> {
+        let header = &opened.header.record;
+        if self.intent.digest == header.intent_digest && self.review.digest == header.review_digest {
+            Ok(())
+        } else {
+            Err(Refusal::new(Reason::ApprovalHashMismatch, "a document is not the one in the header"))
+        }
+    }
+}
+
+impl Contents {
+    /// Opens all of the plan that is large: what the state does not mark as gone must be there. [GATE-031]
+    pub(crate) fn open(vault: &Vault, opened: &Opened, rows: &PlanRows) -> Result<Self, Refusal> {
+        if opened.state.pruned {
+            return Ok(Self { documents: None, secrets: None, result: None });
+        }
+        let plan = opened.plan();
+        let secrets = match opened.state.secrets_erased {
+            true => None,
+            false => Some(only::<Secrets>(vault, rows, plan, &plan.to_string())?),
+        };
+        Ok(Self {
+            documents: Some(Documents::unseal(vault, opened, rows)?),
+            secrets: secrets
+                .map(|kept| kept.map(|sealed| sealed.record).ok_or_else(|| missing(RecordKind::Secrets)))
+                .transpose()?,
+            result: open_result(vault, opened, rows)?,
+        })
+    }
+
+    /// The documents are the header's.
+    pub(crate) fn recompute(&self, opened: &Opened) -> Result<(), Refusal> {
+        self.documents.as_ref().map_or(Ok(()), |documents| documents.recompute(opened))
     }
 }
 
 /// Opens the result that an execution names.
-pub(crate) fn open_result(vault: &Vault, opened: &Opened, rows: &PlanRows) -> Result<Option<ToolResult>, Refusal> {
+fn open_result(vault: &Vault, opened: &Opened, rows: &PlanRows) -> Result<Option<ToolResult>, Refusal> {
     let Some(named) = opened.execution.as_ref().and_then(|execution| execution.record.result_digest) else {
         return Ok(None);
     };
@@ -195,23 +244,8 @@ pub(crate) fn open_result(vault: &Vault, opened: &Opened, rows: &PlanRows) -> Re
     match only::<ToolResult>(vault, rows, plan, &plan.to_string())? {
         Some(result) if result.digest == named => Ok(Some(result.record)),
         Some(_) => Err(broken("the result is not the one that the execution names")),
-        None if opened.state.pruned => Ok(None),
         None => Err(missing(RecordKind::Result)),
     }
-}
-
-fn challenge_and_decisions(
-    vault: &Vault,
-    rows: &PlanRows,
-    plan: PlanId,
-    state: &PlanState,
-) -> Result<(Option<Sealed<Challenge>>, Vec<Decision>), Refusal> {
-    let challenge = named::<Challenge>(vault, rows, plan, state.challenge.as_ref())?;
-    let decisions = state.decisions.iter().map(|digest| {
-        let decision = named::<Decision>(vault, rows, plan, Some(digest))?;
-        decision.map(|sealed| sealed.record).ok_or_else(|| missing(RecordKind::Decision))
-    });
-    Ok((challenge, decisions.collect::<Result<_, _>>()?))
 }
 
 fn find<'a, R: Record>(rows: &'a PlanRows, id: &str) -> Option<&'a Row> {
@@ -222,21 +256,36 @@ fn only<R: Record>(vault: &Vault, rows: &PlanRows, plan: PlanId, id: &str) -> Re
     find::<R>(rows, id).map(|row| vault.open(row, id, Some(plan))).transpose()
 }
 
-/// The record with this digest among the plan's; what the state does not name isn't used, but its seal must hold too.
-fn named<R: Record>(
-    vault: &Vault,
-    rows: &PlanRows,
+/// The records that a plan's state names by their digests.
+struct Named<'a> {
+    vault: &'a Vault,
+    rows: &'a PlanRows,
     plan: PlanId,
-    digest: Option<&Digest>,
-) -> Result<Option<Sealed<R>>, Refusal> {
-    let Some(digest) = digest else { return Ok(None) };
-    for row in rows.rows.iter().filter(|row| row.key.kind == R::KIND) {
-        let sealed: Sealed<R> = vault.open(row, &row.key.id, Some(plan))?;
-        if sealed.digest == *digest {
-            return Ok(Some(sealed));
-        }
+    pruned: bool,
+}
+
+impl Named<'_> {
+    fn challenge_and_decisions(
+        &self,
+        state: &PlanState,
+    ) -> Result<(Option<Sealed<Challenge>>, Vec<Decision>), Refusal> {
+        let decisions = state.decisions.iter().map(|digest| self.find::<Decision>(Some(digest)));
+        let decisions: Vec<_> = decisions.collect::<Result<_, _>>()?;
+        let decisions = decisions.into_iter().flatten().map(|sealed| sealed.record).collect();
+        Ok((self.find::<Challenge>(state.challenge.as_ref())?, decisions))
     }
-    Err(missing(R::KIND))
+
+    /// The record with this digest; only a plan that is marked as pruned may lack it. [GATE-031]
+    fn find<R: Record>(&self, digest: Option<&Digest>) -> Result<Option<Sealed<R>>, Refusal> {
+        let Some(digest) = digest else { return Ok(None) };
+        for row in self.rows.rows.iter().filter(|row| row.key.kind == R::KIND) {
+            let sealed: Sealed<R> = self.vault.open(row, &row.key.id, Some(self.plan))?;
+            if sealed.digest == *digest {
+                return Ok(Some(sealed));
+            }
+        }
+        if self.pruned { Ok(None) } else { Err(missing(R::KIND)) }
+    }
 }
 
 /// A plan state that is older than its plan's last event was put back. [SEAL-007]

@@ -44,6 +44,12 @@ impl FakeDirectory {
         self.change(|state| state.persons.entry(person.into()).or_default().enabled = false);
     }
 
+    /// The person is in these groups from now on, and in no others.
+    pub fn regroup(&self, person: &str, groups: &[&str]) {
+        let groups = groups.iter().map(|group| Group::from(*group)).collect();
+        self.change(|state| state.persons.entry(person.into()).or_default().groups = groups);
+    }
+
     /// The person may no longer ask for anything.
     pub fn forbid_requests(&self, person: &str) {
         self.change(|state| state.may_not_request.insert(person.into()));

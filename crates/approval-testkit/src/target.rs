@@ -27,6 +27,7 @@ struct State {
     definition: &'static [u8],
     outage: bool,
     refuses: bool,
+    previews_otherwise: bool,
     outcome: Option<Outcome>,
     panics: bool,
 }
@@ -41,6 +42,7 @@ impl Default for State {
             definition: b"put",
             outage: false,
             refuses: false,
+            previews_otherwise: false,
             outcome: None,
             panics: false,
         }
@@ -95,6 +97,11 @@ impl FakeTarget {
     /// The target refuses previews, or doesn't.
     pub fn refuse(&self, refuses: bool) {
         self.change(|state| state.refuses = refuses);
+    }
+
+    /// A fresh preview gives something else from now on.
+    pub fn preview_otherwise(&self) {
+        self.change(|state| state.previews_otherwise = true);
     }
 
     /// It is another shelf from now on.
@@ -201,7 +208,10 @@ impl Planner for FakeTarget {
             if step.preconditions.iter().any(|condition| condition.expected != live) {
                 return Err(FreshnessError::Precondition(format!("`{}` has another value now", step.object)));
             }
-            let preview = json!({ "name": step.object, "value": step.body });
+            let mut preview = json!({ "name": step.object, "value": step.body });
+            if self.look(|state| state.previews_otherwise) {
+                preview["value"] = json!("something else");
+            }
             let digest = plan.preview_digest(number, &preview).ok();
             if digest != step.preview_digest {
                 return Err(FreshnessError::Preview(format!("`{}` would become something else", step.object)));

@@ -3,20 +3,19 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::lease::KeptLease;
 use super::ledger::{Ledger, erase, follow, lane_key};
 use super::plan::request_tags;
 use super::view::ExecutionView;
-use super::{
-    Approvals, EffectTags, count_refusal, drive, end, open_again, open_attempts, open_in, open_pause, pause_key, put,
-};
+use super::{Approvals, EffectTags, Outgoing, count_refusal, drive, end, open_again, open_attempts, open_in, open_pause, pause_key, put};
 use crate::anchor::{AnchorEntry, AnchorKind, Entered};
 use crate::audit::{EventDraft, EventKind};
 use crate::directory::{Requester, Standing};
 use crate::executor::{Executor, Report};
 use crate::gate::{self, Attempt, Bound, Claimable, Facts, Replay, Request, Stop};
 use crate::id::{ClaimId, PlanId};
-use crate::opened::{Opened, open_result};
-use crate::permit::ExecutionPermit;
+use crate::instant::Timestamp;
+use crate::opened::Opened;
 use crate::planner::{Call, FreshnessError, Identified, Planner};
 use crate::record::{Claim, Outcome};
 use crate::refusal::{Reason, Refusal};
@@ -76,7 +75,7 @@ impl Approvals {
         let plan = bound.loaded.opened.plan();
         match self.pass(requester, bound, planner).await {
             Ok(Passed::Claimable(claimable)) => self.claim_and_run(requester, *claimable, executor).await,
-            Ok(Passed::Replay(replay)) => self.replay(*replay),
+            Ok(Passed::Replay(replay)) => Ok(replayed(*replay)),
             Err(stop) => Err(self.record_stop(requester, plan, stop).await),
         }
     }
@@ -90,7 +89,7 @@ impl Approvals {
         let live = unclaimed.live(self.service.clock.now())?;
         let running = live.unpaused(self.pause_record().await?.as_ref())?;
         let approved = running.approved(self.service.clock.now())?;
-        let resolved = approved.resolve(&self.service.vault)?;
+        let resolved = approved.resolve()?;
 
         let identified = planner.identify(&resolved.plan).await;
         let facts = self.facts(requester, resolved.opened(), &resolved.plan, identified).await?;
@@ -148,21 +147,14 @@ impl Approvals {
         let plan = claimable.plan_id();
         let claim_id = ClaimId::generate(self.service.entropy.as_ref()).map_err(internal)?;
         let effects = self.effect_tags(&claimable.plan().intent().effect_keys)?;
-        if let Err(refusal) = self.commit(self.claim_transition(requester, &claimable, claim_id, &effects)?).await {
+        let (transition, committed) = self.claim_transition(requester, &claimable, claim_id, &effects)?;
+        if let Err(refusal) = self.commit(transition).await {
             return Err(self.record_stop(requester, plan, Stop::Refuses(refusal)).await);
         }
-        let loaded = claimable.loaded().clone();
+        let claim = committed.take()?;
         // From here on nothing aborts the attempt: it ends with an outcome. [GATE-111]
-        let (report, redactor) = match self.enter_anchor(&claimable, claim_id, &effects).await {
-            Ok(()) => {
-                let deadline =
-                    self.service.clock.now().after(claimable.opened().header.record.policy.limits.execution());
-                let redactor = claimable.redactor();
-                let permit = claimable.permit(claim_id, deadline, Arc::clone(&self.service.clock));
-                (self.run(permit, claim_id, executor).await, Some(redactor))
-            }
-            Err(outcome) => (Report::of(outcome), None),
-        };
+        let (redactor, loaded) = (claimable.redactor(), claimable.loaded().clone());
+        let report = self.run(claimable, claim, &effects, executor).await;
         let (execution, tool_result) = self.settle(loaded, claim_id, report, redactor, requester).await?;
         Ok(ExecutionView { execution, tool_result, replayed: false })
     }
@@ -174,10 +166,12 @@ impl Approvals {
         claimable: &Claimable,
         claim_id: ClaimId,
         effects: &EffectTags,
-    ) -> Result<Transition, Refusal> {
+    ) -> Result<(Transition, Outgoing<Claim>), Refusal> {
         let (vault, writer) = (self.service.vault.clone(), self.service.writer);
         let actor = self.pseudonym(&requester.identity.person)?;
         let plan = claimable.plan_id();
+        let committed = Outgoing::new();
+        let made = committed.clone();
         let review = claimable.review().clone();
         let active = effects.active.clone();
         let loaded = claimable.loaded().clone();
@@ -187,7 +181,7 @@ impl Approvals {
             attempts: effects.good.clone(),
             ..Reads::default()
         };
-        Ok(Transition::new("claim", reads, move |snapshot| {
+        let transition = Transition::new("claim", reads, move |snapshot| {
             let opened = open_again(&vault, &loaded, snapshot)?;
             let pause = snapshot.rows.get(&pause_key()).map(|row| open_pause(&vault, row)).transpose()?;
             let attempts: Vec<Attempt> = open_attempts(&vault, Some(plan), &snapshot.attempts, snapshot.now)?;
@@ -195,7 +189,9 @@ impl Approvals {
             gate::still_holds(&opened, pause.as_ref(), &attempts, &review, snapshot.now)?;
 
             let mut next = follow(&opened.state, Trigger::Claim)?;
-            next.claim = Some(gate::claim(&opened, claim_id, snapshot.now));
+            let claim = gate::claim(&opened, claim_id, snapshot.now);
+            made.put(claim.clone());
+            next.claim = Some(claim);
             let mut ledger = Ledger::of_plan(&vault, writer, snapshot, &opened)?;
             let mut event =
                 EventDraft::of_plan(EventKind::ExecutionClaimed, plan, opened.header.digest).by(actor.clone());
@@ -205,7 +201,8 @@ impl Approvals {
             erase(&mut ledger, &opened.state, &next);
             put(&mut ledger, &opened, snapshot, next)?;
             ledger.finish()
-        }))
+        });
+        Ok((transition, committed))
     }
 
     /// The anchor takes the claim, or there is no permit. [ANCHOR-001]
@@ -219,40 +216,66 @@ impl Approvals {
         match self.service.anchor.enter(entry).await {
             Ok(Entered::First) => Ok(()),
             Ok(Entered::Present(before)) => {
-                // The plan was claimed in a past that the store has forgotten: what that attempt did, nobody here knows.
                 tracing::error!(plan = %before.plan, "the anchor knows an earlier end of this plan: the store was put back");
-                Err(Outcome::Unknown)
+                match before.kind {
+                    // What the attempt did that the store has forgotten, nobody here knows.
+                    AnchorKind::Claimed(_) => Err(Outcome::Unknown),
+                    // Who said no before any claim was heard by the anchor: nothing ever ran. [ANCHOR-005]
+                    AnchorKind::Rejected | AnchorKind::Withdrawn => Err(Outcome::Failed),
+                }
             }
             Err(error) => {
                 tracing::error!(%error, "no execution without the anchor");
-                Err(Outcome::Failed)
+                Err(Outcome::Failed) // [ANCHOR-004]
             }
         }
     }
 
-    /// Runs the executor, and keeps the lease alive beside it. A panic is `unknown`.
-    async fn run(&self, permit: ExecutionPermit, claim: ClaimId, executor: &dyn Executor) -> Report {
-        let plan = permit.plan_id();
-        let lease = permit.plan().header().policy.limits.lease();
+    /// Enters the claim in the anchor and runs the executor, and keeps the lease alive beside both. A panic is `unknown`.
+    async fn run(
+        &self,
+        claimable: Claimable,
+        claim: Claim,
+        effects: &EffectTags,
+        executor: &dyn Executor,
+    ) -> Report {
+        let (plan, claim_id) = (claimable.plan_id(), claim.claim_id);
+        let lease = claimable.opened().header.record.policy.limits.lease();
+        let kept = KeptLease::new(claim.lease);
+        let work = async {
+            if let Err(outcome) = self.enter_anchor(&claimable, claim_id, effects).await {
+                return Report::of(outcome);
+            }
+            // An attempt that others may count as lost must not begin. [GATE-113]
+            if self.service.clock.now() >= kept.until() {
+                tracing::error!(%plan, "the lease passed before the executor was called");
+                return Report::of(Outcome::Failed);
+            }
+            let permit = claimable.permit(claim_id, claim.deadline, Arc::clone(&self.service.clock));
+            executor.execute(permit).await
+        };
         let keep = async {
             loop {
                 self.service.timer.sleep(lease / 3).await;
-                if let Err(refusal) = self.renew(plan, claim).await {
-                    tracing::warn!(%plan, %refusal, "the lease was not renewed");
+                match self.renew(plan, claim_id).await {
+                    Ok(until) => kept.set(until),
+                    Err(refusal) => tracing::warn!(%plan, %refusal, "the lease was not renewed"),
                 }
             }
         };
-        match drive::beside(executor.execute(permit), Box::pin(keep)).await {
+        match drive::beside(Box::pin(work), Box::pin(keep)).await {
             Some(report) => report,
             None => {
-                tracing::error!(%plan, "the executor panicked");
+                tracing::error!(%plan, "the executor panicked"); // [EXEC-004]
                 Report::of(Outcome::Unknown)
             }
         }
     }
 
     /// Renews the lease of an attempt; only the attempt itself may. No event tells of it. [STATE-020]
-    async fn renew(&self, plan: PlanId, claim_id: ClaimId) -> Result<(), Refusal> {
+    async fn renew(&self, plan: PlanId, claim_id: ClaimId) -> Result<Timestamp, Refusal> {
+        let renewed = Outgoing::new();
+        let made = renewed.clone();
         let vault = self.service.vault.clone();
         let writer = self.service.writer;
         let reads = Reads { plan: Some(plan), rows: vec![lane_key(writer)], ..Reads::default() };
@@ -264,21 +287,15 @@ impl Approvals {
             };
             let lease = snapshot.now.after(opened.header.record.policy.limits.lease());
             let mut next = opened.state.clone();
-            next.claim = Some(Claim { lease, ..claim.clone() });
+            let claim = Claim { lease, ..claim.clone() };
+            made.put(lease);
+            next.claim = Some(claim);
             let mut ledger = Ledger::of_plan(&vault, writer, snapshot, &opened)?;
             put(&mut ledger, &opened, snapshot, next)?;
             ledger.finish()
         }))
-        .await
-    }
-
-    fn replay(&self, replay: Replay) -> Result<ExecutionView, Refusal> {
-        let result = open_result(&self.service.vault, &replay.loaded.opened, &replay.loaded.rows)?;
-        Ok(ExecutionView {
-            execution: replay.execution,
-            tool_result: result.map(|result| result.tool_result),
-            replayed: true,
-        })
+        .await?;
+        renewed.take()
     }
 
     /// A refusal of steps 1 to 4: chained from step 3 on, otherwise counted. [AUDIT-005]
@@ -360,13 +377,27 @@ impl Approvals {
     }
 }
 
+/// The recorded outcome of an attempt that was made earlier. [GATE-050]
+fn replayed(replay: Replay) -> ExecutionView {
+    let tool_result = replay.result.map(|result| result.tool_result);
+    ExecutionView { execution: replay.execution, tool_result, replayed: true }
+}
+
 /// What steps 5 to 10 lead to.
 enum Passed {
     Claimable(Box<Claimable>),
     Replay(Box<Replay>),
 }
 
-/// Refusals that leave no trace on the plan: an outage must not use up its attempts. [GATE-006]
+/// Refusals that leave no trace on the plan: waiting for something to pass must not use up its attempts. [GATE-006]
 fn is_transient(reason: Reason) -> bool {
-    matches!(reason, Reason::Internal | Reason::RateLimited | Reason::StoreUnavailable)
+    matches!(
+        reason,
+        Reason::ExecutionInProgress
+            | Reason::Internal
+            | Reason::Paused
+            | Reason::RateLimited
+            | Reason::StoreUnavailable
+            | Reason::TargetUnavailable
+    )
 }

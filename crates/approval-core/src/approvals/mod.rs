@@ -6,6 +6,7 @@ mod challenge;
 mod decide;
 mod drive;
 mod execute;
+mod lease;
 mod ledger;
 mod operator;
 mod plan;
@@ -154,12 +155,16 @@ impl Approvals {
             if Some(entry.plan) == own || attempts.iter().any(|attempt| attempt.plan == entry.plan) {
                 continue;
             }
-            let known = match self.rows(entry.plan, Include::Records).await? {
-                Some(rows) => Opened::open(&self.service.vault, entry.plan, &rows)?.state.claim,
-                None => None,
-            };
-            if known.map(|known| known.claim_id) != Some(claim) {
-                attempts.push(Attempt::of_anchor(entry.plan));
+            // A store that keeps the plan but not what it touches may have been told to forget that only.
+            match self.rows(entry.plan, Include::Records).await? {
+                Some(rows) => {
+                    let opened = Opened::open(&self.service.vault, entry.plan, &rows)?;
+                    match &opened.state.claim {
+                        Some(known) if known.claim_id == claim => attempts.extend(Attempt::of(&opened, now)),
+                        _ => attempts.push(Attempt::of_anchor(entry.plan)),
+                    }
+                }
+                None => attempts.push(Attempt::of_anchor(entry.plan)),
             }
         }
         Ok(attempts)

@@ -28,11 +28,11 @@ impl Approvals {
         loaded: Loaded,
         claim_id: ClaimId,
         report: Report,
-        redactor: Option<Redactor>,
+        redactor: Redactor,
         requester: &Requester,
     ) -> Result<(Execution, Option<Value>), Refusal> {
         let plan = loaded.opened.plan();
-        let tool_result = report.tool_result.map(|result| self.admit_result(result, redactor.as_ref())).transpose()?;
+        let tool_result = report.tool_result.map(|result| self.admit_result(result, &redactor)).transpose()?;
         let settlement = Settlement {
             claim_id,
             outcome: report.outcome,
@@ -56,10 +56,10 @@ impl Approvals {
 
     /// The tool's answer as it is kept and shown: strict, and without secret values. One that can't be kept is left out, and
     /// says so: the effect has occurred, and its outcome must be recorded. [LEAF-007]
-    fn admit_result(&self, mut result: Value, redactor: Option<&Redactor>) -> Result<ToolResult, Refusal> {
+    fn admit_result(&self, mut result: Value, redactor: &Redactor) -> Result<ToolResult, Refusal> {
         let salt = Salt::generate(self.service.entropy.as_ref()).map_err(internal)?;
         let admitted = Document::from_value(&serde_json::json!({ "result": &result }), &Limits::PLAN).is_ok();
-        let redacted = admitted && redactor.is_none_or(|redactor| redactor.redact(&mut result).is_ok());
+        let redacted = admitted && redactor.redact(&mut result).is_ok();
         if !redacted {
             result = serde_json::json!({ "omitted": "the tool's answer is not strict JSON, or is over the limit" });
         }

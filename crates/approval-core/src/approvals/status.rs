@@ -49,10 +49,10 @@ impl Approvals {
         let asked = WellFormed::parse(request)?;
         let plan = asked.plan();
         let vault = &self.service.vault;
-        let mut intact = asked.clone().find(self.rows(plan, include).await?, requester)?.open(vault)?;
+        let mut intact = asked.clone().find(self.rows(plan, include).await?, requester)?.open(vault, include)?;
         if intact.has_lapsed(self.service.clock.now()) {
             self.commit(self.lapse_transition(plan)).await?;
-            intact = asked.find(self.rows(plan, include).await?, requester)?.open(vault)?;
+            intact = asked.find(self.rows(plan, include).await?, requester)?.open(vault, include)?;
         }
         intact.recompute()
     }

@@ -8,16 +8,16 @@ use crate::digest::Digest;
 use crate::directory::{Requester, Standing};
 use crate::id::{Person, PlanId};
 use crate::instant::Timestamp;
-use crate::opened::{Documents, Loaded, Opened};
+use crate::opened::{Contents, Loaded, Opened};
 use crate::planner::{FreshnessError, Identified};
-use crate::record::{Cause, EffectivePolicy, Enforcement, Execution, Pause, State, Verdict};
+use crate::record::{Cause, EffectivePolicy, Enforcement, Execution, Pause, State, ToolResult, Verdict};
 use crate::refusal::{Reason, Refusal};
 use crate::resolved::ResolvedPlan;
 use crate::rule::Standings;
 use crate::seal::Tag;
-use crate::store::PlanRows;
+use crate::store::{Include, PlanRows};
 use crate::transition::Trigger;
-use crate::vault::Vault;
+use crate::vault::{Vault, broken, internal};
 
 /// What is asked of the gate.
 #[derive(Clone, Copy, Debug)]
@@ -67,9 +67,13 @@ pub(crate) struct Owned {
 
 impl Owned {
     /// Step 3: the seals hold, and all that the plan's state names is there. [GATE-030]
-    pub(crate) fn open(self, vault: &Vault) -> Result<Intact, Refusal> {
+    pub(crate) fn open(self, vault: &Vault, include: Include) -> Result<Intact, Refusal> {
         let loaded = Loaded::open(vault, self.asked.plan, self.rows)?;
-        Ok(Intact { asked: self.asked, loaded })
+        let contents = match include {
+            Include::Documents => Some(Contents::open(vault, &loaded.opened, &loaded.rows)?),
+            Include::Records => None,
+        };
+        Ok(Intact { asked: self.asked, loaded, contents })
     }
 }
 
@@ -78,6 +82,7 @@ impl Owned {
 pub(crate) struct Intact {
     asked: WellFormed,
     loaded: Loaded,
+    contents: Option<Contents>,
 }
 
 impl Intact {
@@ -89,6 +94,7 @@ impl Intact {
     /// Step 4: the digests are recomputed, and are the same everywhere, in the caller's hands too. [GATE-040] [GATE-042]
     pub(crate) fn recompute(self) -> Result<Bound, Refusal> {
         self.loaded.opened.recompute()?;
+        self.contents.as_ref().map_or(Ok(()), |contents| contents.recompute(&self.loaded.opened))?;
         let mismatch = |detail: &str| Err(Refusal::new(Reason::ApprovalHashMismatch, detail));
         if let Some(digest) = &self.asked.digest
             && *digest != self.loaded.opened.header.digest
@@ -100,7 +106,7 @@ impl Intact {
         {
             return mismatch("the repeated request is not the plan's");
         }
-        Ok(Bound { loaded: self.loaded })
+        Ok(Bound { loaded: self.loaded, contents: self.contents })
     }
 }
 
@@ -108,6 +114,7 @@ impl Intact {
 #[derive(Debug)]
 pub(crate) struct Bound {
     pub(crate) loaded: Loaded,
+    contents: Option<Contents>,
 }
 
 /// An attempt has been made already: its recorded outcome is the answer. [GATE-050]
@@ -115,6 +122,7 @@ pub(crate) struct Bound {
 pub(crate) struct Replay {
     pub(crate) loaded: Loaded,
     pub(crate) execution: Execution,
+    pub(crate) result: Option<ToolResult>,
 }
 
 impl Bound {
@@ -124,8 +132,11 @@ impl Bound {
     pub(crate) fn unclaimed(self) -> Result<Result<Unclaimed, Box<Replay>>, Refusal> {
         let execution = self.loaded.opened.execution.as_ref().map(|execution| execution.record.clone());
         match (&self.loaded.opened.state.claim, execution) {
-            (None, _) => Ok(Ok(Unclaimed { loaded: self.loaded })),
-            (Some(_), Some(execution)) => Ok(Err(Box::new(Replay { loaded: self.loaded, execution }))),
+            (None, _) => Ok(Ok(Unclaimed { loaded: self.loaded, contents: self.contents })),
+            (Some(_), Some(execution)) => {
+                let result = self.contents.and_then(|contents| contents.result);
+                Ok(Err(Box::new(Replay { loaded: self.loaded, execution, result })))
+            }
             (Some(_), None) => Err(claimed(&self.loaded.opened)),
         }
     }
@@ -144,13 +155,14 @@ fn claimed(opened: &Opened) -> Refusal {
 #[derive(Debug)]
 pub(crate) struct Unclaimed {
     loaded: Loaded,
+    contents: Option<Contents>,
 }
 
 impl Unclaimed {
     /// Step 6: the plan has not ended, by its state or by the clock. [GATE-060]
     pub(crate) fn live(self, now: Timestamp) -> Result<Live, Refusal> {
         live(&self.loaded.opened, now)?;
-        Ok(Live { loaded: self.loaded })
+        Ok(Live { loaded: self.loaded, contents: self.contents })
     }
 }
 
@@ -186,6 +198,7 @@ pub(super) fn live(opened: &Opened, now: Timestamp) -> Result<(), Refusal> {
 #[derive(Debug)]
 pub(crate) struct Live {
     pub(crate) loaded: Loaded,
+    contents: Option<Contents>,
 }
 
 impl Live {
@@ -196,7 +209,7 @@ impl Live {
         if self.loaded.opened.state.gate_attempts >= limit {
             return Err(Refusal::new(Reason::RateLimited, format!("{limit} attempts on this plan were refused")));
         }
-        Ok(Running { loaded: self.loaded })
+        Ok(Running { loaded: self.loaded, contents: self.contents })
     }
 }
 
@@ -211,13 +224,14 @@ pub(super) fn unpaused(pause: Option<&Pause>) -> Result<(), Refusal> {
 #[derive(Debug)]
 pub(crate) struct Running {
     loaded: Loaded,
+    contents: Option<Contents>,
 }
 
 impl Running {
     /// Step 8: the rule is satisfied by distinct persons, on this digest, under one challenge. [GATE-080]
     pub(crate) fn approved(self, now: Timestamp) -> Result<Approved, Refusal> {
         approved(&self.loaded.opened, now)?;
-        Ok(Approved { loaded: self.loaded })
+        Ok(Approved { loaded: self.loaded, contents: self.contents })
     }
 }
 
@@ -238,7 +252,7 @@ pub(super) fn approved(opened: &Opened, now: Timestamp) -> Result<(), Refusal> {
     // The state says `approved`; whether that is so is counted again, from the decisions themselves.
     let in_time = opened.decisions.iter().all(|decision| {
         decision.decided_at < challenge.expires_at
-            && decision.approver.auth_time >= challenge.created_at
+            && decision.approver.auth_time > challenge.created_at
             && decision.verdict == Verdict::Approve
     });
     if in_time && header.policy.rule.tally(&header.requester, &opened.decisions).is_satisfied() {
@@ -252,6 +266,7 @@ pub(super) fn approved(opened: &Opened, now: Timestamp) -> Result<(), Refusal> {
 #[derive(Debug)]
 pub(crate) struct Approved {
     loaded: Loaded,
+    contents: Option<Contents>,
 }
 
 /// What step 9 compares the plan with: how things are now.
@@ -272,13 +287,13 @@ pub(crate) struct Facts {
 }
 
 impl Approved {
-    /// Opens the documents, whose digests the header holds, and puts the secret values back. [GATE-041]
-    pub(crate) fn resolve(self, vault: &Vault) -> Result<Resolved, Refusal> {
-        let documents = Documents::open(vault, &self.loaded.opened, &self.loaded.rows)?;
-        let Documents { intent, review, secrets } = documents;
+    /// Puts the secret values back into the documents.
+    pub(crate) fn resolve(self) -> Result<Resolved, Refusal> {
+        let contents = self.contents.ok_or_else(|| internal("the documents were not read"))?;
+        let documents = contents.documents.ok_or_else(|| broken("a plan that is open was pruned"))?;
         let header = self.loaded.opened.header.clone();
-        let plan = ResolvedPlan::resolve(header.record, header.digest, intent.record, secrets)?;
-        Ok(Resolved { loaded: self.loaded, plan, review: review.record })
+        let plan = ResolvedPlan::resolve(header.record, header.digest, documents.intent.record, contents.secrets)?;
+        Ok(Resolved { loaded: self.loaded, plan, review: documents.review.record })
     }
 }
 

@@ -1,0 +1,9 @@
+//! The service as its callers see it: every refusal with its reason, and what it must leave undone.
+//!
+//! Each test has a control that passes, asserts the exact reason, and looks at the target for the effect.
+
+mod anchor;
+mod order;
+mod planning;
+mod refusals;
+mod support;

@@ -1,0 +1,244 @@
+//! What becomes a plan, and what doesn't.
+
+use approval_core::record::{Outcome, Rule, Verdict, WarningCode};
+use approval_core::{Call, Clause, Draft, EffectKey, Matcher, Policy, PolicyVerdict, Reason, Refusal, Terms};
+use approval_testkit::{FakeDirectory, Room};
+use serde_json::{Value, json};
+
+use crate::support::{
+    always, applied, approved, draft, events, id, kinds, limited, plan_draft, refused, reporting, seconds, state,
+};
+
+/// Nothing was planned, for this reason; and the target was left alone.
+fn unplanned<T: std::fmt::Debug>(room: &Room, planned: Result<T, Refusal>, reason: Reason) {
+    assert_eq!(planned.unwrap_err().reason(), reason);
+    assert!(room.memory.as_ref().unwrap().tables().plans.is_empty());
+    assert_eq!(room.target.effects(), 0);
+}
+
+#[tokio::test]
+async fn to_plan_is_to_mutate_nothing() {
+    // [PLAN-008, DIG-110, DIG-111]
+    let room = Room::new().await;
+    let plan = room.plan_with_token("a", json!(1), "s3cret").await.unwrap();
+    assert_eq!(room.target.effects(), 0);
+    assert_eq!(room.target.value("a"), None);
+    assert_eq!(kinds(&room, &plan).await, ["plan.created"]);
+    assert_eq!(plan.headline, "put a value on the shelf at `a`");
+    assert_eq!(plan.changes, None, "what was read from the target is not the agent's to read");
+    assert!(!format!("{plan:?}").contains("salt"));
+    assert_eq!(approval_core::Digest::of_bytes(plan.header_text.as_bytes()), plan.plan_digest);
+}
+
+#[tokio::test]
+async fn the_requester_reads_the_target_only_where_the_policy_lets_them() {
+    // [PLAN-010]
+    let mut terms = Terms::same_subject();
+    terms.requester_reads_target = true;
+    let room = Room::with_policy(Policy::always(terms)).await;
+    room.target.meddle("a", json!("before"));
+    let plan = room.plan("a", json!(1)).await.unwrap();
+    assert_eq!(plan.changes.unwrap()[0].before, Some(json!("before")));
+}
+
+#[tokio::test]
+async fn who_may_not_ask_gets_no_plan() {
+    // [PLAN-001]
+    for change in [FakeDirectory::disable, FakeDirectory::forbid_requests] {
+        let room = Room::new().await;
+        change(&room.directory, "alice");
+        unplanned(&room, room.plan("a", json!(1)).await, Reason::RequesterNotPermitted);
+        let bob = FakeDirectory::requester("bob");
+        room.approvals.plan(&bob, room.target.call("a", &json!(1)), &room.target).await.unwrap();
+    }
+    let room = Room::new().await;
+    let nobody = FakeDirectory::requester("nobody");
+    let planned = room.approvals.plan(&nobody, room.target.call("a", &json!(1)), &room.target).await;
+    unplanned(&room, planned, Reason::RequesterNotPermitted);
+    room.directory.outage(Some("no directory"));
+    unplanned(&room, room.plan("a", json!(1)).await, Reason::StoreUnavailable);
+}
+
+#[tokio::test]
+async fn what_the_policy_denies_gets_no_plan() {
+    // [PLAN-002, POLICY-001]
+    let matcher = |arguments: &[(&str, Value)]| Matcher {
+        arguments: arguments.iter().map(|(pointer, value)| ((*pointer).to_owned(), value.clone())).collect(),
+        ..Matcher::default()
+    };
+    let policy = Policy {
+        clauses: vec![
+            Clause { when: matcher(&[("/name", json!("b")), ("/value/x~1y/0", json!(1))]), then: PolicyVerdict::Deny },
+            Clause {
+                when: matcher(&[("/name", json!("b"))]),
+                then: PolicyVerdict::Require(crate::support::terms(Rule::other_subject([]))),
+            },
+            Clause { when: matcher(&[("/name", json!("b"))]), then: PolicyVerdict::Deny },
+        ],
+        default: Terms::same_subject(),
+    };
+    let room = Room::with_policy(policy).await;
+    unplanned(&room, room.plan("b", json!({ "x/y": [1] })).await, Reason::PolicyDenied);
+    let told = events(&room).await.pop().unwrap();
+    assert_eq!((&told["event"]["kind"], &told["event"]["reason"]), (&json!("plan.denied"), &json!("policy_denied")));
+    assert_eq!(told["event"].get("planId"), None);
+    // The first clause that matches decides, and otherwise the default.
+    let another = room.plan("b", json!({ "x/y": [2] })).await.unwrap();
+    assert_eq!(another.header.policy.rule, Rule::other_subject([]));
+    assert_eq!(room.plan("a", json!(1)).await.unwrap().header.policy.rule, Rule::same_subject());
+}
+
+#[tokio::test]
+async fn a_policy_also_goes_by_tool_and_target() {
+    // [POLICY-001]
+    let deny = |tools: &[&str], targets: &[&str]| Policy {
+        clauses: vec![Clause {
+            when: Matcher {
+                tools: tools.iter().map(|tool| (*tool).to_owned()).collect(),
+                targets: targets.iter().map(|target| (*target).to_owned()).collect(),
+                ..Matcher::default()
+            },
+            then: PolicyVerdict::Deny,
+        }],
+        default: Terms::same_subject(),
+    };
+    for (policy, denied) in [
+        (deny(&["put"], &[]), true),
+        (deny(&["take", "put"], &["the shelf"]), true),
+        (deny(&["take"], &[]), false),
+        (deny(&["put"], &["the drawer"]), false),
+    ] {
+        let planned = Room::with_policy(policy).await.plan("a", json!(1)).await;
+        assert_eq!(planned.is_err(), denied);
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_strict_json_or_too_large_gets_no_plan() {
+    // [PLAN-003]
+    let room = Room::new().await;
+    let mut deep = json!(1);
+    for _ in 0..64 {
+        deep = json!([deep]);
+    }
+    for value in [json!(9_007_199_254_740_992_u64), deep] {
+        unplanned(&room, room.plan("a", value).await, Reason::PayloadInvalid);
+    }
+    let large = "x".repeat(2 * 1024 * 1024);
+    unplanned(&room, room.plan("a", json!(large)).await, Reason::PayloadTooLarge);
+    room.plan("a", json!(9_007_199_254_740_991_u64)).await.unwrap();
+}
+
+#[tokio::test]
+async fn intent_and_review_share_one_limit() {
+    // [PLAN-003]
+    let room = Room::new().await;
+    let quote = |size: usize| {
+        move |_: &Call| {
+            let mut draft = draft();
+            draft.changes.push(approval_core::record::Change {
+                object: "a".to_owned(),
+                before: Some(json!("x".repeat(size))),
+                after: None,
+            });
+            draft.generated.insert("large".to_owned(), json!("x".repeat(size)));
+            draft
+        }
+    };
+    let large = plan_draft(&room, json!({}), quote(9 * 1024 * 1024)).await;
+    unplanned(&room, large, Reason::PayloadTooLarge);
+    plan_draft(&room, json!({}), quote(7 * 1024 * 1024)).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_runs_is_the_parse_of_what_is_stored() {
+    // [PLAN-003, DIG-105]
+    let room = Room::new().await;
+    let plan = room.plan("a", json!({ "n": 1.0, "z": -0.0 })).await.unwrap();
+    room.decide(&plan, "alice", Verdict::Approve).await.unwrap();
+    applied(&room, &plan).await;
+    assert_eq!(room.target.value("a").unwrap().to_string(), r#"{"n":1,"z":0}"#);
+}
+
+#[tokio::test]
+async fn a_call_that_touches_nothing_known_can_not_be_gated() {
+    // [PLAN-004]
+    let room = Room::new().await;
+    let nothing = |_: &Call| Draft { effect_keys: Vec::new(), ..draft() };
+    unplanned(&room, plan_draft(&room, json!({}), nothing).await, Reason::Unsupported);
+}
+
+#[tokio::test]
+async fn the_planners_refusals() {
+    // [PLAN-011]
+    let room = Room::new().await;
+    room.target.outage(true);
+    unplanned(&room, room.plan("a", json!(1)).await, Reason::TargetUnavailable);
+    room.target.outage(false);
+    room.target.refuse(true);
+    unplanned(&room, room.plan("a", json!(1)).await, Reason::DryRunFailed);
+    room.target.refuse(false);
+    let mut call = room.target.call("a", &json!(1));
+    call.arguments.insert("name".to_owned(), json!(1));
+    unplanned(&room, room.approvals.plan(&Room::alice(), call, &room.target).await, Reason::PayloadInvalid);
+    room.plan("a", json!(1)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_rejection_sticks_to_requester_and_effect_key() {
+    // [PLAN-005]
+    let room = Room::new().await;
+    let plan = room.plan("a", json!(1)).await.unwrap();
+    room.decide(&plan, "alice", Verdict::Reject).await.unwrap();
+    assert_eq!(room.plan("a", json!(2)).await.unwrap_err().reason(), Reason::RecentlyRejected);
+    room.plan("b", json!(2)).await.unwrap();
+    let bob = FakeDirectory::requester("bob");
+    room.approvals.plan(&bob, room.target.call("a", &json!(2)), &room.target).await.unwrap();
+    room.clock.advance(seconds(899));
+    assert_eq!(room.plan("a", json!(2)).await.unwrap_err().reason(), Reason::RecentlyRejected);
+    room.clock.advance(seconds(1));
+    room.plan("a", json!(2)).await.unwrap();
+}
+
+#[tokio::test]
+async fn open_plans_are_limited() {
+    // [PLAN-007]
+    let room = Room::with_policy(limited(|limits| limits.open_plans = 2)).await;
+    let first = room.plan("a", json!(1)).await.unwrap();
+    room.plan("b", json!(1)).await.unwrap();
+    assert_eq!(room.plan("c", json!(1)).await.unwrap_err().reason(), Reason::RateLimited);
+    let bob = FakeDirectory::requester("bob");
+    room.approvals.plan(&bob, room.target.call("c", &json!(1)), &room.target).await.unwrap();
+    room.approvals.cancel(&Room::alice(), &id(&first)).await.unwrap();
+    room.plan("c", json!(1)).await.unwrap();
+    assert_eq!(room.plan("d", json!(1)).await.unwrap_err().reason(), Reason::RateLimited);
+    room.clock.advance(seconds(3600));
+    room.plan("d", json!(1)).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_unresolved_attempt_is_a_warning_that_the_approver_sees() {
+    // [PLAN-009]
+    let room = Room::new().await;
+    let lost = approved(&room).await;
+    let nothing = reporting(Outcome::Partial);
+    room.approvals.execute(&Room::alice(), &id(&lost), None, &room.target, &nothing).await.unwrap();
+    let bob = FakeDirectory::requester("bob");
+    let warned = room.approvals.plan(&bob, room.target.call("a", &json!(2)), &room.target).await.unwrap();
+    let page = room.page(&warned, "bob").await.unwrap();
+    let [warning] = page.review.warnings.as_slice() else { panic!("one warning") };
+    assert_eq!(warning.code, WarningCode::UnresolvedAttempt);
+    assert_eq!(warning.plan_id, lost.header.plan_id);
+    assert_eq!(warning.outcome, Outcome::Partial);
+    assert_eq!(room.plan("b", json!(2)).await.unwrap().warnings, []);
+    assert_eq!(state(&room, &lost).await, approval_core::record::State::Partial);
+}
+
+#[tokio::test]
+async fn a_rule_is_the_servers_choice() {
+    // [POLICY-002]: nothing in the call changes it.
+    let room = Room::with_policy(always(Rule::quorum(2, ["sre".into()]))).await;
+    let arguments = json!({ "name": "a", "rule": { "kind": "same-subject", "required": 0 }, "policy": "none" });
+    let plan = plan_draft(&room, arguments, |_| draft()).await.unwrap();
+    assert_eq!(plan.header.policy.rule, Rule::quorum(2, ["sre".into()]));
+}

@@ -1,0 +1,220 @@
+//! Anchors, executors and timers that do what a test wants.
+
+use std::future::Future;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use approval_core::anchor::{Anchor, AnchorEntry, AnchorError, AnchorKind, Entered};
+use approval_core::record::{Approver, Challenge, Identity, Outcome, Rollback, Target, Verdict};
+use approval_core::seal::Tag;
+use approval_core::{
+    ApprovalsBuilder, Call, Clock as _, DecisionRequest, Draft, EffectKey, ExecutionPermit, ExecutionView, Executor,
+    FreshnessError, Identified, PlanError, PlanId, PlanView, Planner, Policy, Refusal, Report, ResolvedPlan, Timer,
+    Timestamp,
+};
+use approval_testkit::{FakeDirectory, Room};
+use async_trait::async_trait;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+/// A person who authenticated at this moment.
+pub(crate) fn approver(person: &str, auth_time: Timestamp) -> Approver {
+    let Identity { person, issuer, subject } = FakeDirectory::identity(person);
+    Approver { person, issuer, subject, auth_time, acr: None, amr: Vec::new() }
+}
+
+/// A decision of a person who has just authenticated, on what the page shows.
+pub(crate) fn decision(
+    room: &Room,
+    plan: &PlanView,
+    challenge: &Challenge,
+    person: &str,
+    verdict: Verdict,
+) -> DecisionRequest {
+    let now = room.clock.now();
+    DecisionRequest {
+        plan_id: plan.header.plan_id,
+        challenge_id: challenge.challenge_id,
+        plan_digest: plan.plan_digest,
+        approver: approver(person, now),
+        verdict,
+        comment: None,
+        rendered_at: now,
+    }
+}
+
+/// An executor that does what it is told with its permit.
+pub(crate) struct Doing<F>(pub(crate) F);
+
+#[async_trait]
+impl<F, Fut> Executor for Doing<F>
+where
+    F: Fn(ExecutionPermit) -> Fut + Send + Sync,
+    Fut: Future<Output = Report> + Send,
+{
+    async fn execute(&self, permit: ExecutionPermit) -> Report {
+        self.0(permit).await
+    }
+}
+
+/// A timer on which no time ever passes: no lease is renewed.
+#[derive(Debug)]
+pub(crate) struct Still;
+
+#[async_trait]
+impl Timer for Still {
+    async fn sleep(&self, _: Duration) {
+        std::future::pending().await
+    }
+}
+
+/// An anchor in memory, which a test can read and write.
+#[derive(Debug, Default)]
+pub(crate) struct Anchored(pub(crate) Mutex<Vec<AnchorEntry>>);
+
+impl Anchored {
+    pub(crate) fn entries(&self) -> Vec<AnchorEntry> {
+        self.0.lock().unwrap().clone()
+    }
+
+    pub(crate) fn kinds(&self) -> Vec<(PlanId, AnchorKind)> {
+        self.entries().into_iter().map(|entry| (entry.plan, entry.kind)).collect()
+    }
+}
+
+#[async_trait]
+impl Anchor for Anchored {
+    fn rollback(&self) -> Rollback {
+        Rollback::Local
+    }
+
+    async fn enter(&self, entry: AnchorEntry) -> Result<Entered, AnchorError> {
+        let mut entries = self.0.lock().unwrap();
+        match entries.iter().find(|known| known.plan == entry.plan) {
+            Some(known) => Ok(Entered::Present(known.clone())),
+            None => {
+                entries.push(entry);
+                Ok(Entered::First)
+            }
+        }
+    }
+
+    async fn entry(&self, plan: PlanId) -> Result<Option<AnchorEntry>, AnchorError> {
+        Ok(self.entries().into_iter().find(|entry| entry.plan == plan))
+    }
+
+    async fn claims_touching(&self, effects: &[Tag]) -> Result<Vec<AnchorEntry>, AnchorError> {
+        let touching = |entry: &AnchorEntry| entry.effects.iter().any(|effect| effects.contains(effect));
+        Ok(self.entries().into_iter().filter(touching).collect())
+    }
+}
+
+/// An anchor that can't be written.
+#[derive(Debug)]
+pub(crate) struct Broken;
+
+#[async_trait]
+impl Anchor for Broken {
+    fn rollback(&self) -> Rollback {
+        Rollback::Local
+    }
+
+    async fn enter(&self, _: AnchorEntry) -> Result<Entered, AnchorError> {
+        Err(AnchorError("the disk is full".to_owned()))
+    }
+
+    async fn entry(&self, _: PlanId) -> Result<Option<AnchorEntry>, AnchorError> {
+        Ok(None)
+    }
+
+    async fn claims_touching(&self, _: &[Tag]) -> Result<Vec<AnchorEntry>, AnchorError> {
+        Ok(Vec::new())
+    }
+}
+
+/// An executor that reports an outcome and does nothing.
+pub(crate) fn reporting(outcome: Outcome) -> impl Executor {
+    Doing(move |_permit| std::future::ready(Report::of(outcome)))
+}
+
+/// A planner of somebody else's plans: to it everything is as it was.
+pub(crate) struct Agreeable;
+
+#[async_trait]
+impl Planner for Agreeable {
+    async fn plan(&self, _: &Call) -> Result<Draft, PlanError> {
+        Err(PlanError::Unsupported("it looks at plans, and makes none".to_owned()))
+    }
+
+    async fn identify(&self, plan: &ResolvedPlan) -> Result<Identified, FreshnessError> {
+        Ok(Identified { tool: plan.intent().tool.clone(), target: plan.intent().target.clone() })
+    }
+
+    async fn revalidate(&self, _: &ResolvedPlan) -> Result<(), FreshnessError> {
+        Ok(())
+    }
+}
+
+/// An execution that has begun, and goes on until it is released. It renews no lease.
+pub(crate) struct Held {
+    release: oneshot::Sender<Outcome>,
+    task: JoinHandle<Result<ExecutionView, Refusal>>,
+}
+
+impl Held {
+    /// Begins to execute an approved plan.
+    pub(crate) async fn begin(room: &Room, policy: Policy, plan: &PlanView) -> Self {
+        let mut parts = super::parts(room, Arc::clone(&room.store), policy);
+        parts.timer = Arc::new(Still);
+        let builder = ApprovalsBuilder::new(parts).clock(Arc::new(room.clock.clone())).separate_user();
+        let approvals = builder.start().await.unwrap();
+        let (release, released) = oneshot::channel();
+        let (begin, begun) = oneshot::channel();
+        let gate = Mutex::new(Some((begin, released)));
+        let id = super::id(plan);
+        let task = tokio::spawn(async move {
+            let executor = Doing(move |permit: ExecutionPermit| {
+                let (begin, released) = gate.lock().unwrap().take().expect("it is executed once");
+                async move {
+                    begin.send(()).unwrap();
+                    let outcome = released.await.unwrap();
+                    drop(permit);
+                    Report::of(outcome)
+                }
+            });
+            approvals.execute(&Room::alice(), &id, None, &Agreeable, &executor).await
+        });
+        begun.await.expect("the plan is executed");
+        Self { release, task }
+    }
+
+    /// Lets the execution end.
+    pub(crate) async fn release(self, outcome: Outcome) -> Result<ExecutionView, Refusal> {
+        self.release.send(outcome).unwrap();
+        self.task.await.unwrap()
+    }
+}
+
+/// A planner that drafts what a test wants, and to which everything stays as it was.
+pub(crate) struct Drafting<F>(pub(crate) F);
+
+#[async_trait]
+impl<F: Fn(&Call) -> Draft + Send + Sync> Planner for Drafting<F> {
+    async fn plan(&self, call: &Call) -> Result<Draft, PlanError> {
+        Ok(self.0(call))
+    }
+
+    async fn identify(&self, plan: &ResolvedPlan) -> Result<Identified, FreshnessError> {
+        Agreeable.identify(plan).await
+    }
+
+    async fn revalidate(&self, plan: &ResolvedPlan) -> Result<(), FreshnessError> {
+        Agreeable.revalidate(plan).await
+    }
+}
+
+/// A draft that touches the shelf's `a`.
+pub(crate) fn draft() -> Draft {
+    let target = Target { name: "the shelf".to_owned(), identity: serde_json::Map::new() };
+    Draft::new(target, "put a value on the shelf at `a`", vec![EffectKey::from("shelf/a")])
+}

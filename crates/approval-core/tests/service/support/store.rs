@@ -1,0 +1,88 @@
+//! A store in which something happens between what was read and what is written.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Mutex;
+
+use approval_core::PlanId;
+use approval_core::seal::Tag;
+use approval_core::store::{
+    CommitError, EventRow, Include, PlanPage, PlanQuery, PlanRows, Row, RowKey, Store, StoreError, Transition,
+};
+use approval_testkit::MemoryStore;
+use async_trait::async_trait;
+
+type Happening = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// The store in memory, with something that happens right before a transition commits.
+pub(crate) struct Interposed {
+    inner: MemoryStore,
+    before: Mutex<Vec<(&'static str, Happening)>>,
+    failing: Mutex<Option<&'static str>>,
+}
+
+impl Interposed {
+    pub(crate) fn new(inner: MemoryStore) -> Self {
+        Self { inner, before: Mutex::default(), failing: Mutex::default() }
+    }
+
+    /// Lets something happen once, before the next transition of this name commits.
+    pub(crate) fn before(&self, transition: &'static str, happening: impl Future<Output = ()> + Send + 'static) {
+        self.before.lock().unwrap().push((transition, Box::pin(happening)));
+    }
+
+    /// Lets every transition of this name fail, or none.
+    pub(crate) fn fail(&self, transition: Option<&'static str>) {
+        *self.failing.lock().unwrap() = transition;
+    }
+
+    fn happening(&self, name: &str) -> Option<Happening> {
+        let mut before = self.before.lock().unwrap();
+        let position = before.iter().position(|(transition, _)| *transition == name)?;
+        Some(before.remove(position).1)
+    }
+}
+
+impl fmt::Debug for Interposed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Interposed")
+    }
+}
+
+#[async_trait]
+impl Store for Interposed {
+    async fn commit(&self, transition: Transition) -> Result<(), CommitError> {
+        if let Some(happening) = self.happening(transition.name()) {
+            happening.await;
+        }
+        if *self.failing.lock().unwrap() == Some(transition.name()) {
+            return Err(StoreError("told to".to_owned()).into());
+        }
+        self.inner.commit(transition).await
+    }
+
+    async fn plan(&self, plan: PlanId, include: Include) -> Result<Option<PlanRows>, StoreError> {
+        self.inner.plan(plan, include).await
+    }
+
+    async fn executing(&self) -> Result<Vec<PlanId>, StoreError> {
+        self.inner.executing().await
+    }
+
+    async fn rows(&self, keys: &[RowKey]) -> Result<Vec<Row>, StoreError> {
+        self.inner.rows(keys).await
+    }
+
+    async fn attempts(&self, effects: &[Tag]) -> Result<Vec<(PlanId, PlanRows)>, StoreError> {
+        self.inner.attempts(effects).await
+    }
+
+    async fn list(&self, query: &PlanQuery) -> Result<PlanPage, StoreError> {
+        self.inner.list(query).await
+    }
+
+    async fn events(&self, after: u64, limit: u32) -> Result<Vec<EventRow>, StoreError> {
+        self.inner.events(after, limit).await
+    }
+}
