@@ -9,9 +9,8 @@
 use std::fmt;
 
 use serde::ser::{
-    self, Impossible, Serialize, SerializeMap, SerializeSeq, SerializeStruct,
-    SerializeStructVariant, SerializeTuple, SerializeTupleStruct, SerializeTupleVariant,
-    Serializer,
+    self, Impossible, Serialize, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple,
+    SerializeTupleStruct, SerializeTupleVariant, Serializer,
 };
 
 use super::fault::{Fault, Inadmissible};
@@ -25,16 +24,9 @@ use super::writer::Writer;
 const ARBITRARY_PRECISION: &str = "$serde_json::private::Number";
 
 /// Admits a value and returns its canonical form.
-pub(super) fn canonical<T: Serialize + ?Sized>(
-    value: &T,
-    limits: &Limits,
-) -> Result<String, Inadmissible> {
+pub(super) fn canonical<T: Serialize + ?Sized>(value: &T, limits: &Limits) -> Result<String, Inadmissible> {
     let mut writer = Writer::new(1024, limits);
-    value
-        .serialize(Values {
-            writer: &mut writer,
-        })
-        .map_err(Refusal::into_inadmissible)?;
+    value.serialize(Values { writer: &mut writer }).map_err(Refusal::into_inadmissible)?;
     writer.finish().map_err(Inadmissible::whole)
 }
 
@@ -56,11 +48,7 @@ impl Refusal {
     }
 
     fn into_inadmissible(self) -> Inadmissible {
-        let Found {
-            fault,
-            steps,
-            detail,
-        } = *self.0;
+        let Found { fault, steps, detail } = *self.0;
         if fault == Fault::TooLarge {
             return Inadmissible::whole(fault);
         }
@@ -70,11 +58,7 @@ impl Refusal {
 
 impl From<Fault> for Refusal {
     fn from(fault: Fault) -> Self {
-        Self(Box::new(Found {
-            fault,
-            steps: Steps::default(),
-            detail: None,
-        }))
+        Self(Box::new(Found { fault, steps: Steps::default(), detail: None }))
     }
 }
 
@@ -116,12 +100,7 @@ impl<'a> Values<'a> {
     fn open(self, object: bool) -> Result<Contents<'a>, Refusal> {
         self.writer.check_size()?;
         self.writer.open(object)?;
-        Ok(Contents {
-            writer: self.writer,
-            index: 0,
-            member: 0,
-            variant: None,
-        })
+        Ok(Contents { writer: self.writer, index: 0, member: 0, variant: None })
     }
 
     /// Opens an object of one member, named after a variant, up to that member's value.
@@ -132,19 +111,10 @@ impl<'a> Values<'a> {
     }
 
     /// Opens a container within such an object.
-    fn variant_container(
-        self,
-        variant: &'static str,
-        object: bool,
-    ) -> Result<Contents<'a>, Refusal> {
+    fn variant_container(self, variant: &'static str, object: bool) -> Result<Contents<'a>, Refusal> {
         let Contents { writer, .. } = self.variant(variant)?;
-        let contents = Values { writer }
-            .open(object)
-            .map_err(|refusal| refusal.within(|| variant.into()))?;
-        Ok(Contents {
-            variant: Some(variant),
-            ..contents
-        })
+        let contents = Values { writer }.open(object).map_err(|refusal| refusal.within(|| variant.into()))?;
+        Ok(Contents { variant: Some(variant), ..contents })
     }
 }
 
@@ -240,20 +210,11 @@ impl<'a> Serializer for Values<'a> {
         self.serialize_unit()
     }
 
-    fn serialize_unit_variant(
-        self,
-        _: &'static str,
-        _: u32,
-        variant: &'static str,
-    ) -> Result<(), Refusal> {
+    fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Result<(), Refusal> {
         self.serialize_str(variant)
     }
 
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(
-        self,
-        _: &'static str,
-        value: &T,
-    ) -> Result<(), Refusal> {
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Result<(), Refusal> {
         value.serialize(self)
     }
 
@@ -336,9 +297,7 @@ impl Contents<'_> {
         let index = self.index;
         self.separate();
         value
-            .serialize(Values {
-                writer: self.writer,
-            })
+            .serialize(Values { writer: self.writer })
             .map_err(|refusal| self.outside(refusal.within(|| index.to_string())))
     }
 
@@ -355,14 +314,10 @@ impl Contents<'_> {
     }
 
     fn member_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Refusal> {
-        value
-            .serialize(Values {
-                writer: self.writer,
-            })
-            .map_err(|refusal| {
-                let name = self.writer.member_name(self.member);
-                self.outside(refusal.within(|| unquoted(name)))
-            })?;
+        value.serialize(Values { writer: self.writer }).map_err(|refusal| {
+            let name = self.writer.member_name(self.member);
+            self.outside(refusal.within(|| unquoted(name)))
+        })?;
         self.writer.end_member();
         Ok(())
     }
@@ -471,11 +426,7 @@ impl SerializeStruct for Contents<'_> {
     type Ok = ();
     type Error = Refusal;
 
-    fn serialize_field<T: Serialize + ?Sized>(
-        &mut self,
-        name: &'static str,
-        value: &T,
-    ) -> Result<(), Refusal> {
+    fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), Refusal> {
         self.name(name)?;
         self.member_value(value)
     }
@@ -489,11 +440,7 @@ impl SerializeStructVariant for Contents<'_> {
     type Ok = ();
     type Error = Refusal;
 
-    fn serialize_field<T: Serialize + ?Sized>(
-        &mut self,
-        name: &'static str,
-        value: &T,
-    ) -> Result<(), Refusal> {
+    fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), Refusal> {
         self.name(name)?;
         self.member_value(value)
     }
@@ -566,20 +513,11 @@ impl Serializer for Names<'_, '_> {
         Err(Fault::NameNotAString.into())
     }
 
-    fn serialize_unit_variant(
-        self,
-        _: &'static str,
-        _: u32,
-        variant: &'static str,
-    ) -> Result<(), Refusal> {
+    fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Result<(), Refusal> {
         self.contents.name(variant)
     }
 
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(
-        self,
-        _: &'static str,
-        name: &T,
-    ) -> Result<(), Refusal> {
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, name: &T) -> Result<(), Refusal> {
         name.serialize(self)
     }
 
@@ -601,11 +539,7 @@ impl Serializer for Names<'_, '_> {
         Err(Fault::NameNotAString.into())
     }
 
-    fn serialize_tuple_struct(
-        self,
-        _: &'static str,
-        _: usize,
-    ) -> Result<Self::SerializeTupleStruct, Refusal> {
+    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Self::SerializeTupleStruct, Refusal> {
         Err(Fault::NameNotAString.into())
     }
 
