@@ -37,9 +37,5 @@ fn main() -> ExitCode {
     let Measurement::Core { check } = Arguments::parse().measurement;
     let report = core::measure();
     report.print();
-    if check && report.missed() {
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
-    }
+    if check && report.missed() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
