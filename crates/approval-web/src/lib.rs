@@ -1,1 +1,6 @@
-//! See the crate's README.
+//! wip
+pub mod accounts;
+pub mod bearer;
+mod page;
+mod private_file;
+pub use private_file::{FileError, FileFault};
