@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use approval_core::{Entropy as _, OsEntropy};
 
@@ -55,10 +55,6 @@ pub(crate) struct PrivateFile {
 impl PrivateFile {
     pub(crate) fn new(path: impl Into<PathBuf>) -> Self {
         Self { path: path.into() }
-    }
-
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
     }
 
     /// The whole content; nothing where there is no such file.

@@ -123,8 +123,6 @@ pub(super) fn is_hash(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
-
     use super::*;
 
     #[tokio::test]

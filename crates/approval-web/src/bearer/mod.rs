@@ -68,7 +68,6 @@ impl BearerGuard {
     }
 
     /// Puts the guard before every route that `router` has now.
-    #[must_use]
     pub fn protect(self, router: Router) -> Router {
         router.layer(from_fn_with_state(self, guard))
     }

@@ -70,6 +70,7 @@ impl Block {
 
     /// What is on one side only, with a little of what is around it.
     pub(crate) fn difference(before: &[Shown], after: &[Shown]) -> Self {
+        #[expect(clippy::disallowed_methods, reason = "bounds the work, and decides nothing")]
         let deadline = Instant::now() + PATIENCE;
         let operations = capture_diff_slices_deadline(Algorithm::Myers, before, after, Some(deadline));
         let last = operations.len().saturating_sub(1);

@@ -218,8 +218,6 @@ fn is_plain(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
-
     use super::*;
     use proptest::prelude::*;
 
