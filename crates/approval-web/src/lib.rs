@@ -1,1 +1,13 @@
-//! See the crate's README.
+//! wip
+mod accounts;
+mod bearer;
+mod page;
+mod private_file;
+mod surface;
+pub use accounts::{
+    Account, Accounts, AccountsDirectory, AccountsError, LOCAL_ISSUER, LONGEST_PASSWORD, NewAccount, PasswordCost,
+    PasswordError, SHORTEST_PASSWORD,
+};
+pub use bearer::{BearerError, BearerGuard, BearerVerifier, TokenFile};
+pub use private_file::{FileError, FileFault};
+pub use surface::{Pace, Surface, SurfaceError, SurfaceOptions};
