@@ -63,10 +63,7 @@ fn read(report: &mut Report, what: &str, bytes: usize) {
             black_box(black_box(&document).read::<Value>().ok());
         },
     ]);
-    report.note(format!(
-        "reading {what} as a tree, in units of serde_json's own reading: {:.2}",
-        ours / serde_json
-    ));
+    report.note(format!("reading {what} as a tree, in units of serde_json's own reading: {:.2}", ours / serde_json));
 }
 
 fn heap(report: &mut Report, what: &str, bytes: usize) {

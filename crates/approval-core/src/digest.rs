@@ -117,9 +117,7 @@ impl FromStr for Digest {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         // [DIG-041]
-        let digits = text
-            .strip_prefix(PREFIX)
-            .ok_or(ParseDigestError::Algorithm)?;
+        let digits = text.strip_prefix(PREFIX).ok_or(ParseDigestError::Algorithm)?;
         if text.len() != WRITTEN_LEN {
             return Err(ParseDigestError::Length);
         }

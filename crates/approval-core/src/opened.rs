@@ -37,7 +37,8 @@ impl Loaded {
 
     /// Opens a plan's small rows again, later: what is the same to the byte as a row whose seal held is not opened twice.
     pub(crate) fn again(&self, vault: &Vault, rows: &PlanRows) -> Result<Opened, Refusal> {
-        if self.rows.index == rows.index && self.rows.last_event == rows.last_event && same(&self.rows, rows, |_| true) {
+        if self.rows.index == rows.index && self.rows.last_event == rows.last_event && same(&self.rows, rows, |_| true)
+        {
             return Ok(self.opened.clone());
         }
         Opened::open_with(vault, self.opened.plan(), rows, Some(self))
@@ -102,9 +103,7 @@ impl Opened {
             challenge,
             decisions,
             execution: named.find::<Execution>(state.execution.as_ref())?,
-            reconciliation: named
-                .find::<Reconciliation>(state.reconciliation.as_ref())?
-                .map(|sealed| sealed.record),
+            reconciliation: named.find::<Reconciliation>(state.reconciliation.as_ref())?.map(|sealed| sealed.record),
             header,
             state,
         };

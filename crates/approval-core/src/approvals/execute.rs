@@ -7,7 +7,10 @@ use super::lease::KeptLease;
 use super::ledger::{Ledger, erase, follow, lane_key};
 use super::plan::request_tags;
 use super::view::ExecutionView;
-use super::{Approvals, EffectTags, Outgoing, count_refusal, drive, end, open_again, open_attempts, open_in, open_pause, pause_key, put};
+use super::{
+    Approvals, EffectTags, Outgoing, count_refusal, drive, end, open_again, open_attempts, open_in, open_pause,
+    pause_key, put,
+};
 use crate::anchor::{AnchorEntry, AnchorKind, Entered};
 use crate::audit::{EventDraft, EventKind};
 use crate::directory::{Requester, Standing};
@@ -232,13 +235,7 @@ impl Approvals {
     }
 
     /// Enters the claim in the anchor and runs the executor, and keeps the lease alive beside both. A panic is `unknown`.
-    async fn run(
-        &self,
-        claimable: Claimable,
-        claim: Claim,
-        effects: &EffectTags,
-        executor: &dyn Executor,
-    ) -> Report {
+    async fn run(&self, claimable: Claimable, claim: Claim, effects: &EffectTags, executor: &dyn Executor) -> Report {
         let (plan, claim_id) = (claimable.plan_id(), claim.claim_id);
         let lease = claimable.opened().header.record.policy.limits.lease();
         let kept = KeptLease::new(claim.lease);

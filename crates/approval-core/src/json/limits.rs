@@ -31,10 +31,7 @@ impl Limits {
     /// admitted again. A node is a value of any kind, the outermost object included; a member name is none.
     #[must_use]
     pub const fn new(max_bytes: usize, max_nodes: usize) -> Self {
-        Self {
-            max_bytes,
-            max_nodes,
-        }
+        Self { max_bytes, max_nodes }
     }
 
     /// The longest document, in bytes.

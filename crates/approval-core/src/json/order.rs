@@ -24,10 +24,7 @@ pub(super) fn prefix(text: &[u8], name: Range<usize>) -> u64 {
         return word;
     }
     let mut first = [0; 8];
-    for (slot, unit) in first
-        .iter_mut()
-        .zip(units(text.get(name).unwrap_or_default()))
-    {
+    for (slot, unit) in first.iter_mut().zip(units(text.get(name).unwrap_or_default())) {
         *slot = unit;
     }
     u64::from_be_bytes(first)

@@ -24,16 +24,9 @@ mod names;
 const ARBITRARY_PRECISION: &str = "$serde_json::private::Number";
 
 /// Admits a value and returns its canonical form.
-pub(super) fn canonical<T: Serialize + ?Sized>(
-    value: &T,
-    limits: &Limits,
-) -> Result<String, Inadmissible> {
+pub(super) fn canonical<T: Serialize + ?Sized>(value: &T, limits: &Limits) -> Result<String, Inadmissible> {
     let mut writer = Writer::new(1024, limits);
-    value
-        .serialize(Values {
-            writer: &mut writer,
-        })
-        .map_err(Refusal::into_inadmissible)?;
+    value.serialize(Values { writer: &mut writer }).map_err(Refusal::into_inadmissible)?;
     writer.finish().map_err(Inadmissible::whole)
 }
 
@@ -55,11 +48,7 @@ impl Refusal {
     }
 
     fn into_inadmissible(self) -> Inadmissible {
-        let Found {
-            fault,
-            steps,
-            detail,
-        } = *self.0;
+        let Found { fault, steps, detail } = *self.0;
         if fault == Fault::TooLarge {
             return Inadmissible::whole(fault);
         }
@@ -69,11 +58,7 @@ impl Refusal {
 
 impl From<Fault> for Refusal {
     fn from(fault: Fault) -> Self {
-        Self(Box::new(Found {
-            fault,
-            steps: Steps::default(),
-            detail: None,
-        }))
+        Self(Box::new(Found { fault, steps: Steps::default(), detail: None }))
     }
 }
 
@@ -218,20 +203,11 @@ impl<'a> Serializer for Values<'a> {
         self.serialize_unit()
     }
 
-    fn serialize_unit_variant(
-        self,
-        _: &'static str,
-        _: u32,
-        variant: &'static str,
-    ) -> Result<(), Refusal> {
+    fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Result<(), Refusal> {
         self.serialize_str(variant)
     }
 
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(
-        self,
-        _: &'static str,
-        value: &T,
-    ) -> Result<(), Refusal> {
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Result<(), Refusal> {
         value.serialize(self)
     }
 

@@ -174,11 +174,7 @@ fn of_several_faults_the_first_in_the_text_is_reported() {
     refused(r#"{"b":1,"a":1,"b":2,"a":3}"#, Fault::DuplicateName, 13);
     refused(r#"{"b":1,"a":1,"b":2,"a":3"#, Fault::DuplicateName, 13);
     // The same name in the object around is none of it.
-    refused(
-        r#"{"y":0,"a":{"y":1,"z":2,"z":3}}"#,
-        Fault::DuplicateName,
-        24,
-    );
+    refused(r#"{"y":0,"a":{"y":1,"z":2,"z":3}}"#, Fault::DuplicateName, 24);
     refused(r#"{"a":1,"a":{"b":1,"b":2}}"#, Fault::DuplicateName, 7);
     refused(r#"{"x":1,"a":{"b":1,"b":2},"x":3}"#, Fault::DuplicateName, 18);
     refused(r#"{"a":1,"a":{"b":[{"c":1e400}]}}"#, Fault::DuplicateName, 7);

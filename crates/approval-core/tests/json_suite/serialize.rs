@@ -306,10 +306,7 @@ fn a_serialisation_that_is_wrong_in_itself_gives_no_document() {
     use Call::{Key, LostKey, LostValue, Value};
 
     const TOO_LARGE: u64 = u64::MAX;
-    assert_eq!(
-        written(Script(&[Key("b"), Value(1), Key("a"), Value(2)])),
-        r#"{"a":2,"b":1}"#
-    );
+    assert_eq!(written(Script(&[Key("b"), Value(1), Key("a"), Value(2)])), r#"{"a":2,"b":1}"#);
     let scripts: [&[Call]; 7] = [
         &[Key("a")],
         &[Value(1)],
@@ -321,11 +318,7 @@ fn a_serialisation_that_is_wrong_in_itself_gives_no_document() {
     ];
     for script in scripts {
         // [DIG-054]
-        refused(
-            BTreeMap::from([("in", Script(script))]),
-            Fault::Unserializable,
-            "/in",
-        );
+        refused(BTreeMap::from([("in", Script(script))]), Fault::Unserializable, "/in");
     }
 }
 
@@ -343,18 +336,7 @@ fn an_error_that_a_sequence_loses_gives_no_document() {
         }
     }
 
-    assert_eq!(
-        written(BTreeMap::from([("in", Lossy(vec![1.0, 0.5]))])),
-        r#"{"in":[1,0.5]}"#
-    );
-    refused(
-        BTreeMap::from([("in", Lossy(vec![1.0, f64::NAN]))]),
-        Fault::Unserializable,
-        "/in",
-    );
-    refused(
-        BTreeMap::from([("in", Lossy(vec![f64::NAN, 1.0]))]),
-        Fault::Unserializable,
-        "/in",
-    );
+    assert_eq!(written(BTreeMap::from([("in", Lossy(vec![1.0, 0.5]))])), r#"{"in":[1,0.5]}"#);
+    refused(BTreeMap::from([("in", Lossy(vec![1.0, f64::NAN]))]), Fault::Unserializable, "/in");
+    refused(BTreeMap::from([("in", Lossy(vec![f64::NAN, 1.0]))]), Fault::Unserializable, "/in");
 }

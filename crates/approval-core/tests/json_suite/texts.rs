@@ -299,16 +299,7 @@ pub(crate) fn damaged() -> impl Strategy<Value = Vec<u8>> {
 
 /// Nested objects with few names to choose from, so that many come twice, here and there cut off.
 pub(crate) fn crowded() -> impl Strategy<Value = Vec<u8>> {
-    let name = proptest::sample::select(vec![
-        "a",
-        "b",
-        "c",
-        "d",
-        "e",
-        "\\u0061",
-        "aaaaaaaaa",
-        "aaaaaaaab",
-    ]);
+    let name = proptest::sample::select(vec!["a", "b", "c", "d", "e", "\\u0061", "aaaaaaaaa", "aaaaaaaab"]);
     let value = Just("0".to_owned()).prop_recursive(4, 40, 6, move |inner| {
         prop_oneof![
             1 => inner.clone(),

@@ -1,6 +1,6 @@
 use serde::ser::{
-    Error as _, Serialize, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant,
-    SerializeTuple, SerializeTupleStruct, SerializeTupleVariant,
+    Error as _, Serialize, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple,
+    SerializeTupleStruct, SerializeTupleVariant,
 };
 
 use super::names::Names;
@@ -37,26 +37,14 @@ enum Expects {
 impl<'a> Contents<'a> {
     /// The contents of the container that was just opened.
     pub(super) fn new(writer: &'a mut Writer) -> Self {
-        Self {
-            writer,
-            index: 0,
-            member: 0,
-            variant: None,
-            expects: Expects::Next,
-        }
+        Self { writer, index: 0, member: 0, variant: None, expects: Expects::Next }
     }
 
     /// Opens a container as the value of the only member, which is named after a variant. The two close together.
     pub(super) fn inner(self, variant: &'static str, object: bool) -> Result<Self, Refusal> {
-        let contents = Values {
-            writer: self.writer,
-        }
-        .open(object)
-        .map_err(|refusal| refusal.within(|| variant.into()))?;
-        Ok(Self {
-            variant: Some(variant),
-            ..contents
-        })
+        let contents =
+            Values { writer: self.writer }.open(object).map_err(|refusal| refusal.within(|| variant.into()))?;
+        Ok(Self { variant: Some(variant), ..contents })
     }
 
     /// Writes one more element.
@@ -64,9 +52,7 @@ impl<'a> Contents<'a> {
         let index = self.index;
         self.next(Expects::Next)?;
         value
-            .serialize(Values {
-                writer: self.writer,
-            })
+            .serialize(Values { writer: self.writer })
             .map_err(|refusal| self.failed(refusal.within(|| index.to_string())))
     }
 
@@ -88,14 +74,10 @@ impl<'a> Contents<'a> {
         if self.expects != Expects::Value {
             return Err(self.misused());
         }
-        value
-            .serialize(Values {
-                writer: self.writer,
-            })
-            .map_err(|refusal| {
-                let name = unquoted(self.writer.member_name(self.member));
-                self.failed(refusal.within(|| name))
-            })?;
+        value.serialize(Values { writer: self.writer }).map_err(|refusal| {
+            let name = unquoted(self.writer.member_name(self.member));
+            self.failed(refusal.within(|| name))
+        })?;
         self.writer.end_member();
         self.expects = Expects::Next;
         Ok(())
@@ -211,8 +193,7 @@ impl SerializeMap for Contents<'_> {
     type Error = Refusal;
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Refusal> {
-        key.serialize(Names { contents: self })
-            .map_err(|refusal| self.failed(refusal))
+        key.serialize(Names { contents: self }).map_err(|refusal| self.failed(refusal))
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Refusal> {
@@ -228,11 +209,7 @@ impl SerializeStruct for Contents<'_> {
     type Ok = ();
     type Error = Refusal;
 
-    fn serialize_field<T: Serialize + ?Sized>(
-        &mut self,
-        name: &'static str,
-        value: &T,
-    ) -> Result<(), Refusal> {
+    fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), Refusal> {
         self.name(name)?;
         self.member_value(value)
     }
@@ -246,11 +223,7 @@ impl SerializeStructVariant for Contents<'_> {
     type Ok = ();
     type Error = Refusal;
 
-    fn serialize_field<T: Serialize + ?Sized>(
-        &mut self,
-        name: &'static str,
-        value: &T,
-    ) -> Result<(), Refusal> {
+    fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), Refusal> {
         self.name(name)?;
         self.member_value(value)
     }

@@ -67,20 +67,11 @@ impl Serializer for Names<'_, '_> {
         Err(Fault::NameNotAString.into())
     }
 
-    fn serialize_unit_variant(
-        self,
-        _: &'static str,
-        _: u32,
-        variant: &'static str,
-    ) -> Result<(), Refusal> {
+    fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Result<(), Refusal> {
         self.contents.name(variant)
     }
 
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(
-        self,
-        _: &'static str,
-        name: &T,
-    ) -> Result<(), Refusal> {
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, name: &T) -> Result<(), Refusal> {
         name.serialize(self)
     }
 
@@ -102,11 +93,7 @@ impl Serializer for Names<'_, '_> {
         Err(Fault::NameNotAString.into())
     }
 
-    fn serialize_tuple_struct(
-        self,
-        _: &'static str,
-        _: usize,
-    ) -> Result<Self::SerializeTupleStruct, Refusal> {
+    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Self::SerializeTupleStruct, Refusal> {
         Err(Fault::NameNotAString.into())
     }
 
