@@ -1,6 +1,7 @@
 //! wip
 mod accounts;
 mod bearer;
+mod host;
 mod page;
 mod private_file;
 mod surface;
@@ -9,5 +10,6 @@ pub use accounts::{
     PasswordError, SHORTEST_PASSWORD,
 };
 pub use bearer::{BearerError, BearerGuard, BearerVerifier, TokenFile};
+pub use host::{HostError, SurfaceHost};
 pub use private_file::{FileError, FileFault};
 pub use surface::{Pace, Surface, SurfaceError, SurfaceOptions};

@@ -1,4 +1,5 @@
 //! `mutation-approval`: a person approves exactly what an agent may change.
+#![allow(unreachable_pub, reason = "in a program, `pub` says which items a module is made for")]
 
 mod command;
 mod demo;
@@ -49,7 +50,7 @@ async fn main() -> ExitCode {
     // Standard output is for results and, over stdio, for the protocol: logs go to standard error.
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt().with_env_filter(quiet(filter)).with_writer(std::io::stderr).init();
     match run(Cli::parse().command).await {
         Ok(code) => code,
         Err(failure) => {
@@ -59,6 +60,14 @@ async fn main() -> ExitCode {
             }
             ExitCode::FAILURE
         }
+    }
+}
+
+/// At `debug`, rmcp writes whole requests into the log, secrets included: whatever the environment says, it doesn't here.
+fn quiet(filter: tracing_subscriber::EnvFilter) -> tracing_subscriber::EnvFilter {
+    match "rmcp=error".parse() {
+        Ok(directive) => filter.add_directive(directive),
+        Err(_) => tracing_subscriber::EnvFilter::new("off"),
     }
 }
 

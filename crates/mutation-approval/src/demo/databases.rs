@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use approval_core::record::{
     Change, Finding, Outcome, Precondition, PreconditionEnforcement, Severity, Step, StepOutcome, StepReport, Target,
-    ToolReference,
 };
 use approval_core::{
     Call, Digest, Draft, DraftStep, EffectKey, ExecutionPermit, Executor, FreshnessError, Identified, PlanError,
@@ -26,7 +25,6 @@ pub const FILE: &str = "databases.json";
 #[derive(Clone, Debug)]
 pub struct Databases {
     path: PathBuf,
-    definition: Digest,
     stall: bool,
 }
 
@@ -44,8 +42,8 @@ pub struct AddDatabase {
 
 impl Databases {
     /// The file in this directory.
-    pub fn new(directory: &Path, definition: Digest) -> Self {
-        Self { path: directory.join(FILE), definition, stall: false }
+    pub fn new(directory: &Path) -> Self {
+        Self { path: directory.join(FILE), stall: false }
     }
 
     /// Never answers once the effect has occurred: so that a test can end the process between effect and outcome.
@@ -163,9 +161,9 @@ impl Planner for Databases {
         Ok(draft)
     }
 
-    async fn identify(&self, _: &ResolvedPlan) -> Result<Identified, FreshnessError> {
-        let tool = ToolReference { name: TOOL.to_owned(), definition_digest: self.definition };
-        Ok(Identified { tool, target: self.target() })
+    async fn identify(&self, plan: &ResolvedPlan) -> Result<Identified, FreshnessError> {
+        // The adapter holds the definition against the one that the server lists now.
+        Ok(Identified { tool: plan.intent().tool.clone(), target: self.target() })
     }
 
     async fn revalidate(&self, plan: &ResolvedPlan) -> Result<(), FreshnessError> {
