@@ -18,7 +18,8 @@ async fn invented_plans_are_not_found() {
     for era in Era::BOTH {
         let bench = Bench::new().await;
         let mut client = bench.client(era).await;
-        for id in ["019ab12c-0000-7000-8000-000000000001", "", "1", "../plans", "019AB12C-0000-7000-8000-000000000001"] {
+        for id in ["019ab12c-0000-7000-8000-000000000001", "", "1", "../plans", "019AB12C-0000-7000-8000-000000000001"]
+        {
             for tool in PROFILE_TOOLS {
                 let refusal = client.refusal(tool, json!({ "planId": id })).await;
                 assert_eq!(refusal, reason("plan_not_found", "replan"), "{tool} {id}");
@@ -33,7 +34,8 @@ async fn the_plan_of_another_is_not_found_either() {
     let mut alice = bench.client(Era::Modern).await;
     let mut bob = bench.client_of(bench.gate("bob"), Era::Modern).await;
     let plan = bench.approved(&mut alice, "write", json!({})).await;
-    let (theirs, invented) = (json!({ "planId": plan["planId"] }), json!({ "planId": "019ab12c-0000-7000-8000-000000000001" }));
+    let (theirs, invented) =
+        (json!({ "planId": plan["planId"] }), json!({ "planId": "019ab12c-0000-7000-8000-000000000001" }));
     for tool in PROFILE_TOOLS {
         // Not a byte tells the two apart.
         assert_eq!(bob.call(tool, theirs.clone()).await, bob.call(tool, invented.clone()).await);
@@ -159,7 +161,8 @@ async fn a_member_that_comes_twice_does_not_go_around_the_gate() {
 async fn an_argument_that_comes_twice_is_reviewed_as_it_runs() {
     let bench = Bench::new().await;
     let mut client = bench.client(Era::Modern).await;
-    let line = request(Era::Modern, 77, "tools/call", json!({ "name": "write", "arguments": { "path": "a" } })).to_string();
+    let line =
+        request(Era::Modern, 77, "tools/call", json!({ "name": "write", "arguments": { "path": "a" } })).to_string();
     client.send(&line.replace(r#"{"path":"a"}"#, r#"{"path":"a","path":"b"}"#)).await;
     let plan = client.finish(77).await["result"]["structuredContent"].take();
     let id = plan["planId"].as_str().unwrap();
@@ -214,7 +217,10 @@ async fn a_tool_under_a_reserved_name_stops_the_start() {
     }
     let bench = Bench::new().await;
     assert_eq!(bench.gate("alice").prefix("a b").build().unwrap_err(), BuildError::Prefix("a b".to_owned()));
-    assert_eq!(bench.gate("alice").prefix("wr").gate(["wrstatus"]).build().unwrap_err(), BuildError::Reserved("wrstatus".to_owned()));
+    assert_eq!(
+        bench.gate("alice").prefix("wr").gate(["wrstatus"]).build().unwrap_err(),
+        BuildError::Reserved("wrstatus".to_owned())
+    );
 }
 
 #[tokio::test]
@@ -247,7 +253,9 @@ async fn what_a_client_says_of_itself_makes_no_requester() {
 async fn an_answer_that_nobody_asked_for_is_no_call() {
     let bench = Bench::new().await;
     let mut client = bench.client(Era::Modern).await;
-    for extra in [json!({ "requestState": "approved" }), json!({ "inputResponses": { "approve": { "action": "accept" } } })] {
+    for extra in
+        [json!({ "requestState": "approved" }), json!({ "inputResponses": { "approve": { "action": "accept" } } })]
+    {
         let mut params = json!({ "name": "write", "arguments": {} });
         params.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
         let answer = crate::support::assert_answers(client.ask("tools/call", params).await);

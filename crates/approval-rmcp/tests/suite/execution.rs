@@ -52,7 +52,9 @@ async fn an_error_may_have_had_an_effect() {
 async fn errors_of_a_tool_that_is_configured_so_are_effect_free() {
     let bench = Bench::new().await;
     let effect_free = || GatedTool::opaque().errors_are_effect_free();
-    let gate = ["fail", "break", "panic", "ask"].into_iter().fold(bench.gate("alice"), |gate, tool| gate.tool(tool, effect_free()));
+    let gate = ["fail", "break", "panic", "ask"]
+        .into_iter()
+        .fold(bench.gate("alice"), |gate, tool| gate.tool(tool, effect_free()));
     let mut client = bench.client_of(gate, Era::Modern).await;
     for (tool, outcome) in [("fail", "failed"), ("break", "failed"), ("panic", "unknown"), ("ask", "unknown")] {
         let (_, execution) = bench.executed(&mut client, tool, json!({})).await;

@@ -48,7 +48,8 @@ impl HttpClient {
             let params = json!({
                 "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": { "name": "alice", "version": "1" },
             });
-            let response = client.post(&request(era, 0, "initialize", params), "initialize", None).send().await.unwrap();
+            let response =
+                client.post(&request(era, 0, "initialize", params), "initialize", None).send().await.unwrap();
             client.session = response.headers().get("mcp-session-id").map(|id| id.to_str().unwrap().to_owned());
             assert!(client.session.is_some());
             let greeting = body(response).await;
@@ -141,7 +142,11 @@ async fn without_a_verified_bearer_there_is_no_requester() {
         for gated in [gate(&bench), bench.gate("alice").build().unwrap()] {
             let mut client = HttpClient::connect(&serve(gated).await, era, None).await;
             for tool in ["write", "approval_challenge", "approval_status", "approval_execute", "approval_cancel"] {
-                assert_eq!(client.answer(tool, json!({ "planId": "1" })).await["reason"], "requester_not_permitted", "{tool}");
+                assert_eq!(
+                    client.answer(tool, json!({ "planId": "1" })).await["reason"],
+                    "requester_not_permitted",
+                    "{tool}"
+                );
             }
             let read = body(client.calling("read", json!({})).send().await.unwrap()).await;
             assert_eq!(read["result"]["isError"], false);

@@ -39,7 +39,8 @@ async fn the_list_of_tools() {
 async fn the_schema_is_closed_and_an_object() {
     let schema = Value::Object(approval_rmcp::output_schema());
     assert_eq!(schema["type"], "object");
-    let kinds: Vec<_> = schema["oneOf"].as_array().unwrap().iter().map(|kind| &kind["properties"]["kind"]["const"]).collect();
+    let kinds: Vec<_> =
+        schema["oneOf"].as_array().unwrap().iter().map(|kind| &kind["properties"]["kind"]["const"]).collect();
     assert_eq!(kinds, ["challenge", "execution", "plan", "refusal", "status"]);
     for kind in schema["oneOf"].as_array().unwrap() {
         assert_eq!(kind["additionalProperties"], false);
@@ -47,7 +48,9 @@ async fn the_schema_is_closed_and_an_object() {
     let validator = jsonschema::draft202012::new(&schema).unwrap();
     let refusal = json!({ "kind": "refusal", "reason": "paused", "retry": "same" });
     assert!(validator.is_valid(&refusal));
-    for (member, value) in [("kind", json!("denial")), ("reason", json!("because")), ("retry", Value::Null), ("detail", json!("x"))] {
+    for (member, value) in
+        [("kind", json!("denial")), ("reason", json!("because")), ("retry", Value::Null), ("detail", json!("x"))]
+    {
         let mut other = refusal.clone();
         other[member] = value;
         assert!(!validator.is_valid(&other), "{other}");

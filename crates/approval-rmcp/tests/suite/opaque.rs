@@ -14,14 +14,20 @@ async fn the_approver_is_told_that_there_is_no_preview() {
     let arguments = json!({ "path": "a.txt", "text": "hello" });
     let plan = client.answer("write", arguments.clone()).await;
     assert_eq!(plan["headline"], "call the tool `write` of `workshop`");
-    assert_eq!((&plan["findings"][0]["code"], &plan["findings"][0]["severity"]), (&json!("no-preview"), &json!("warn")));
+    assert_eq!(
+        (&plan["findings"][0]["code"], &plan["findings"][0]["severity"]),
+        (&json!("no-preview"), &json!("warn"))
+    );
     // The description is the wrapped server's own: for the page, quoted, and not for the model.
     assert!(!plan.to_string().contains("Writes a text"));
 
     let id = plan["planId"].as_str().unwrap();
     let page = bench.room.approvals.view(&FakeDirectory::identity("alice"), id).await.unwrap();
     assert_eq!(page.review.findings[0].severity, Severity::Warn);
-    assert_eq!((page.review.quotes[0].source, page.review.quotes[0].text.as_str()), (Source::Upstream, "Writes a text."));
+    assert_eq!(
+        (page.review.quotes[0].source, page.review.quotes[0].text.as_str()),
+        (Source::Upstream, "Writes a text.")
+    );
     assert_eq!(page.intent.steps[0].body, Some(arguments.clone()));
     assert_eq!(Value::Object(page.intent.arguments), arguments);
     assert_eq!(page.intent.target.name, "workshop");
@@ -49,7 +55,8 @@ async fn a_secret_argument_reaches_the_tool_and_nobody_else() {
     let mut client = bench.client_of(bench.gate("alice").tool("write", tool), Era::Modern).await;
     let arguments = json!({ "path": "a", "text": "s3cret-text" });
     let (plan, execution) = bench.executed(&mut client, "write", arguments.clone()).await;
-    let page = bench.room.approvals.view(&FakeDirectory::identity("alice"), plan["planId"].as_str().unwrap()).await.unwrap();
+    let page =
+        bench.room.approvals.view(&FakeDirectory::identity("alice"), plan["planId"].as_str().unwrap()).await.unwrap();
     assert_eq!(page.intent.secret_leaves, ["/arguments/text", "/steps/0/body/text"]);
     for text in [plan.to_string(), execution.to_string(), format!("{page:?}")] {
         assert!(!text.contains("s3cret"), "{text}");

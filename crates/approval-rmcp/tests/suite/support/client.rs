@@ -54,7 +54,8 @@ impl Client {
             }
         });
         let (reader, writer) = tokio::io::split(near);
-        let mut client = Self { era, lines: BufReader::new(reader), writer, last: 0, early: HashMap::new(), greeting: Value::Null };
+        let mut client =
+            Self { era, lines: BufReader::new(reader), writer, last: 0, early: HashMap::new(), greeting: Value::Null };
         client.greeting = match era {
             Era::Legacy => {
                 let params = json!({
