@@ -73,9 +73,10 @@ async fn a_tool_that_does_not_answer_in_time_is_unknown() {
             .tool("hang", tool)
             .time_limit(Some(Duration::from_secs(60)));
         let mut client = bench.client_of(gate, Era::Modern).await;
-        let begun = tokio::time::Instant::now();
-        let (_, execution) = bench.executed(&mut client, "hang", json!({})).await;
-        assert_eq!(begun.elapsed().as_secs(), 60);
+        // On this runtime time passes only where everybody waits for it.
+        let limit = Duration::from_secs(61);
+        let executed = tokio::time::timeout(limit, bench.executed(&mut client, "hang", json!({}))).await;
+        let (_, execution) = executed.expect("the limit of the call, and not this one");
         assert_eq!(execution["outcome"], "unknown");
         assert_eq!(execution.get("toolResult"), None);
         assert_eq!(bench.workshop.effects().len(), 1);
@@ -119,7 +120,7 @@ async fn a_planner_says_what_the_tool_would_do() {
     assert_eq!(plan["headline"], "put a value on the shelf at `a`");
     assert_eq!(plan.get("changes"), None, "the policy doesn't let the requester read the target");
     assert_eq!(execution["outcome"], "applied");
-    assert_eq!(bench.workshop.effects(), [arguments.clone()]);
+    assert_eq!(bench.workshop.effects(), std::slice::from_ref(&arguments));
     assert_eq!(target.effects(), 0);
 
     let plan = bench.approved(&mut client, "tidy", arguments).await;

@@ -107,8 +107,8 @@ async fn body(response: reqwest::Response) -> Value {
     if !is_stream {
         return serde_json::from_str(&text).unwrap();
     }
-    let messages = text.lines().filter_map(|line| line.strip_prefix("data:")).map(str::trim);
-    serde_json::from_str(messages.filter(|data| !data.is_empty()).next_back().unwrap()).unwrap()
+    let mut messages = text.lines().filter_map(|line| line.strip_prefix("data:")).map(str::trim);
+    serde_json::from_str(messages.rfind(|data| !data.is_empty()).unwrap()).unwrap()
 }
 
 fn gate(bench: &Bench) -> Gated<Arc<Workshop>> {
