@@ -9,6 +9,7 @@ pub struct TokioTimer;
 
 #[async_trait]
 impl Timer for TokioTimer {
+    #[expect(clippy::disallowed_methods, reason = "this is the timer through which everybody else waits")]
     async fn sleep(&self, duration: Duration) {
         tokio::time::sleep(duration).await;
     }

@@ -11,7 +11,6 @@ mod attacks;
 mod cycle;
 mod execution;
 mod forwarding;
-#[cfg(feature = "http")]
 mod http;
 mod listing;
 mod opaque;

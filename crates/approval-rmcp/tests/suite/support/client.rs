@@ -1,5 +1,7 @@
 //! A client that sends and sees bytes.
 
+use std::collections::HashMap;
+
 use rmcp::ServerHandler;
 use rmcp::service::{RoleServer, RunningService};
 use serde_json::{Value, json};
@@ -35,6 +37,8 @@ pub(crate) struct Client {
     lines: BufReader<ReadHalf<DuplexStream>>,
     writer: WriteHalf<DuplexStream>,
     last: u64,
+    /// Answers that came before anybody asked for them.
+    early: HashMap<u64, Value>,
     /// What the server said when it was greeted.
     pub(crate) greeting: Value,
 }
@@ -50,7 +54,8 @@ impl Client {
             }
         });
         let (reader, writer) = tokio::io::split(near);
-        let mut client = Self { era, lines: BufReader::new(reader), writer, last: 0, greeting: Value::Null };
+        let mut client =
+            Self { era, lines: BufReader::new(reader), writer, last: 0, early: HashMap::new(), greeting: Value::Null };
         client.greeting = match era {
             Era::Legacy => {
                 let params = json!({
@@ -90,10 +95,15 @@ impl Client {
 
     /// The answer to a request that was started.
     pub(crate) async fn finish(&mut self, id: u64) -> Value {
+        if let Some(answer) = self.early.remove(&id) {
+            return answer;
+        }
         loop {
             let message = self.receive().await;
-            if message["id"] == id && message.get("method").is_none() {
-                return message;
+            match message["id"].as_u64() {
+                Some(of) if of == id => return message,
+                Some(of) => drop(self.early.insert(of, message)),
+                None => {}
             }
         }
     }
@@ -102,7 +112,7 @@ impl Client {
     pub(crate) async fn ask(&mut self, method: &str, params: Value) -> Value {
         let id = self.start(method, params).await;
         let mut answer = self.finish(id).await;
-        assert!(answer.get("error").is_none(), "{method}: {answer}");
+        assert!(answer.get("error").is_none(), "{method}: {}", brief(&answer));
         answer["result"].take()
     }
 
@@ -110,7 +120,7 @@ impl Client {
     pub(crate) async fn ask_in_vain(&mut self, method: &str, params: Value) -> Value {
         let id = self.start(method, params).await;
         let mut answer = self.finish(id).await;
-        assert!(answer.get("result").is_none(), "{method}: {answer}");
+        assert!(answer.get("result").is_none(), "{method}: {}", brief(&answer));
         answer["error"].take()
     }
 
@@ -130,4 +140,9 @@ impl Client {
         assert_eq!(answer["kind"], "refusal", "{answer}");
         (answer["reason"].as_str().unwrap().to_owned(), answer["retry"].as_str().unwrap().to_owned())
     }
+}
+
+/// The beginning of a message: some are long.
+fn brief(message: &Value) -> String {
+    message.to_string().chars().take(300).collect()
 }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 #[derive(Default)]
 pub(crate) struct Workshop {
     /// The arguments of every effect there has been.
-    effects: Mutex<Vec<Value>>,
+    pub(crate) effects: Mutex<Vec<Value>>,
     /// How often a tool that says that it is read-only was called.
     pub(crate) reads: AtomicU32,
     /// What came by another way than `call_tool`.
