@@ -1,9 +1,11 @@
-//! wip
+#![doc = include_str!("../README.md")]
+
 mod accounts;
 mod bearer;
 mod page;
 mod private_file;
 mod surface;
+
 pub use accounts::{
     Account, Accounts, AccountsDirectory, AccountsError, LOCAL_ISSUER, LONGEST_PASSWORD, NewAccount, PasswordCost,
     PasswordError, SHORTEST_PASSWORD,
