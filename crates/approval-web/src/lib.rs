@@ -1,10 +1,12 @@
-//! wip
+#![doc = include_str!("../README.md")]
+
 mod accounts;
 mod bearer;
 mod host;
 mod page;
 mod private_file;
 mod surface;
+
 pub use accounts::{
     Account, Accounts, AccountsDirectory, AccountsError, LOCAL_ISSUER, LONGEST_PASSWORD, NewAccount, PasswordCost,
     PasswordError, SHORTEST_PASSWORD,

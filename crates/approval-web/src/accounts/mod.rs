@@ -36,12 +36,19 @@ use password::Passwords;
 pub const LOCAL_ISSUER: &str = "urn:mutation-approval:local";
 
 /// The accounts in one file. Cheap to clone.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Accounts {
     file: PrivateFile,
     passwords: Passwords,
     // What was read last, so that an unchanged text isn't parsed again.
     parsed: Arc<Mutex<(String, Arc<[Account]>)>>,
+}
+
+impl fmt::Debug for Accounts {
+    /// Says where they are. What was read has hashes in it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Accounts").field("file", &self.file).finish_non_exhaustive()
+    }
 }
 
 /// An account.

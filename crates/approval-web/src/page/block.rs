@@ -11,8 +11,21 @@ use super::shown::Shown;
 /// Unchanged lines that are shown around a change.
 const CONTEXT: usize = 3;
 
-/// How long the smallest difference is looked for. After that a larger one is shown: as true, less handy.
-const PATIENCE: Duration = Duration::from_millis(400);
+/// How long the smallest differences of one page are looked for. After that larger ones are shown: as true, less handy.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Until when small differences are looked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patience(Instant);
+
+impl Patience {
+    /// For one page, beginning now.
+    pub(crate) fn begin() -> Self {
+        #[expect(clippy::disallowed_methods, reason = "bounds the work on a page, and decides nothing")]
+        let now = Instant::now();
+        Self(now + PATIENCE)
+    }
+}
 
 /// Lines on a page, of which a long rest is folded.
 #[derive(Clone, Debug, Template)]
@@ -69,10 +82,8 @@ impl Block {
     }
 
     /// What is on one side only, with a little of what is around it.
-    pub(crate) fn difference(before: &[Shown], after: &[Shown]) -> Self {
-        #[expect(clippy::disallowed_methods, reason = "bounds the work, and decides nothing")]
-        let deadline = Instant::now() + PATIENCE;
-        let operations = capture_diff_slices_deadline(Algorithm::Myers, before, after, Some(deadline));
+    pub(crate) fn difference(before: &[Shown], after: &[Shown], patience: Patience) -> Self {
+        let operations = capture_diff_slices_deadline(Algorithm::Myers, before, after, Some(patience.0));
         let last = operations.len().saturating_sub(1);
         let mut rows = Vec::new();
         for (number, operation) in operations.iter().enumerate() {
@@ -159,7 +170,7 @@ mod tests {
 
     #[test]
     fn a_missing_line_break_is_a_difference() {
-        let block = Block::difference(&text_lines("a\nb"), &text_lines("a\nb\n"));
+        let block = Block::difference(&text_lines("a\nb"), &text_lines("a\nb\n"), Patience::begin());
         assert!(plain(&block).iter().any(|(side, text)| *side == "removed" && text.contains("no line break")));
     }
 
@@ -182,7 +193,7 @@ mod tests {
         ) {
             let lines = |side: &[u8]| side.iter().map(|n| Shown::line(&n.to_string())).collect::<Vec<_>>();
             let (before, after) = (lines(&before), lines(&after));
-            let rows = plain(&Block::difference(&before, &after));
+            let rows = plain(&Block::difference(&before, &after, Patience::begin()));
             let side = |not: &str| rows.iter().filter(|row| row.0 != not).map(|row| row.1.clone()).collect::<Vec<_>>();
             prop_assert_eq!(side("added"), before.iter().map(Shown::to_string).collect::<Vec<_>>());
             prop_assert_eq!(side("removed"), after.iter().map(Shown::to_string).collect::<Vec<_>>());

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use approval_core::record::Change;
 use serde_json::Value;
 
-use super::block::{Block, Side, text_lines};
+use super::block::{Block, Patience, Side, text_lines};
 use super::json_text::{Secrets, lines, scalar};
 use super::name::Name;
 use super::shown::Shown;
@@ -35,7 +35,7 @@ pub(crate) enum Body {
 
 impl ChangeView {
     /// The change with this number in a review that lists these secret leaves.
-    pub(crate) fn new(number: usize, change: &Change, secret_leaves: &[String]) -> Self {
+    pub(crate) fn new(number: usize, change: &Change, secret_leaves: &[String], patience: Patience) -> Self {
         let leaves = Leaves::of(number, change, secret_leaves);
         let (before, after) = (change.before.as_ref(), change.after.as_ref());
         let kind = match (before, after) {
@@ -44,7 +44,7 @@ impl ChangeView {
             (Some(before), Some(after)) if before == after => "unchanged",
             _ => "changed",
         };
-        let (what, body) = leaves.body(before, after);
+        let (what, body) = leaves.body(before, after, patience);
         Self { object: Name::new(&change.object), kind, what, body }
     }
 
@@ -86,7 +86,7 @@ impl Leaves {
         }
     }
 
-    fn body(&self, before: Option<&Value>, after: Option<&Value>) -> (&'static str, Body) {
+    fn body(&self, before: Option<&Value>, after: Option<&Value>, patience: Patience) -> (&'static str, Body) {
         let sides = [(before, &self.before), (after, &self.after)];
         let given = || sides.iter().filter_map(|(value, secrets)| value.map(|value| (value, *secrets)));
         if given().count() == 0 {
@@ -101,18 +101,18 @@ impl Leaves {
         }
         if given().all(|(value, secrets)| value.is_string() && secrets.is_empty()) {
             let text = |value: Option<&Value>| value.and_then(Value::as_str).map(text_lines);
-            return ("text", Body::Lines(compare(text(before), text(after))));
+            return ("text", Body::Lines(compare(text(before), text(after), patience)));
         }
         let [before, after] = sides.map(|(value, secrets)| value.map(|value| lines(value, secrets)));
-        ("JSON", Body::Lines(compare(before, after)))
+        ("JSON", Body::Lines(compare(before, after, patience)))
     }
 }
 
-fn compare(before: Option<Vec<Shown>>, after: Option<Vec<Shown>>) -> Block {
+fn compare(before: Option<Vec<Shown>>, after: Option<Vec<Shown>>, patience: Patience) -> Block {
     match (before, after) {
         (None, after) => Block::of(Side::After, after.unwrap_or_default()),
         (Some(before), None) => Block::of(Side::Before, before),
-        (Some(before), Some(after)) => Block::difference(&before, &after),
+        (Some(before), Some(after)) => Block::difference(&before, &after, patience),
     }
 }
 
@@ -132,7 +132,12 @@ mod tests {
 
     fn view(before: Option<Value>, after: Option<Value>, leaves: &[&str]) -> ChangeView {
         let change = Change { object: "x".to_owned(), before, after };
-        ChangeView::new(0, &change, &leaves.iter().map(|leaf| (*leaf).to_owned()).collect::<Vec<_>>())
+        ChangeView::new(
+            0,
+            &change,
+            &leaves.iter().map(|leaf| (*leaf).to_owned()).collect::<Vec<_>>(),
+            Patience::begin(),
+        )
     }
 
     fn words(view: &ChangeView) -> String {

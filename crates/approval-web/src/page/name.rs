@@ -7,7 +7,7 @@ use icu_properties::props::Script;
 use icu_properties::{CodePointMapData, PropertyNamesLong};
 
 use super::fold::Passage;
-use super::shown::Shown;
+use super::shown::{Shown, is_plain};
 
 /// Characters of a name that are shown before the rest is folded.
 const LENGTH: usize = 300;
@@ -38,7 +38,8 @@ impl Name {
 }
 
 fn hint(name: &str) -> Option<String> {
-    let foreign: BTreeSet<char> = name.chars().filter(|c| !c.is_ascii()).collect();
+    // What can't be seen is named in the name itself.
+    let foreign: BTreeSet<char> = name.chars().filter(|c| !c.is_ascii() && is_plain(*c)).collect();
     if foreign.is_empty() {
         return None;
     }
@@ -71,6 +72,7 @@ mod tests {
     fn look_alikes_are_told() {
         assert_eq!(hint("prod-cluster"), None);
         assert_eq!(hint("pr\u{43e}d").as_deref(), Some("letters of Cyrillic and Latin mixed: not ASCII: U+043E"));
+        assert_eq!(hint("a\u{202e}"), None);
         assert_eq!(hint("日本").as_deref(), Some("not ASCII: U+65E5 U+672C"));
         assert!(hint("αβγδεζηθικ").is_some_and(|hint| hint.ends_with("and 2 more")));
     }

@@ -7,7 +7,7 @@ use approval_core::{PlanPageView, StatusView, Timestamp};
 use askama::Template;
 use serde_json::Value;
 
-use super::block::{Block, Side};
+use super::block::{Block, Patience, Side};
 use super::change::{Body, ChangeView};
 use super::chrome::Chrome;
 use super::fold::Passage;
@@ -108,7 +108,7 @@ impl PlanPart {
     pub(crate) fn new(view: &PlanPageView) -> Self {
         let PlanHeader { requester, policy, enforcement, .. } = &view.header;
         let (intent, review) = (&view.intent, &view.review);
-        let leaves = set_leaves(intent);
+        let (leaves, patience) = (set_leaves(intent), Patience::begin());
         let under = |prefix: &str| under(&leaves, prefix);
         let json = |value: &Value, prefix: &str| Block::of(Side::Both, lines(value, &under(prefix)));
         let digests = [
@@ -138,7 +138,7 @@ impl PlanPart {
                 .changes
                 .iter()
                 .enumerate()
-                .map(|(number, change)| ChangeView::new(number, change, &review.secret_leaves))
+                .map(|(number, change)| ChangeView::new(number, change, &review.secret_leaves, patience))
                 .collect(),
             exact: intent
                 .steps

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use approval_core::record::{Approver, RecordKind, Verdict};
 use approval_core::{DecisionRequest, PlanPageView, Reason, Refusal};
+use axum::extract::State;
 use axum::extract::rejection::FormRejection;
-use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,7 @@ use super::form::{Form, Forms};
 use super::login::{ill_formed, up};
 use super::notice::{self, Notice};
 use super::plan::{Again, refused, render};
-use super::visitor::Visitor;
+use super::visitor::{PlanPath, Visitor};
 use crate::page::plan::{asks_for_name, is_name_of_target};
 use crate::page::words;
 
@@ -55,11 +55,11 @@ enum Undecided {
 pub(super) async fn decide(
     State(desk): State<Arc<Desk>>,
     visitor: Visitor,
-    Path(plan): Path<String>,
+    plan: PlanPath,
     filled: Result<axum::Form<Filled>, FormRejection>,
 ) -> Response {
     // First who may see the plan: to everybody else there is none, whatever they send.
-    let view = match desk.approvals.view(&visitor.identity, &plan).await {
+    let view = match desk.approvals.view(&visitor.identity, &plan.id).await {
         Ok(view) => view,
         Err(refusal) => return refused(&desk, &visitor, &refusal),
     };

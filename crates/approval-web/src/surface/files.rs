@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
-use http::header;
+use http::{Uri, header};
 
 use super::visitor::Visitor;
 use super::{Desk, notice};
@@ -12,10 +12,10 @@ use super::{Desk, notice};
 const STYLE: &str = include_str!("../../assets/surface.css");
 const ICON: &str = include_str!("../../assets/icon.svg");
 
-pub(super) async fn asset(State(desk): State<Arc<Desk>>, Path(file): Path<String>) -> Response {
-    let (kind, content) = match file.as_str() {
-        "surface.css" => ("text/css; charset=utf-8", STYLE),
-        "icon.svg" => ("image/svg+xml", ICON),
+pub(super) async fn asset(State(desk): State<Arc<Desk>>, uri: Uri) -> Response {
+    let (kind, content) = match uri.path().rsplit('/').next() {
+        Some("surface.css") => ("text/css; charset=utf-8", STYLE),
+        Some("icon.svg") => ("image/svg+xml", ICON),
         _ => return notice::not_found(&desk, None),
     };
     ([(header::CONTENT_TYPE, kind)], content).into_response()

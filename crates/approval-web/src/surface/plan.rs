@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use approval_core::record::{Record as _, State as PlanStanding, Verdict};
 use approval_core::{PlanPageView, Reason, Refusal, Timestamp};
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use http::{StatusCode, header};
 
 use super::Desk;
 use super::form::{Form, Forms};
 use super::notice::{self, Notice};
-use super::visitor::Visitor;
+use super::visitor::{PlanPath, Visitor};
 use crate::page::chrome::DecidedPage;
 use crate::page::fold::Passage;
 use crate::page::live::Live;
@@ -27,8 +27,8 @@ pub(super) struct Again {
     pub(super) comment: String,
 }
 
-pub(super) async fn show(State(desk): State<Arc<Desk>>, visitor: Visitor, Path(plan): Path<String>) -> Response {
-    match desk.approvals.view(&visitor.identity, &plan).await {
+pub(super) async fn show(State(desk): State<Arc<Desk>>, visitor: Visitor, plan: PlanPath) -> Response {
+    match desk.approvals.view(&visitor.identity, &plan.id).await {
         Ok(view) => render(&desk, &visitor, view, StatusCode::OK, Again::default()).await,
         Err(refusal) => refused(&desk, &visitor, &refusal),
     }
@@ -82,8 +82,8 @@ pub(super) async fn render(
 }
 
 /// What the person decided and where the plan stands: read from the plan, so a link can't make it up.
-pub(super) async fn decided(State(desk): State<Arc<Desk>>, visitor: Visitor, Path(plan): Path<String>) -> Response {
-    let view = match desk.approvals.view(&visitor.identity, &plan).await {
+pub(super) async fn decided(State(desk): State<Arc<Desk>>, visitor: Visitor, plan: PlanPath) -> Response {
+    let view = match desk.approvals.view(&visitor.identity, &plan.id).await {
         Ok(view) => view,
         Err(refusal) => return refused(&desk, &visitor, &refusal),
     };
@@ -123,16 +123,13 @@ fn what_next(view: &PlanPageView, verdict: Verdict, now: Timestamp) -> String {
 }
 
 /// The header, the intent or the review as it is digested: the file's SHA-256 is the digest on the page.
-pub(super) async fn document(
-    State(desk): State<Arc<Desk>>,
-    visitor: Visitor,
-    Path((plan, document)): Path<(String, String)>,
-) -> Response {
-    let view = match desk.approvals.view(&visitor.identity, &plan).await {
+pub(super) async fn document(State(desk): State<Arc<Desk>>, visitor: Visitor, plan: PlanPath) -> Response {
+    let view = match desk.approvals.view(&visitor.identity, &plan.id).await {
         Ok(view) => view,
         Err(refusal) => return refused(&desk, &visitor, &refusal),
     };
-    let bytes = match document.as_str() {
+    let document = plan.document.as_str();
+    let bytes = match document {
         "header.json" => view.header.document(),
         "intent.json" => view.intent.document(),
         "review.json" => view.review.document(),

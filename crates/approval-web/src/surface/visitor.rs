@@ -1,5 +1,6 @@
 //! Who is looking: a person with a session, or nobody.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use approval_core::record::Identity;
@@ -26,6 +27,24 @@ impl Visitor {
 
     pub(super) fn chrome(&self, desk: &Desk, title: &'static str) -> Chrome {
         Chrome { base: desk.address.base().to_owned(), viewer: Some(self.name()), title }
+    }
+}
+
+/// The plan that a path names, and the document, where it names one. Nothing is decoded: what an id or a document is called
+/// needs no escapes, and anything else is none.
+pub(super) struct PlanPath {
+    pub(super) id: String,
+    pub(super) document: String,
+}
+
+impl FromRequestParts<Arc<Desk>> for PlanPath {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, desk: &Arc<Desk>) -> Result<Self, Infallible> {
+        let path = parts.uri.path().strip_prefix(desk.address.base()).unwrap_or_default();
+        let path = path.strip_prefix("/plans/").unwrap_or_default();
+        let (id, document) = path.split_once('/').unwrap_or((path, ""));
+        Ok(Self { id: id.to_owned(), document: document.to_owned() })
     }
 }
 
