@@ -1,5 +1,7 @@
 //! Planning: nothing is mutated, and everything is fixed.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::ledger::{Ledger, lane_key};
@@ -42,7 +44,9 @@ impl Approvals {
         if !standing.map_err(|error| Refusal::new(Reason::StoreUnavailable, error.to_string()))?.enabled {
             return Err(not_permitted(requester)); // [PLAN-001]
         }
-        let draft = planner.plan(&call).await.map_err(refuse_plan)?;
+        let mut draft = planner.plan(&call).await.map_err(refuse_plan)?;
+        let mut seen = BTreeSet::new();
+        draft.effect_keys.retain(|key| seen.insert(key.clone()));
         if draft.effect_keys.is_empty() {
             return Err(Refusal::new(Reason::Unsupported, "the planner names nothing that the call would touch")); // [PLAN-004]
         }

@@ -169,6 +169,17 @@ async fn a_call_that_touches_nothing_known_can_not_be_gated() {
 }
 
 #[tokio::test]
+async fn an_effect_key_named_twice_is_one() {
+    // [PLAN-004]: a rejection of such a plan must be recorded like any other.
+    let room = Room::new().await;
+    let twice = |_: &Call| Draft { effect_keys: vec![EffectKey::from("k"), EffectKey::from("k")], ..draft() };
+    let plan = plan_draft(&room, json!({}), twice).await.unwrap();
+    room.decide(&plan, "alice", Verdict::Reject).await.unwrap();
+    refused(&room, &plan, Reason::ApprovalRejected).await;
+    assert_eq!(plan_draft(&room, json!({}), twice).await.unwrap_err().reason(), Reason::RecentlyRejected);
+}
+
+#[tokio::test]
 async fn the_planners_refusals() {
     // [PLAN-011]
     let room = Room::new().await;
