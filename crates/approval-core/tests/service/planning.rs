@@ -212,6 +212,22 @@ async fn a_rejection_sticks_to_requester_and_effect_key() {
 }
 
 #[tokio::test]
+async fn a_later_rejection_never_shortens_an_earlier_one() {
+    // [PLAN-005]
+    let mut brief = Terms::same_subject();
+    brief.limits.cool_down_seconds = 1;
+    let when = Matcher { arguments: [("/value".to_owned(), json!("brief"))].into(), ..Matcher::default() };
+    let clauses = vec![Clause { when, then: PolicyVerdict::Require(brief) }];
+    let room = Room::with_policy(Policy { clauses, default: Terms::same_subject() }).await;
+    let long = room.plan("a", json!("long")).await.unwrap();
+    let brief = room.plan("a", json!("brief")).await.unwrap();
+    room.decide(&long, "alice", Verdict::Reject).await.unwrap();
+    room.decide(&brief, "alice", Verdict::Reject).await.unwrap();
+    room.clock.advance(seconds(60));
+    assert_eq!(room.plan("a", json!(1)).await.unwrap_err().reason(), Reason::RecentlyRejected);
+}
+
+#[tokio::test]
 async fn open_plans_are_limited() {
     // [PLAN-007]
     let room = Room::with_policy(limited(|limits| limits.open_plans = 2)).await;
