@@ -6,4 +6,5 @@ mod anchor;
 mod order;
 mod planning;
 mod refusals;
+mod secrets;
 mod support;
