@@ -305,6 +305,10 @@ impl Leaves<'_> {
         if pointers.is_empty() {
             return Ok(self.leaves);
         }
+        if let Some(pointer) = overlapping(pointers) {
+            let detail = format!("`{pointer}` is within another secret, or named twice");
+            return Err(Refusal::new(Reason::PayloadInvalid, detail)); // [PLAN-012]
+        }
         let mut intent_value = serde_json::to_value(&*intent).map_err(internal)?;
         let mut review_value = serde_json::to_value(&*review).map_err(internal)?;
         for pointer in pointers {
@@ -380,6 +384,19 @@ fn placed(pointer: &str) -> Option<Place<'_>> {
         }
         _ => None,
     }
+}
+
+/// A pointer that names what another one names already, as a whole or as a part.
+fn overlapping(pointers: &[String]) -> Option<&String> {
+    let mut known = BTreeSet::new();
+    let twice = pointers.iter().find(|pointer| !known.insert(pointer.as_str()));
+    twice.or_else(|| {
+        let within = |pointer: &str| {
+            let ends = pointer.match_indices('/').map(|(end, _)| end);
+            ends.filter_map(|end| pointer.get(..end)).any(|outer| known.contains(outer))
+        };
+        pointers.iter().find(|pointer| within(pointer))
+    })
 }
 
 /// The other side of a change.

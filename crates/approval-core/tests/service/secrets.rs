@@ -205,6 +205,33 @@ async fn a_preview_is_compared_under_the_recorded_nonces() {
 }
 
 #[tokio::test]
+async fn a_secret_that_is_not_where_the_planner_says() {
+    // [PLAN-012]
+    for pointers in [
+        &["/arguments/nothing"][..],
+        &["/arguments"],
+        &["/headline"],
+        &["/target/name"],
+        &["/steps/0/action"],
+        &["/steps/7/body/password"],
+        &["/steps/0/previewed"],
+        &["/changes/0/object"],
+        &["arguments/token"],
+        &["/arguments/token", "/arguments/token"],
+        &["/arguments/nested/inner", "/arguments/nested"],
+        &["/arguments/nested", "/arguments/nested/inner"],
+    ] {
+        let room = Room::new().await;
+        let drafted = |call: &Call| Draft { secrets: pointers.iter().map(ToString::to_string).collect(), ..drafted(call) };
+        let arguments = json!({ "token": SECRET, "nested": { "inner": SECRET } });
+        let planned = plan_draft(&room, arguments, drafted).await;
+        assert_eq!(planned.unwrap_err().reason(), Reason::PayloadInvalid, "{pointers:?}");
+    }
+    let room = Room::new().await;
+    plan_with(&room, json!(SECRET)).await;
+}
+
+#[tokio::test]
 async fn a_secret_in_a_planners_finding_is_not_told() {
     // [LEAF-009]
     struct Talking;
