@@ -232,6 +232,29 @@ async fn a_secret_that_is_not_where_the_planner_says() {
 }
 
 #[tokio::test]
+async fn an_answer_that_cannot_be_kept_is_left_out_and_the_outcome_is_recorded() {
+    // [EXEC-005]
+    let deep = (0..70).fold(json!(1), |inner, _| json!([inner]));
+    // Each is admitted as it is, and no longer once it is a record, or the secrets are out.
+    let limit = 16 * 1024 * 1024;
+    let nearly = json!("x".repeat(limit - 20));
+    let many = Value::Array((0..250_000).map(|_| json!("-a-")).collect());
+    for (answer, token) in [(deep, SECRET), (nearly, SECRET), (many, "a")] {
+        let room = Room::new().await;
+        let plan = plan_with(&room, json!(token)).await;
+        room.decide(&plan, "alice", Verdict::Approve).await.unwrap();
+        let echo = Doing(move |permit: ExecutionPermit| {
+            let answer = answer.clone();
+            drop(permit);
+            async move { Report { outcome: Outcome::Applied, steps: Vec::new(), tool_result: Some(answer) } }
+        });
+        let done = run(&room, &plan, &echo).await.unwrap();
+        assert_eq!(done.execution.outcome, Outcome::Applied);
+        assert!(done.tool_result.unwrap().get("omitted").is_some());
+    }
+}
+
+#[tokio::test]
 async fn a_secret_in_a_planners_finding_is_not_told() {
     // [LEAF-009]
     struct Talking;
