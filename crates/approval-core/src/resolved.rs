@@ -81,11 +81,7 @@ impl ResolvedPlan {
 
     /// A text with every occurrence of a secret value replaced by its commitment.
     pub(crate) fn redact_text(&self, text: &str) -> String {
-        let mut value = Value::String(text.to_owned());
-        match (self.redact(&mut value), value) {
-            (Ok(()), Value::String(text)) => text,
-            _ => "the detail holds a secret value".to_owned(),
-        }
+        self.redactor().redact_text(text)
     }
 
     pub(crate) fn redactor(&self) -> Redactor {
@@ -103,6 +99,14 @@ impl Redactor {
         match &self.secrets {
             Some(secrets) => secrets.redact(value),
             None => Ok(()),
+        }
+    }
+
+    pub(crate) fn redact_text(&self, text: &str) -> String {
+        let mut value = Value::String(text.to_owned());
+        match (self.redact(&mut value), value) {
+            (Ok(()), Value::String(text)) => text,
+            _ => "a secret value".to_owned(),
         }
     }
 }
@@ -126,43 +130,74 @@ impl Secrets {
         self.leaves.iter().find(|leaf| leaf.pointer == pointer)
     }
 
-    /// Replaces what equals a secret, and what contains a secret text, by its commitment.
+    /// Replaces what equals a secret, and what contains a secret text or a text that is part of a secret, by its commitment.
     ///
     /// A secret that is no text, or an empty one, is replaced only where the whole value is equal: a `1` can be anything.
     fn redact(&self, value: &mut Value) -> Result<(), Inadmissible> {
         for leaf in &self.leaves {
-            let placeholder = leaf.placeholder()?;
-            let mark = leaf.commitment()?.digest.to_string();
-            redact_one(value, &leaf.value, &placeholder, &mark);
+            let digest = leaf.commitment()?.digest;
+            let mark = Mark { placeholder: leaf.placeholder()?, text: format!("[$secret {digest}]") };
+            mark.replace(&leaf.value, value);
+            mark.replace_parts(&leaf.value, value);
         }
         Ok(())
     }
 }
 
-fn redact_one(value: &mut Value, secret: &Value, placeholder: &Value, mark: &str) {
-    if value == secret && !matches!(secret, Value::Null | Value::Bool(_)) {
-        *value = placeholder.clone();
-        return;
+/// What stands in place of a secret.
+struct Mark {
+    placeholder: Value,
+    text: String,
+}
+
+impl Mark {
+    /// As many marks may stand in one text: one that holds a secret more often is a mark as a whole, so that no answer can be
+    /// made to grow without bounds.
+    const MOST: usize = 64;
+
+    /// Replaces the texts within a secret that is no text itself.
+    fn replace_parts(&self, secret: &Value, value: &mut Value) {
+        let replace = |part: &Value, value: &mut Value| match part {
+            Value::String(_) => self.replace(part, value),
+            part => self.replace_parts(part, value),
+        };
+        match secret {
+            Value::Array(items) => items.iter().for_each(|part| replace(part, value)),
+            Value::Object(members) => members.values().for_each(|part| replace(part, value)),
+            _ => {}
+        }
     }
-    match (value, secret) {
-        (Value::String(text), Value::String(secret)) if !secret.is_empty() && text.contains(secret.as_str()) => {
-            *text = text.replace(secret.as_str(), &format!("[$secret {mark}]"));
+
+    fn replace(&self, secret: &Value, value: &mut Value) {
+        if value == secret && !matches!(secret, Value::Null | Value::Bool(_)) {
+            *value = self.placeholder.clone();
+            return;
         }
-        // A tool's answer is bounded in depth where it is admitted, before it comes here.
-        (Value::Array(items), _) => items.iter_mut().for_each(|item| redact_one(item, secret, placeholder, mark)),
-        (Value::Object(members), _) => {
-            let renamed = std::mem::take(members).into_iter().map(|(name, mut member)| {
-                redact_one(&mut member, secret, placeholder, mark);
-                match secret {
-                    Value::String(secret) if !secret.is_empty() && name.contains(secret.as_str()) => {
-                        (name.replace(secret.as_str(), &format!("[$secret {mark}]")), member)
-                    }
-                    _ => (name, member),
-                }
-            });
-            *members = renamed.collect();
+        match value {
+            Value::String(text) => self.replace_in(secret, text),
+            // A tool's answer is bounded in depth where it is admitted, before it comes here.
+            Value::Array(items) => items.iter_mut().for_each(|item| self.replace(secret, item)),
+            Value::Object(members) => {
+                let marked = std::mem::take(members).into_iter().map(|(mut name, mut member)| {
+                    self.replace_in(secret, &mut name);
+                    self.replace(secret, &mut member);
+                    (name, member)
+                });
+                *members = marked.collect();
+            }
+            _ => {}
         }
-        _ => {}
+    }
+
+    fn replace_in(&self, secret: &Value, text: &mut String) {
+        let Value::String(secret) = secret else { return };
+        if secret.is_empty() || !text.contains(secret.as_str()) {
+            return;
+        }
+        *text = match text.matches(secret.as_str()).count() > Self::MOST {
+            true => self.text.clone(),
+            false => text.replace(secret.as_str(), &self.text),
+        };
     }
 }
 

@@ -31,10 +31,14 @@ impl Approvals {
         requester: &Requester,
     ) -> Result<(Execution, Option<Value>), Refusal> {
         let tool_result = report.tool_result.map(|result| self.admit_result(result, &redactor)).transpose()?;
+        let steps = report.steps.into_iter().map(|step| StepReport {
+            code: step.code.map(|code| redactor.redact_text(&code)),
+            ..step
+        });
         let settlement = Settlement {
             claim_id,
             outcome: report.outcome,
-            steps: report.steps,
+            steps: steps.collect(),
             result: tool_result.clone(),
             enforcement: self.enforcement(requester),
         };

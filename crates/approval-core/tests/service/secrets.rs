@@ -65,6 +65,45 @@ async fn plan_with(room: &Room, token: Value) -> PlanView {
 }
 
 #[tokio::test]
+async fn a_secret_is_nowhere_but_with_the_executor() {
+    // [LEAF-001, LEAF-002, LEAF-008, LEAF-009]
+    let room = Room::new().await;
+    let plan = plan_with(&room, json!(SECRET)).await;
+    nowhere_stored(&room, SECRET);
+    let page = room.page(&plan, "alice").await.unwrap();
+    room.decide(&plan, "alice", Verdict::Approve).await.unwrap();
+    let echo = Doing(async |permit: ExecutionPermit| {
+        let intent = permit.plan().intent();
+        assert_eq!(intent.arguments["token"], json!(SECRET));
+        assert_eq!(intent.steps[0].body, Some(json!({ "password": SECRET })));
+        let text = format!("the password is {SECRET}!");
+        Report {
+            outcome: Outcome::Applied,
+            steps: vec![StepReport { outcome: StepOutcome::Applied, code: Some(format!("ok-{SECRET}")) }],
+            tool_result: Some(json!({ "whole": SECRET, "part": [text], SECRET: { SECRET: 1 } })),
+        }
+    });
+    let done = run(&room, &plan, &echo).await.unwrap();
+    assert_eq!(done.execution.outcome, Outcome::Applied);
+    let again = room.execute(&plan).await.unwrap();
+    let told = events(&room).await;
+    for shown in [
+        format!("{plan:?}"),
+        format!("{page:?}"),
+        format!("{done:?}"),
+        format!("{again:?}"),
+        format!("{told:?}"),
+        serde_json::to_string(&page.intent).unwrap(),
+        serde_json::to_string(&page.review).unwrap(),
+        serde_json::to_string(&done.execution).unwrap(),
+    ] {
+        assert!(!shown.contains(SECRET), "{shown}");
+    }
+    nowhere_stored(&room, SECRET);
+    assert!(!Forge::new(&room).read(&key_of(RecordKind::Result, plan.header.plan_id)).to_string().contains(SECRET));
+}
+
+#[tokio::test]
 async fn a_commitment_is_what_the_specification_says() {
     // [LEAF-003, LEAF-002]
     let room = Room::new().await;
@@ -229,6 +268,22 @@ async fn a_secret_that_is_not_where_the_planner_says() {
     }
     let room = Room::new().await;
     plan_with(&room, json!(SECRET)).await;
+}
+
+#[tokio::test]
+async fn the_parts_of_a_secret_are_secret() {
+    // [LEAF-009]
+    let room = Room::new().await;
+    let token = json!({ "user": "root", "list": [SECRET] });
+    let plan = plan_with(&room, token.clone()).await;
+    room.decide(&plan, "alice", Verdict::Approve).await.unwrap();
+    let echo = Doing(async |permit: ExecutionPermit| {
+        drop(permit);
+        let tool_result = Some(json!({ "text": format!("stored {SECRET}"), "same": [SECRET] }));
+        Report { outcome: Outcome::Applied, steps: Vec::new(), tool_result }
+    });
+    let done = run(&room, &plan, &echo).await.unwrap();
+    assert!(!format!("{done:?}").contains(SECRET), "{done:?}");
 }
 
 #[tokio::test]
