@@ -3,6 +3,9 @@
 //! Each test has a control that passes, asserts the exact reason, and looks at the target for the effect.
 
 mod anchor;
+mod challenge;
+mod control;
+mod decisions;
 mod order;
 mod planning;
 mod refusals;

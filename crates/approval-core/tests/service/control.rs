@@ -1,0 +1,99 @@
+//! What an operator does.
+
+use std::sync::Arc;
+
+use approval_core::record::{Outcome, Reconciled, State, Verdict};
+use approval_core::seal::{KeyRing, KeyState, MasterKey};
+use approval_core::{Approvals, ApprovalsBuilder, KeyId, Person, Policy, Reason, Terms};
+use approval_testkit::{FakeDirectory, Room, SeededEntropy};
+use serde_json::json;
+
+use crate::support::{Held, always, applied, approved, events, id, kinds, parts, refused, reporting, run, seconds, state};
+
+#[tokio::test]
+async fn a_pause_stops_what_has_not_begun() {
+    // [GATE-070, OPER-001]
+    let room = Room::new().await;
+    let (plan, running) = (approved(&room).await, room.plan("b", json!(1)).await.unwrap());
+    room.decide(&running, "alice", Verdict::Approve).await.unwrap();
+    let held = Held::begin(&room, Policy::always(Terms::same_subject()), &running).await;
+    room.approvals.pause("op").await.unwrap();
+    room.approvals.pause("op").await.unwrap();
+    assert!(room.approvals.is_paused().await.unwrap());
+    refused(&room, &plan, Reason::Paused).await;
+    assert_eq!(held.release(Outcome::Applied).await.unwrap().execution.outcome, Outcome::Applied);
+    // Another process over the same store knows.
+    assert!(room.another(Policy::always(Terms::same_subject())).await.is_paused().await.unwrap());
+    room.approvals.resume("op").await.unwrap();
+    room.approvals.resume("op").await.unwrap();
+    let told = events(&room).await;
+    let told: Vec<_> = told.iter().filter_map(|event| event["event"]["kind"].as_str()).collect();
+    assert_eq!(told.iter().filter(|kind| kind.starts_with("server.")).collect::<Vec<_>>(), [
+        &"server.paused",
+        &"server.resumed"
+    ]);
+    applied(&room, &plan).await;
+}
+
+async fn with_keys(room: &Room, keys: &[(&str, u8, KeyState)]) -> Approvals {
+    let keys = keys.iter().map(|(id, byte, state)| (KeyId::from(*id), MasterKey::from_bytes([*byte; 32]), *state));
+    let mut parts = parts(room, Arc::clone(&room.store), Policy::always(Terms::same_subject()));
+    parts.sealer = Arc::new(KeyRing::new(keys, Arc::new(SeededEntropy::new(9))).unwrap());
+    ApprovalsBuilder::new(parts).clock(Arc::new(room.clock.clone())).separate_user().start().await.unwrap()
+}
+
+#[tokio::test]
+async fn a_plan_outlives_a_rotated_key_and_ends_with_a_revoked_one() {
+    // [SEAL-005, GATE-043]
+    let room = Room::new().await;
+    let (plan, control) = (approved(&room).await, room.plan("b", json!(1)).await.unwrap());
+    room.decide(&control, "alice", Verdict::Approve).await.unwrap();
+    let rotated = with_keys(&room, &[("next", 8, KeyState::Active), ("test", 7, KeyState::VerifyOnly)]).await;
+    let call = room.target.call("b", &json!(1));
+    rotated.execute_repeated(&Room::alice(), &id(&control), &call, &room.target, &room.target).await.unwrap();
+    assert_eq!(room.target.effects(), 1);
+    let revoked = with_keys(&room, &[("next", 8, KeyState::Active), ("test", 7, KeyState::VerifyOnly)]).await;
+    drop(revoked);
+    let keys = [("next", 8, KeyState::Active), ("test", 7, KeyState::Revoked)];
+    let after = with_keys(&room, &keys).await;
+    let executed = after.execute(&Room::alice(), &id(&plan), None, &room.target, &room.target).await.unwrap_err();
+    assert_eq!(executed.reason(), Reason::IntegrityFailure);
+    assert!(executed.detail().contains("revoked key `test`"), "{executed}");
+    assert_eq!(room.target.effects(), 1);
+}
+
+#[tokio::test]
+async fn an_attempt_is_resolved_once() {
+    // [STATE-030]
+    let room = Room::new().await;
+    let plan = approved(&room).await;
+    let early = room.approvals.reconcile(plan.header.plan_id, Reconciled::Applied, "op").await;
+    assert_eq!(early.unwrap_err().reason(), Reason::PayloadInvalid);
+    run(&room, &plan, &reporting(Outcome::Unknown)).await.unwrap();
+    room.approvals.reconcile(plan.header.plan_id, Reconciled::NotApplied, "op").await.unwrap();
+    let twice = room.approvals.reconcile(plan.header.plan_id, Reconciled::Applied, "op").await;
+    assert_eq!(twice.unwrap_err().reason(), Reason::PayloadInvalid);
+    assert_eq!(state(&room, &plan).await, State::Unknown, "the recorded outcome stays");
+    assert_eq!(room.execute(&plan).await.unwrap().execution.outcome, Outcome::Unknown);
+    let page = room.page(&plan, "alice").await.unwrap();
+    assert_eq!(page.reconciliation.unwrap().finding, Reconciled::NotApplied);
+    assert_eq!(kinds(&room, &plan).await.last().unwrap(), "execution.reconciled");
+
+    let applied = approved(&room).await;
+    crate::support::applied(&room, &applied).await;
+    let settled = room.approvals.reconcile(applied.header.plan_id, Reconciled::Applied, "op").await;
+    assert_eq!(settled.unwrap_err().reason(), Reason::PayloadInvalid);
+    let nobodys = "019ab12c-0000-7000-8000-000000000001".parse().unwrap();
+    let unknown = room.approvals.reconcile(nobodys, Reconciled::Applied, "op").await;
+    assert_eq!(unknown.unwrap_err().reason(), Reason::PlanNotFound);
+}
+
+#[tokio::test]
+async fn a_changed_account_is_told_of() {
+    // [OPER-002]
+    let room = Room::new().await;
+    room.approvals.note_account_change("bob", "op").await.unwrap();
+    let told = events(&room).await.pop().unwrap();
+    assert_eq!(told["event"]["kind"], "account.changed");
+    assert!(!told.to_string().contains("bob"), "a pseudonym only");
+}
