@@ -59,7 +59,6 @@ impl Approvals {
             event.record_digest = Some(digest);
             ledger.tell(event)?;
             next.challenge = Some(digest);
-            next.decisions.clear(); // Decisions under an earlier challenge no longer count. [CHAL-003]
             put(&mut ledger, &opened, snapshot, next)?;
             ledger.finish()
         }))

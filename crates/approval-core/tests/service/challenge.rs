@@ -54,6 +54,25 @@ async fn a_challenge_ends_with_its_plan() {
 }
 
 #[tokio::test]
+async fn decisions_under_a_challenge_that_ran_out_no_longer_count() {
+    // [CHAL-003, STATE-012]
+    let room = Room::with_policy(always(Rule::quorum(2, []))).await;
+    let plan = room.plan("a", json!(1)).await.unwrap();
+    let first = room.decide(&plan, "bob", Verdict::Approve).await.unwrap();
+    assert_eq!((first.approvals, first.approvals_required), (1, 2));
+    room.clock.advance(seconds(900));
+    let status = room.approvals.status(&Room::alice(), &id(&plan), seconds(0)).await.unwrap();
+    assert_eq!((status.state, status.approvals), (State::Planned, 0));
+    let page = room.page(&plan, "bob").await.unwrap();
+    assert!(page.decisions.is_empty() && !page.may_approve);
+    let second = room.decide(&plan, "carol", Verdict::Approve).await.unwrap();
+    assert_eq!((second.state, second.approvals), (State::AwaitingApproval, 1));
+    refused(&room, &plan, Reason::ApprovalPending).await;
+    room.decide(&plan, "bob", Verdict::Approve).await.unwrap();
+    applied(&room, &plan).await;
+}
+
+#[tokio::test]
 async fn a_plan_that_has_ended_gets_none() {
     // [CHAL-004]
     let room = Room::new().await;
