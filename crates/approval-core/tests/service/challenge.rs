@@ -89,6 +89,42 @@ async fn a_plan_that_has_ended_gets_none() {
 }
 
 #[tokio::test]
+async fn what_happens_while_one_is_opened() {
+    // [CHAL-004]: asked again inside the transaction, with the reason that holds there.
+    let between = async |happening: fn(Room, String) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>>| {
+        let room = Room::new().await;
+        let plan = room.plan("a", json!(1)).await.unwrap();
+        let store = Arc::new(Interposed::new(room.memory.clone().unwrap()));
+        let approvals = start_over(&room, Arc::clone(&store) as _, always(Rule::same_subject()), |it| it).await;
+        let plan = id(&plan);
+        store.before("open-challenge", happening(room, plan.clone()));
+        approvals.challenge(&Room::alice(), &plan, None).await.map(|view| view.state)
+    };
+    let reason = |opened: Result<State, Refusal>| opened.unwrap_err().reason();
+    let cancelled = between(|room, plan| {
+        Box::pin(async move {
+            room.approvals.cancel(&Room::alice(), &plan).await.unwrap();
+        })
+    });
+    assert_eq!(reason(cancelled.await), Reason::PlanCancelled);
+    let expired = between(|room, _| Box::pin(async move { room.clock.advance(seconds(3600)) }));
+    assert_eq!(reason(expired.await), Reason::PlanExpired);
+    let opened = between(|room, plan| {
+        Box::pin(async move {
+            room.approvals.challenge(&Room::alice(), &plan, None).await.unwrap();
+        })
+    });
+    assert_eq!(opened.await.unwrap(), State::AwaitingApproval);
+    let ran_out = between(|room, plan| {
+        Box::pin(async move {
+            room.approvals.challenge(&Room::alice(), &plan, None).await.unwrap();
+            room.clock.advance(seconds(900));
+        })
+    });
+    assert_eq!(ran_out.await.unwrap(), State::AwaitingApproval);
+}
+
+#[tokio::test]
 async fn a_challenge_opened_by_nobody_decides_nothing() {
     // [DEC-004]
     let room = Room::new().await;
