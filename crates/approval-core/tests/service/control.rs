@@ -35,11 +35,49 @@ async fn a_pause_stops_what_has_not_begun() {
     applied(&room, &plan).await;
 }
 
+#[tokio::test]
+async fn a_muted_requester_gets_no_plan() {
+    // [PLAN-006]
+    let room = Room::new().await;
+    let alice = Person::from("alice");
+    room.approvals.mute(&alice, seconds(60), "op").await.unwrap();
+    assert_eq!(room.plan("a", json!(1)).await.unwrap_err().reason(), Reason::RateLimited);
+    let bob = FakeDirectory::requester("bob");
+    room.approvals.plan(&bob, room.target.call("a", &json!(1)), &room.target).await.unwrap();
+    // Who mutes for a minute takes nothing from one who muted for an hour.
+    room.approvals.mute(&alice, seconds(3600), "op").await.unwrap();
+    room.approvals.mute(&alice, seconds(60), "bob").await.unwrap();
+    room.clock.advance(seconds(61));
+    assert_eq!(room.plan("a", json!(1)).await.unwrap_err().reason(), Reason::RateLimited);
+    room.approvals.mute(&alice, seconds(0), "op").await.unwrap();
+    room.plan("a", json!(1)).await.unwrap();
+    let told = events(&room).await;
+    let told: Vec<_> = told.iter().filter_map(|event| event["event"]["kind"].as_str()).collect();
+    assert_eq!(told.iter().filter(|kind| **kind == "requester.muted").count(), 3);
+    assert_eq!(told.iter().filter(|kind| **kind == "requester.unmuted").count(), 1);
+}
+
 async fn with_keys(room: &Room, keys: &[(&str, u8, KeyState)]) -> Approvals {
     let keys = keys.iter().map(|(id, byte, state)| (KeyId::from(*id), MasterKey::from_bytes([*byte; 32]), *state));
     let mut parts = parts(room, Arc::clone(&room.store), Policy::always(Terms::same_subject()));
     parts.sealer = Arc::new(KeyRing::new(keys, Arc::new(SeededEntropy::new(9))).unwrap());
     ApprovalsBuilder::new(parts).clock(Arc::new(room.clock.clone())).separate_user().start().await.unwrap()
+}
+
+#[tokio::test]
+async fn a_mute_and_a_rejection_outlive_a_rotated_key_and_a_mute_can_be_lifted() {
+    // [PLAN-006, PLAN-005, SEAL-005]
+    let room = Room::new().await;
+    let rejected = room.plan("r", json!(1)).await.unwrap();
+    room.decide(&rejected, "alice", Verdict::Reject).await.unwrap();
+    let alice = Person::from("alice");
+    room.approvals.mute(&alice, seconds(3600), "op").await.unwrap();
+    let rotated = with_keys(&room, &[("next", 8, KeyState::Active), ("test", 7, KeyState::VerifyOnly)]).await;
+    let plan = async |name: &str| rotated.plan(&Room::alice(), room.target.call(name, &json!(1)), &room.target).await;
+    assert_eq!(plan("a").await.unwrap_err().reason(), Reason::RateLimited);
+    rotated.mute(&alice, seconds(0), "op").await.unwrap();
+    plan("a").await.unwrap();
+    assert_eq!(plan("r").await.unwrap_err().reason(), Reason::RecentlyRejected);
 }
 
 #[tokio::test]
