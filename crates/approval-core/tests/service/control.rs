@@ -127,6 +127,21 @@ async fn an_attempt_is_resolved_once() {
 }
 
 #[tokio::test]
+async fn nothing_stops_an_attempt_that_has_begun() {
+    // [GATE-114, GATE-111]
+    let room = Room::new().await;
+    let plan = approved(&room).await;
+    let held = Held::begin(&room, always(approval_core::record::Rule::same_subject()), &plan).await;
+    let cancelled = room.approvals.cancel(&Room::alice(), &id(&plan)).await;
+    assert_eq!(cancelled.unwrap_err().reason(), Reason::ExecutionInProgress);
+    room.directory.disable("alice");
+    let done = held.release(Outcome::Applied).await.unwrap();
+    assert_eq!(done.execution.outcome, Outcome::Applied);
+    // What has ended stays as it is.
+    assert_eq!(room.approvals.cancel(&Room::alice(), &id(&plan)).await.unwrap().state, State::Applied);
+}
+
+#[tokio::test]
 async fn a_changed_account_is_told_of() {
     // [OPER-002]
     let room = Room::new().await;
