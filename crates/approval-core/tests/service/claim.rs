@@ -67,7 +67,7 @@ async fn what_may_have_changed_is_asked_again_in_the_transaction() {
     // [GATE-110]
     type Happening = fn(Room, PlanView, Held2) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
     struct Held2(PlanView);
-    let cases: [(Happening, Reason); 7] = [
+    let cases: [(Happening, Reason); 6] = [
         (|room, _, _| Box::pin(async move { room.approvals.pause("op").await.unwrap() }), Reason::Paused),
         (
             |room, plan, _| {
@@ -87,14 +87,6 @@ async fn what_may_have_changed_is_asked_again_in_the_transaction() {
         ),
         (|room, _, _| Box::pin(async move { room.clock.advance(seconds(900)) }), Reason::ApprovalExpired),
         (|room, _, _| Box::pin(async move { room.clock.advance(seconds(3600)) }), Reason::PlanExpired),
-        (
-            |room, plan, _| {
-                Box::pin(async move {
-                    run(&room, &plan, &reporting(Outcome::Failed)).await.unwrap();
-                })
-            },
-            Reason::AlreadyExecuted,
-        ),
         (
             |room, _, Held2(rival)| {
                 Box::pin(async move {
@@ -119,6 +111,26 @@ async fn what_may_have_changed_is_asked_again_in_the_transaction() {
         assert_eq!(refusal.reason(), reason, "{refusal}");
         assert_eq!(target.effects(), 0);
     }
+}
+
+#[tokio::test]
+async fn who_comes_second_to_the_claim_gets_the_outcome_of_the_first() {
+    // [GATE-050, GATE-110]
+    let room = Room::new().await;
+    let plan = approved(&room).await;
+    let handle = id(&plan);
+    let store = Arc::new(Interposed::new(room.memory.clone().unwrap()));
+    let approvals = start_over(&room, Arc::clone(&store) as _, policy(), |it| it).await;
+    let (target, settled) = (FakeTarget::new(), Arc::new(std::sync::Mutex::new(None)));
+    let first = Arc::clone(&settled);
+    store.before("claim", async move {
+        let done = run(&room, &plan, &reporting(Outcome::Applied)).await.unwrap();
+        *first.lock().unwrap() = Some(done.execution);
+    });
+    let done = approvals.execute(&Room::alice(), &handle, None, &target, &target).await.unwrap();
+    assert!(done.replayed);
+    assert_eq!(Some(done.execution), *settled.lock().unwrap());
+    assert_eq!(target.effects(), 0);
 }
 
 #[tokio::test]
