@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::digest::Digest;
 use crate::json::{Document, Inadmissible, Limits};
-use crate::record::{Intent, PlanHeader, SecretLeaf, Secrets};
+use crate::record::{Intent, PlanHeader, SecretLeaf, Secrets, zeroize_value};
 use crate::refusal::Refusal;
 use crate::vault::broken;
 
@@ -107,6 +107,22 @@ impl Redactor {
         match (self.redact(&mut value), value) {
             (Ok(()), Value::String(text)) => text,
             _ => "a secret value".to_owned(),
+        }
+    }
+}
+
+impl Drop for ResolvedPlan {
+    /// Secret values don't outlive the plan in memory, as far as this copy of them is concerned. [LEAF-011]
+    fn drop(&mut self) {
+        self.erase();
+    }
+}
+
+impl ResolvedPlan {
+    fn erase(&mut self) {
+        if !self.intent.secret_leaves.is_empty() {
+            self.intent.arguments.values_mut().for_each(zeroize_value);
+            self.intent.steps.iter_mut().filter_map(|step| step.body.as_mut()).for_each(zeroize_value);
         }
     }
 }
@@ -224,4 +240,106 @@ pub(crate) fn preview_digest<'a>(
     }
     let typed = Preview { r#type: "mutation-approval/preview/v0", preview: &preview };
     Ok(Document::from_serialize(&typed, &Limits::PLAN)?.digest())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{IntentType, SecretsType, Step, Target, ToolReference};
+    use serde_json::json;
+
+    fn intent(arguments: &Value, body: &Value, leaves: &[&str]) -> Intent {
+        Intent {
+            kind: IntentType::V0,
+            salt: "A".repeat(43).parse().unwrap(),
+            tool: ToolReference { name: "put".to_owned(), definition_digest: Digest::of_bytes(b"put") },
+            arguments: arguments.as_object().cloned().unwrap(),
+            target: Target { name: "shelf".to_owned(), identity: serde_json::Map::new() },
+            steps: vec![Step {
+                action: "put".to_owned(),
+                object: "a".to_owned(),
+                body: Some(body.clone()),
+                preconditions: Vec::new(),
+                preview_digest: None,
+            }],
+            effect_keys: Vec::new(),
+            generated: std::collections::BTreeMap::new(),
+            normaliser: None,
+            secret_leaves: leaves.iter().map(|leaf| (*leaf).to_owned()).collect(),
+        }
+    }
+
+    fn resolve(intent: Intent, secrets: Option<Secrets>) -> Result<ResolvedPlan, Refusal> {
+        let header = serde_json::from_value(json!({
+            "type": "mutation-approval/plan/v0",
+            "planId": "019ab12c-0000-7000-8000-000000000001",
+            "audience": "urn:test",
+            "requester": { "person": "alice", "issuer": "test", "subject": "alice" },
+            "intentDigest": Digest::of_bytes(b"intent"),
+            "reviewDigest": Digest::of_bytes(b"review"),
+            "policy": {
+                "type": "mutation-approval/policy/v0",
+                "rule": { "kind": "same-subject", "required": 1 },
+                "limits": crate::record::Limits::default(),
+                "requesterReadsTarget": false
+            },
+            "enforcement": { "isolation": "separate", "rollback": "none", "requesterAssurance": "verified-token" },
+            "createdAt": "2026-01-01T00:00:00.000Z",
+            "expiresAt": "2026-01-01T01:00:00.000Z"
+        }));
+        ResolvedPlan::resolve(header.unwrap(), Digest::of_bytes(b"header"), intent, secrets)
+    }
+
+    fn leaf(pointer: &str, value: Value) -> SecretLeaf {
+        SecretLeaf { pointer: pointer.to_owned(), nonce: "A".repeat(43).parse().unwrap(), value }
+    }
+
+    #[test]
+    fn a_value_goes_back_to_its_place_and_from_memory_when_dropped() {
+        // [LEAF-008, LEAF-011]
+        let secret = leaf("/intent/arguments/token", json!("s3cret"));
+        let body = leaf("/intent/steps/0/body/list/0", json!({ "inner": ["s3cret", 7] }));
+        let (first, second) = (secret.placeholder().unwrap(), body.placeholder().unwrap());
+        let intent = intent(
+            &json!({ "token": first, "other": 1 }),
+            &json!({ "list": [second] }),
+            &["/arguments/token", "/steps/0/body/list/0"],
+        );
+        let secrets = Secrets { kind: SecretsType::V0, leaves: vec![secret, body] };
+        let mut plan = resolve(intent, Some(secrets)).unwrap();
+        assert_eq!(plan.intent().arguments["token"], "s3cret");
+        assert_eq!(plan.intent().steps[0].body, Some(json!({ "list": [{ "inner": ["s3cret", 7] }] })));
+        assert!(!format!("{plan:?}").contains("s3cret"));
+        plan.erase();
+        assert!(!format!("{:?}", plan.intent()).contains("s3cret"));
+    }
+
+    #[test]
+    fn a_commitment_to_something_else_is_refused() {
+        // [LEAF-006]
+        let secret = leaf("/intent/arguments/token", json!("s3cret"));
+        let other = leaf("/intent/arguments/token", json!("another"));
+        for (at_place, leaves) in [
+            (secret.placeholder().unwrap(), None),
+            (secret.placeholder().unwrap(), Some(vec![])),
+            (secret.placeholder().unwrap(), Some(vec![other.clone()])),
+            (json!("s3cret"), Some(vec![secret.clone()])),
+            (json!({ "$secret": Digest::of_bytes(b"x"), "more": 1 }), Some(vec![secret.clone()])),
+        ] {
+            let intent = intent(&json!({ "token": at_place }), &json!(1), &["/arguments/token"]);
+            let secrets = leaves.map(|leaves| Secrets { kind: SecretsType::V0, leaves });
+            let refusal = resolve(intent, secrets).unwrap_err();
+            assert_eq!(refusal.reason(), crate::refusal::Reason::IntegrityFailure, "{at_place}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_text_is_replaced_as_a_whole_only() {
+        // [LEAF-009]
+        let secrets = Secrets { kind: SecretsType::V0, leaves: vec![leaf("/intent/arguments/pin", json!(1234))] };
+        let mut value = json!({ "pin": 1234, "not": [12345, "1234"], "true": true });
+        secrets.redact(&mut value).unwrap();
+        assert_eq!(value["pin"], secrets.leaves[0].placeholder().unwrap());
+        assert_eq!(value["not"], json!([12345, "1234"]));
+    }
 }
