@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::digest::Digest;
 use crate::json::{Document, Inadmissible, Limits};
-use crate::record::{Intent, PlanHeader, SecretLeaf, Secrets};
+use crate::record::{Intent, PlanHeader, SecretLeaf, Secrets, zeroize_value};
 use crate::refusal::Refusal;
 use crate::vault::broken;
 
@@ -81,11 +81,7 @@ impl ResolvedPlan {
 
     /// A text with every occurrence of a secret value replaced by its commitment.
     pub(crate) fn redact_text(&self, text: &str) -> String {
-        let mut value = Value::String(text.to_owned());
-        match (self.redact(&mut value), value) {
-            (Ok(()), Value::String(text)) => text,
-            _ => "the detail holds a secret value".to_owned(),
-        }
+        self.redactor().redact_text(text)
     }
 
     pub(crate) fn redactor(&self) -> Redactor {
@@ -103,6 +99,30 @@ impl Redactor {
         match &self.secrets {
             Some(secrets) => secrets.redact(value),
             None => Ok(()),
+        }
+    }
+
+    pub(crate) fn redact_text(&self, text: &str) -> String {
+        let mut value = Value::String(text.to_owned());
+        match (self.redact(&mut value), value) {
+            (Ok(()), Value::String(text)) => text,
+            _ => "a secret value".to_owned(),
+        }
+    }
+}
+
+impl Drop for ResolvedPlan {
+    /// Secret values don't outlive the plan in memory, as far as this copy of them is concerned. [LEAF-011]
+    fn drop(&mut self) {
+        self.erase();
+    }
+}
+
+impl ResolvedPlan {
+    fn erase(&mut self) {
+        if !self.intent.secret_leaves.is_empty() {
+            self.intent.arguments.values_mut().for_each(zeroize_value);
+            self.intent.steps.iter_mut().filter_map(|step| step.body.as_mut()).for_each(zeroize_value);
         }
     }
 }
@@ -126,43 +146,74 @@ impl Secrets {
         self.leaves.iter().find(|leaf| leaf.pointer == pointer)
     }
 
-    /// Replaces what equals a secret, and what contains a secret text, by its commitment.
+    /// Replaces what equals a secret, and what contains a secret text or a text that is part of a secret, by its commitment.
     ///
     /// A secret that is no text, or an empty one, is replaced only where the whole value is equal: a `1` can be anything.
     fn redact(&self, value: &mut Value) -> Result<(), Inadmissible> {
         for leaf in &self.leaves {
-            let placeholder = leaf.placeholder()?;
-            let mark = leaf.commitment()?.digest.to_string();
-            redact_one(value, &leaf.value, &placeholder, &mark);
+            let digest = leaf.commitment()?.digest;
+            let mark = Mark { placeholder: leaf.placeholder()?, text: format!("[$secret {digest}]") };
+            mark.replace(&leaf.value, value);
+            mark.replace_parts(&leaf.value, value);
         }
         Ok(())
     }
 }
 
-fn redact_one(value: &mut Value, secret: &Value, placeholder: &Value, mark: &str) {
-    if value == secret && !matches!(secret, Value::Null | Value::Bool(_)) {
-        *value = placeholder.clone();
-        return;
+/// What stands in place of a secret.
+struct Mark {
+    placeholder: Value,
+    text: String,
+}
+
+impl Mark {
+    /// As many marks may stand in one text: one that holds a secret more often is a mark as a whole, so that no answer can be
+    /// made to grow without bounds.
+    const MOST: usize = 64;
+
+    /// Replaces the texts within a secret that is no text itself.
+    fn replace_parts(&self, secret: &Value, value: &mut Value) {
+        let replace = |part: &Value, value: &mut Value| match part {
+            Value::String(_) => self.replace(part, value),
+            part => self.replace_parts(part, value),
+        };
+        match secret {
+            Value::Array(items) => items.iter().for_each(|part| replace(part, value)),
+            Value::Object(members) => members.values().for_each(|part| replace(part, value)),
+            _ => {}
+        }
     }
-    match (value, secret) {
-        (Value::String(text), Value::String(secret)) if !secret.is_empty() && text.contains(secret.as_str()) => {
-            *text = text.replace(secret.as_str(), &format!("[$secret {mark}]"));
+
+    fn replace(&self, secret: &Value, value: &mut Value) {
+        if value == secret && !matches!(secret, Value::Null | Value::Bool(_)) {
+            *value = self.placeholder.clone();
+            return;
         }
-        // A tool's answer is bounded in depth where it is admitted, before it comes here.
-        (Value::Array(items), _) => items.iter_mut().for_each(|item| redact_one(item, secret, placeholder, mark)),
-        (Value::Object(members), _) => {
-            let renamed = std::mem::take(members).into_iter().map(|(name, mut member)| {
-                redact_one(&mut member, secret, placeholder, mark);
-                match secret {
-                    Value::String(secret) if !secret.is_empty() && name.contains(secret.as_str()) => {
-                        (name.replace(secret.as_str(), &format!("[$secret {mark}]")), member)
-                    }
-                    _ => (name, member),
-                }
-            });
-            *members = renamed.collect();
+        match value {
+            Value::String(text) => self.replace_in(secret, text),
+            // A tool's answer is bounded in depth where it is admitted, before it comes here.
+            Value::Array(items) => items.iter_mut().for_each(|item| self.replace(secret, item)),
+            Value::Object(members) => {
+                let marked = std::mem::take(members).into_iter().map(|(mut name, mut member)| {
+                    self.replace_in(secret, &mut name);
+                    self.replace(secret, &mut member);
+                    (name, member)
+                });
+                *members = marked.collect();
+            }
+            _ => {}
         }
-        _ => {}
+    }
+
+    fn replace_in(&self, secret: &Value, text: &mut String) {
+        let Value::String(secret) = secret else { return };
+        if secret.is_empty() || !text.contains(secret.as_str()) {
+            return;
+        }
+        *text = match text.matches(secret.as_str()).count() > Self::MOST {
+            true => self.text.clone(),
+            false => text.replace(secret.as_str(), &self.text),
+        };
     }
 }
 
@@ -189,4 +240,106 @@ pub(crate) fn preview_digest<'a>(
     }
     let typed = Preview { r#type: "mutation-approval/preview/v0", preview: &preview };
     Ok(Document::from_serialize(&typed, &Limits::PLAN)?.digest())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{IntentType, SecretsType, Step, Target, ToolReference};
+    use serde_json::json;
+
+    fn intent(arguments: &Value, body: &Value, leaves: &[&str]) -> Intent {
+        Intent {
+            kind: IntentType::V0,
+            salt: "A".repeat(43).parse().unwrap(),
+            tool: ToolReference { name: "put".to_owned(), definition_digest: Digest::of_bytes(b"put") },
+            arguments: arguments.as_object().cloned().unwrap(),
+            target: Target { name: "shelf".to_owned(), identity: serde_json::Map::new() },
+            steps: vec![Step {
+                action: "put".to_owned(),
+                object: "a".to_owned(),
+                body: Some(body.clone()),
+                preconditions: Vec::new(),
+                preview_digest: None,
+            }],
+            effect_keys: Vec::new(),
+            generated: std::collections::BTreeMap::new(),
+            normaliser: None,
+            secret_leaves: leaves.iter().map(|leaf| (*leaf).to_owned()).collect(),
+        }
+    }
+
+    fn resolve(intent: Intent, secrets: Option<Secrets>) -> Result<ResolvedPlan, Refusal> {
+        let header = serde_json::from_value(json!({
+            "type": "mutation-approval/plan/v0",
+            "planId": "019ab12c-0000-7000-8000-000000000001",
+            "audience": "urn:test",
+            "requester": { "person": "alice", "issuer": "test", "subject": "alice" },
+            "intentDigest": Digest::of_bytes(b"intent"),
+            "reviewDigest": Digest::of_bytes(b"review"),
+            "policy": {
+                "type": "mutation-approval/policy/v0",
+                "rule": { "kind": "same-subject", "required": 1 },
+                "limits": crate::record::Limits::default(),
+                "requesterReadsTarget": false
+            },
+            "enforcement": { "isolation": "separate", "rollback": "none", "requesterAssurance": "verified-token" },
+            "createdAt": "2026-01-01T00:00:00.000Z",
+            "expiresAt": "2026-01-01T01:00:00.000Z"
+        }));
+        ResolvedPlan::resolve(header.unwrap(), Digest::of_bytes(b"header"), intent, secrets)
+    }
+
+    fn leaf(pointer: &str, value: Value) -> SecretLeaf {
+        SecretLeaf { pointer: pointer.to_owned(), nonce: "A".repeat(43).parse().unwrap(), value }
+    }
+
+    #[test]
+    fn a_value_goes_back_to_its_place_and_from_memory_when_dropped() {
+        // [LEAF-008, LEAF-011]
+        let secret = leaf("/intent/arguments/token", json!("s3cret"));
+        let body = leaf("/intent/steps/0/body/list/0", json!({ "inner": ["s3cret", 7] }));
+        let (first, second) = (secret.placeholder().unwrap(), body.placeholder().unwrap());
+        let intent = intent(
+            &json!({ "token": first, "other": 1 }),
+            &json!({ "list": [second] }),
+            &["/arguments/token", "/steps/0/body/list/0"],
+        );
+        let secrets = Secrets { kind: SecretsType::V0, leaves: vec![secret, body] };
+        let mut plan = resolve(intent, Some(secrets)).unwrap();
+        assert_eq!(plan.intent().arguments["token"], "s3cret");
+        assert_eq!(plan.intent().steps[0].body, Some(json!({ "list": [{ "inner": ["s3cret", 7] }] })));
+        assert!(!format!("{plan:?}").contains("s3cret"));
+        plan.erase();
+        assert!(!format!("{:?}", plan.intent()).contains("s3cret"));
+    }
+
+    #[test]
+    fn a_commitment_to_something_else_is_refused() {
+        // [LEAF-006]
+        let secret = leaf("/intent/arguments/token", json!("s3cret"));
+        let other = leaf("/intent/arguments/token", json!("another"));
+        for (at_place, leaves) in [
+            (secret.placeholder().unwrap(), None),
+            (secret.placeholder().unwrap(), Some(vec![])),
+            (secret.placeholder().unwrap(), Some(vec![other.clone()])),
+            (json!("s3cret"), Some(vec![secret.clone()])),
+            (json!({ "$secret": Digest::of_bytes(b"x"), "more": 1 }), Some(vec![secret.clone()])),
+        ] {
+            let intent = intent(&json!({ "token": at_place }), &json!(1), &["/arguments/token"]);
+            let secrets = leaves.map(|leaves| Secrets { kind: SecretsType::V0, leaves });
+            let refusal = resolve(intent, secrets).unwrap_err();
+            assert_eq!(refusal.reason(), crate::refusal::Reason::IntegrityFailure, "{at_place}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_text_is_replaced_as_a_whole_only() {
+        // [LEAF-009]
+        let secrets = Secrets { kind: SecretsType::V0, leaves: vec![leaf("/intent/arguments/pin", json!(1234))] };
+        let mut value = json!({ "pin": 1234, "not": [12345, "1234"], "true": true });
+        secrets.redact(&mut value).unwrap();
+        assert_eq!(value["pin"], secrets.leaves[0].placeholder().unwrap());
+        assert_eq!(value["not"], json!([12345, "1234"]));
+    }
 }

@@ -7,6 +7,8 @@ use super::{Approvals, end, open_in};
 use crate::audit::EventKind;
 use crate::directory::Requester;
 use crate::gate::Request;
+use crate::opened::Opened;
+use crate::record::State;
 use crate::refusal::{Reason, Refusal};
 use crate::store::{Include, Reads, Transition};
 use crate::transition::Trigger;
@@ -20,15 +22,14 @@ impl Approvals {
         let request = Request { plan_id, plan_digest: None, repeated: None };
         let bound = self.bound(requester, request, Include::Records).await?;
         let plan = bound.loaded.opened.plan();
+        running(&bound.loaded.opened)?;
         if bound.loaded.opened.state.state.is_open() {
             let (vault, writer) = (self.service.vault.clone(), self.service.writer);
             let actor = self.pseudonym(&requester.identity.person)?;
             let reads = Reads { plan: Some(plan), rows: vec![lane_key(writer)], ..Reads::default() };
             self.commit(Transition::new("cancel", reads, move |snapshot| {
                 let opened = open_in(&vault, plan, snapshot)?;
-                if opened.state.claim.is_some() {
-                    return Err(Refusal::new(Reason::ExecutionInProgress, "the plan has been claimed"));
-                }
+                running(&opened)?;
                 if !opened.state.state.is_open() {
                     return Ok(Vec::new());
                 }
@@ -41,5 +42,13 @@ impl Approvals {
         }
         let bound = self.bound(requester, request, Include::Records).await?;
         Ok(status_of(&bound.loaded.opened, self.service.clock.now()))
+    }
+}
+
+/// Nothing stops an attempt that has begun. [GATE-114]
+fn running(opened: &Opened) -> Result<(), Refusal> {
+    match opened.state.state {
+        State::Executing => Err(Refusal::new(Reason::ExecutionInProgress, "the plan is being executed")),
+        _ => Ok(()),
     }
 }

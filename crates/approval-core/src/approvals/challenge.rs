@@ -5,7 +5,7 @@ use super::view::ChallengeView;
 use super::{Approvals, open_in, put};
 use crate::audit::{EventDraft, EventKind};
 use crate::directory::Requester;
-use crate::gate::{Bound, Request};
+use crate::gate::{self, Bound, Request};
 use crate::id::ChallengeId;
 use crate::opened::Opened;
 use crate::record::{Challenge, ChallengeType, State};
@@ -40,7 +40,15 @@ impl Approvals {
             if is_answerable(&opened, snapshot.now) {
                 return Ok(Vec::new());
             }
-            let mut next = follow(&opened.state, Trigger::ChallengeOpened)?;
+            gate::open_for_decision(&opened, snapshot.now)?; // [CHAL-004]
+            let mut ledger = Ledger::of_plan(&vault, writer, snapshot, &opened)?;
+            let mut next = opened.state.clone();
+            if next.state == State::AwaitingApproval {
+                // The one before ran out, and nobody has met that yet. [STATE-011]
+                next = follow(&next, Trigger::ChallengeRanOut)?;
+                ledger.tell(EventDraft::of_plan(EventKind::ChallengeExpired, plan, opened.header.digest))?;
+            }
+            next = follow(&next, Trigger::ChallengeOpened)?;
             let header = &opened.header.record;
             let runs_out = snapshot.now.after(header.policy.limits.challenge()).min(header.expires_at);
             let challenge = Challenge {
@@ -51,7 +59,6 @@ impl Approvals {
                 created_at: snapshot.now,
                 expires_at: runs_out,
             };
-            let mut ledger = Ledger::of_plan(&vault, writer, snapshot, &opened)?;
             let digest = ledger.insert(&challenge, &fresh.to_string(), Some(plan), 0)?;
             let mut event =
                 EventDraft::of_plan(EventKind::ChallengeCreated, plan, opened.header.digest).by(actor.clone());
@@ -59,7 +66,6 @@ impl Approvals {
             event.record_digest = Some(digest);
             ledger.tell(event)?;
             next.challenge = Some(digest);
-            next.decisions.clear(); // Decisions under an earlier challenge no longer count. [CHAL-003]
             put(&mut ledger, &opened, snapshot, next)?;
             ledger.finish()
         }))

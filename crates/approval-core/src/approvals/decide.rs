@@ -277,6 +277,8 @@ fn stick(
         let before = snapshot.rows.get(key).map(|row| vault.open::<CoolDown>(row, &key.id, None)).transpose()?;
         let from = before.as_ref().map(|before| before.revision);
         let revision = from.map_or(1, |from| from + 1);
+        // Another policy's shorter cool-down takes nothing from a longer one that has begun.
+        let until = before.map_or(until, |before| before.record.until.max(until));
         let cool_down = CoolDown { kind: CoolDownType::V0, revision, plan_id: opened.plan(), until };
         ledger.replace(&cool_down, &key.id, None, from, revision)?;
     }

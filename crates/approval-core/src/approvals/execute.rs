@@ -152,7 +152,10 @@ impl Approvals {
         let effects = self.effect_tags(&claimable.plan().intent().effect_keys)?;
         let (transition, committed) = self.claim_transition(requester, &claimable, claim_id, &effects)?;
         if let Err(refusal) = self.commit(transition).await {
-            return Err(self.record_stop(requester, plan, Stop::Refuses(refusal)).await);
+            return match refusal.reason() {
+                Reason::AlreadyExecuted => self.outcome_of_another(requester, plan).await,
+                _ => Err(self.record_stop(requester, plan, Stop::Refuses(refusal)).await),
+            };
         }
         let claim = committed.take()?;
         // From here on nothing aborts the attempt: it ends with an outcome. [GATE-111]
@@ -160,6 +163,15 @@ impl Approvals {
         let report = self.run(claimable, claim, &effects, executor).await;
         let (execution, tool_result) = self.settle(loaded, claim_id, report, redactor, requester).await?;
         Ok(ExecutionView { execution, tool_result, replayed: false })
+    }
+
+    /// Another call has executed the plan since this one passed step 5: its outcome is the answer. [GATE-050]
+    async fn outcome_of_another(&self, requester: &Requester, plan: PlanId) -> Result<ExecutionView, Refusal> {
+        let request = Request { plan_id: &plan.to_string(), plan_digest: None, repeated: None };
+        match self.bound(requester, request, Include::Documents).await?.unclaimed()? {
+            Err(replay) => Ok(replayed(*replay)),
+            Ok(_) => Err(crate::vault::broken("a plan that was executed is unclaimed again")),
+        }
     }
 
     /// The claim: a compare-and-set on the plan's state, which checks again, in the transaction, what may have changed.

@@ -164,6 +164,9 @@ pub(super) fn follow(state: &PlanState, trigger: Trigger) -> Result<PlanState, R
     next.state = to;
     next.cause = cause.or(state.cause);
     next.secrets_erased = state.secrets_erased || !to.is_open();
+    if matches!(trigger, Trigger::ChallengeRanOut | Trigger::ChallengeOpened) {
+        next.decisions.clear(); // Decisions under an earlier challenge no longer count. [CHAL-003]
+    }
     Ok(next)
 }
 

@@ -105,23 +105,36 @@ impl Approvals {
         .await
     }
 
-    /// Takes no plan from a requester for a while; a duration of zero lets them be heard again.
+    /// Takes no plan from a requester for a while, or for longer where they are muted already; a duration of zero lets them be
+    /// heard again.
     ///
     /// # Errors
     /// `store_unavailable`, `integrity_failure`.
     pub async fn mute(&self, requester: &Person, duration: Duration, by: &str) -> Result<(), Refusal> {
         let (vault, writer) = (self.service.vault.clone(), self.service.writer);
         let (actor, subject) = (self.pseudonym(&Person::new(by))?, self.pseudonym(requester)?);
-        let key = mute_keys(&vault, requester)?.into_iter().next();
-        let key = key.ok_or_else(|| crate::vault::internal("no active key"))?;
-        let reads = Reads { rows: vec![lane_key(writer), key.clone()], ..Reads::default() };
+        let keys = mute_keys(&vault, requester)?;
+        let mut rows = vec![lane_key(writer)];
+        rows.extend(keys.iter().cloned());
+        let reads = Reads { rows, ..Reads::default() };
         self.commit(Transition::new("mute", reads, move |snapshot| {
-            let before = snapshot.rows.get(&key).map(|row| vault.open::<Mute>(row, &key.id, None)).transpose()?;
-            let from = before.map(|before| before.revision);
-            let revision = from.map_or(1, |from| from + 1);
-            let mute = Mute { kind: MuteType::V0, revision, until: snapshot.now.after(duration) };
             let mut ledger = Ledger::of_server(&vault, writer, snapshot)?;
-            ledger.replace(&mute, &key.id, None, from, revision)?;
+            for (number, key) in keys.iter().enumerate() {
+                let before = snapshot.rows.get(key).map(|row| vault.open::<Mute>(row, &key.id, None)).transpose()?;
+                // What was muted under a key that has been rotated since must be heard again too. [PLAN-006]
+                let until = match &before {
+                    _ if duration.is_zero() => snapshot.now,
+                    Some(before) => before.record.until.max(snapshot.now.after(duration)),
+                    None => snapshot.now.after(duration),
+                };
+                if number > 0 && !(duration.is_zero() && before.is_some()) {
+                    continue;
+                }
+                let from = before.map(|before| before.revision);
+                let revision = from.map_or(1, |from| from + 1);
+                let mute = Mute { kind: MuteType::V0, revision, until };
+                ledger.replace(&mute, &key.id, None, from, revision)?;
+            }
             let kind = if duration.is_zero() { EventKind::RequesterUnmuted } else { EventKind::RequesterMuted };
             let mut event = EventDraft::new(kind).by(actor.clone());
             event.subject = Some(subject.clone());

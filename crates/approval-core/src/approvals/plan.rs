@@ -1,5 +1,7 @@
 //! Planning: nothing is mutated, and everything is fixed.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::ledger::{Ledger, lane_key};
@@ -42,7 +44,9 @@ impl Approvals {
         if !standing.map_err(|error| Refusal::new(Reason::StoreUnavailable, error.to_string()))?.enabled {
             return Err(not_permitted(requester)); // [PLAN-001]
         }
-        let draft = planner.plan(&call).await.map_err(refuse_plan)?;
+        let mut draft = planner.plan(&call).await.map_err(refuse_plan)?;
+        let mut seen = BTreeSet::new();
+        draft.effect_keys.retain(|key| seen.insert(key.clone()));
         if draft.effect_keys.is_empty() {
             return Err(Refusal::new(Reason::Unsupported, "the planner names nothing that the call would touch")); // [PLAN-004]
         }
@@ -301,6 +305,10 @@ impl Leaves<'_> {
         if pointers.is_empty() {
             return Ok(self.leaves);
         }
+        if let Some(pointer) = overlapping(pointers) {
+            let detail = format!("`{pointer}` is within another secret, or named twice");
+            return Err(Refusal::new(Reason::PayloadInvalid, detail)); // [PLAN-012]
+        }
         let mut intent_value = serde_json::to_value(&*intent).map_err(internal)?;
         let mut review_value = serde_json::to_value(&*review).map_err(internal)?;
         for pointer in pointers {
@@ -376,6 +384,19 @@ fn placed(pointer: &str) -> Option<Place<'_>> {
         }
         _ => None,
     }
+}
+
+/// A pointer that names what another one names already, as a whole or as a part.
+fn overlapping(pointers: &[String]) -> Option<&String> {
+    let mut known = BTreeSet::new();
+    let twice = pointers.iter().find(|pointer| !known.insert(pointer.as_str()));
+    twice.or_else(|| {
+        let within = |pointer: &str| {
+            let ends = pointer.match_indices('/').map(|(end, _)| end);
+            ends.filter_map(|end| pointer.get(..end)).any(|outer| known.contains(outer))
+        };
+        pointers.iter().find(|pointer| within(pointer))
+    })
 }
 
 /// The other side of a change.

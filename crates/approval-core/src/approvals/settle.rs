@@ -8,10 +8,9 @@ use crate::audit::{EventDraft, EventKind};
 use crate::directory::Requester;
 use crate::executor::Report;
 use crate::id::{ClaimId, Salt};
-use crate::json::{Document, Limits};
 use crate::opened::{Loaded, Opened};
 use crate::record::{
-    Enforcement, Execution, ExecutionType, Outcome, RecordKind, RequesterAssurance, ResultType, State, StepReport,
+    Enforcement, Execution, ExecutionType, Outcome, Record as _, RecordKind, RequesterAssurance, ResultType, State, StepReport,
     ToolResult,
 };
 use crate::refusal::{Reason, Refusal};
@@ -33,10 +32,14 @@ impl Approvals {
     ) -> Result<(Execution, Option<Value>), Refusal> {
         let plan = loaded.opened.plan();
         let tool_result = report.tool_result.map(|result| self.admit_result(result, &redactor)).transpose()?;
+        let steps = report.steps.into_iter().map(|step| StepReport {
+            code: step.code.map(|code| redactor.redact_text(&code)),
+            ..step
+        });
         let settlement = Settlement {
             claim_id,
             outcome: report.outcome,
-            steps: report.steps,
+            steps: steps.collect(),
             result: tool_result.clone(),
             enforcement: self.enforcement(requester),
         };
@@ -56,14 +59,17 @@ impl Approvals {
 
     /// The tool's answer as it is kept and shown: strict, and without secret values. One that can't be kept is left out, and
     /// says so: the effect has occurred, and its outcome must be recorded. [LEAF-007]
-    fn admit_result(&self, mut result: Value, redactor: &Redactor) -> Result<ToolResult, Refusal> {
+    fn admit_result(&self, result: Value, redactor: &Redactor) -> Result<ToolResult, Refusal> {
         let salt = Salt::generate(self.service.entropy.as_ref()).map_err(internal)?;
-        let admitted = Document::from_value(&serde_json::json!({ "result": &result }), &Limits::PLAN).is_ok();
-        let redacted = admitted && redactor.redact(&mut result).is_ok();
-        if !redacted {
-            result = serde_json::json!({ "omitted": "the tool's answer is not strict JSON, or is over the limit" });
+        let mut kept = ToolResult { kind: ResultType::V0, salt, tool_result: result };
+        // Admitted before it is walked, which bounds its depth, and again as it will be stored. [EXEC-005]
+        let kept_whole =
+            kept.document().is_ok() && redactor.redact(&mut kept.tool_result).is_ok() && kept.document().is_ok();
+        if !kept_whole {
+            kept.tool_result =
+                serde_json::json!({ "omitted": "the tool's answer is not strict JSON, or is over the limit" });
         }
-        Ok(ToolResult { kind: ResultType::V0, salt, tool_result: result })
+        Ok(kept)
     }
 
     /// Records as `unknown` every attempt whose lease has passed. A lease that is alive is left alone. [STATE-022]

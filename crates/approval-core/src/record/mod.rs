@@ -27,6 +27,7 @@ pub use intent::{Intent, IntentType, Normaliser, Precondition, PreconditionEnfor
 pub use kind::RecordKind;
 pub use plan_state::{Cause, Claim, PlanState, PlanStateType, RequestTag, State};
 pub use review::{Change, Finding, Review, ReviewType, Severity, Source, Text, Warning, WarningCode};
+pub(crate) use secret::zeroize_value;
 pub use secret::{Commitment, SecretLeaf, Secrets, SecretsType};
 
 use serde::Serialize;

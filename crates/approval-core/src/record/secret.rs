@@ -79,7 +79,8 @@ pub struct Commitment {
     pub digest: Digest,
 }
 
-fn zeroize_value(value: &mut Value) {
+/// Erases a value from memory, as far as it is owned here.
+pub(crate) fn zeroize_value(value: &mut Value) {
     match value {
         Value::String(text) => text.zeroize(),
         // Bounded by the depth of admitted documents.

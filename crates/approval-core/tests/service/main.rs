@@ -3,7 +3,14 @@
 //! Each test has a control that passes, asserts the exact reason, and looks at the target for the effect.
 
 mod anchor;
+mod attempts;
+mod challenge;
+mod claim;
+mod control;
+mod decisions;
+mod lifecycle;
 mod order;
 mod planning;
 mod refusals;
+mod secrets;
 mod support;

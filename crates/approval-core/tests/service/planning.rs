@@ -169,6 +169,17 @@ async fn a_call_that_touches_nothing_known_can_not_be_gated() {
 }
 
 #[tokio::test]
+async fn an_effect_key_named_twice_is_one() {
+    // [PLAN-004]: a rejection of such a plan must be recorded like any other.
+    let room = Room::new().await;
+    let twice = |_: &Call| Draft { effect_keys: vec![EffectKey::from("k"), EffectKey::from("k")], ..draft() };
+    let plan = plan_draft(&room, json!({}), twice).await.unwrap();
+    room.decide(&plan, "alice", Verdict::Reject).await.unwrap();
+    refused(&room, &plan, Reason::ApprovalRejected).await;
+    assert_eq!(plan_draft(&room, json!({}), twice).await.unwrap_err().reason(), Reason::RecentlyRejected);
+}
+
+#[tokio::test]
 async fn the_planners_refusals() {
     // [PLAN-011]
     let room = Room::new().await;
@@ -198,6 +209,22 @@ async fn a_rejection_sticks_to_requester_and_effect_key() {
     assert_eq!(room.plan("a", json!(2)).await.unwrap_err().reason(), Reason::RecentlyRejected);
     room.clock.advance(seconds(1));
     room.plan("a", json!(2)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_later_rejection_never_shortens_an_earlier_one() {
+    // [PLAN-005]
+    let mut brief = Terms::same_subject();
+    brief.limits.cool_down_seconds = 1;
+    let when = Matcher { arguments: [("/value".to_owned(), json!("brief"))].into(), ..Matcher::default() };
+    let clauses = vec![Clause { when, then: PolicyVerdict::Require(brief) }];
+    let room = Room::with_policy(Policy { clauses, default: Terms::same_subject() }).await;
+    let long = room.plan("a", json!("long")).await.unwrap();
+    let brief = room.plan("a", json!("brief")).await.unwrap();
+    room.decide(&long, "alice", Verdict::Reject).await.unwrap();
+    room.decide(&brief, "alice", Verdict::Reject).await.unwrap();
+    room.clock.advance(seconds(60));
+    assert_eq!(room.plan("a", json!(1)).await.unwrap_err().reason(), Reason::RecentlyRejected);
 }
 
 #[tokio::test]
