@@ -9,6 +9,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use tracing::{Level, Metadata};
+use tracing_subscriber::filter::{EnvFilter, FilterFn};
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use command::{audit, digest, operator, user};
 use installation::Failure;
@@ -48,9 +52,9 @@ struct State {
 #[tokio::main]
 async fn main() -> ExitCode {
     // Standard output is for results and, over stdio, for the protocol: logs go to standard error.
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
-    tracing_subscriber::fmt().with_env_filter(quiet(filter)).with_writer(std::io::stderr).init();
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    let logs = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    tracing_subscriber::registry().with(logs.with_filter(filter).with_filter(FilterFn::new(holds_no_request))).init();
     match run(Cli::parse().command).await {
         Ok(code) => code,
         Err(failure) => {
@@ -63,12 +67,9 @@ async fn main() -> ExitCode {
     }
 }
 
-/// At `debug`, rmcp writes whole requests into the log, secrets included: whatever the environment says, it doesn't here.
-fn quiet(filter: tracing_subscriber::EnvFilter) -> tracing_subscriber::EnvFilter {
-    match "rmcp=error".parse() {
-        Ok(directive) => filter.add_directive(directive),
-        Err(_) => tracing_subscriber::EnvFilter::new("off"),
-    }
+/// Below `warn`, rmcp writes whole requests into the log, secrets included: whatever the environment says, it doesn't here.
+fn holds_no_request(metadata: &Metadata<'_>) -> bool {
+    !metadata.target().starts_with("rmcp") || *metadata.level() <= Level::WARN
 }
 
 async fn run(command: Command) -> Result<ExitCode, Failure> {

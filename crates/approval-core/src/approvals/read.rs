@@ -10,7 +10,7 @@ use crate::audit::AuditLog;
 use crate::id::PlanId;
 use crate::opened::{Documents, Opened};
 use crate::record::{Identity, State, Verdict};
-use crate::refusal::Refusal;
+use crate::refusal::{Reason, Refusal};
 use crate::store::{Include, PlanQuery};
 
 /// The most plans on a page of the inbox.
@@ -53,7 +53,7 @@ impl Approvals {
     /// A page of a person's plans, newest first.
     ///
     /// # Errors
-    /// `store_unavailable`; `integrity_failure` where one of the plans does not hold together.
+    /// `store_unavailable`. A plan that does not hold together is left out, and logged.
     pub async fn inbox(&self, viewer: &Identity, query: InboxQuery) -> Result<InboxPage, Refusal> {
         let limit = query.limit.clamp(1, PAGE);
         let mut after = query.after;
@@ -65,7 +65,14 @@ impl Approvals {
             for (plan, _) in &page.plans {
                 looked_at += 1;
                 after = Some(*plan);
-                entries.extend(self.entry(viewer, *plan, query.scope).await?);
+                match self.entry(viewer, *plan, query.scope).await {
+                    Ok(entry) => entries.extend(entry),
+                    // One plan that was tampered with must not hide all others; its own page says what is wrong. [SURF-003]
+                    Err(refusal) if is_the_plans_own(refusal.reason()) => {
+                        tracing::error!(%plan, %refusal, "a plan that does not hold together is left out of the inbox");
+                    }
+                    Err(refusal) => return Err(refusal),
+                }
                 if entries.len() >= usize::try_from(limit).unwrap_or(usize::MAX) {
                     return Ok(InboxPage { entries, next: after });
                 }
@@ -104,6 +111,10 @@ impl Approvals {
     pub fn audit(&self) -> AuditLog {
         AuditLog::of(Arc::clone(&self.service.store), self.service.vault.clone())
     }
+}
+
+fn is_the_plans_own(reason: Reason) -> bool {
+    matches!(reason, Reason::ApprovalHashMismatch | Reason::IntegrityFailure)
 }
 
 fn plan_query(viewer: &Identity, scope: Scope, after: Option<PlanId>, limit: u32) -> PlanQuery {

@@ -17,7 +17,7 @@ pub fn extend_expiry(store: &Path, plan: &str) -> Result<u32, Failure> {
     let database = |error: rusqlite::Error| Failure::Demo(format!("`{}`: {error}", store.display()));
     let connection = Connection::open(store).map_err(database)?;
     let mut statement = connection
-        .prepare("SELECT kind, id, sealed FROM rows WHERE plan = ? AND kind IN ('header', 'plan-state', 'challenge', 'decision')")
+        .prepare("SELECT kind, id, sealed FROM records WHERE plan = ? AND kind IN ('header', 'plan-state', 'challenge', 'decision')")
         .map_err(database)?;
     let rows = statement.query_map([plan], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).map_err(database)?;
     let rows: Vec<(String, String, Vec<u8>)> = rows.collect::<Result<_, _>>().map_err(database)?;
@@ -39,10 +39,10 @@ pub fn extend_expiry(store: &Path, plan: &str) -> Result<u32, Failure> {
             _ => String::from_utf8_lossy(body).replace(&old, &new).into_bytes(),
         };
         let forged = [front, &body].concat();
-        let sql = "UPDATE rows SET sealed = ?1 WHERE kind = ?2 AND id = ?3 AND sealed <> ?1";
+        let sql = "UPDATE records SET sealed = ?1 WHERE kind = ?2 AND id = ?3 AND sealed <> ?1";
         changed += u32::try_from(connection.execute(sql, params![forged, kind, id]).map_err(database)?).unwrap_or(0);
     }
-    let expiry = "UPDATE plans SET expires = 4102444799999 WHERE plan = ?";
+    let expiry = "UPDATE plans SET expires_at = 4102444799999 WHERE plan = ?";
     connection.execute(expiry, [plan]).map_err(database)?;
     Ok(changed)
 }
