@@ -1,7 +1,7 @@
 //! Making and opening the file.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
@@ -52,7 +52,7 @@ fn create(path: &Path, busy_timeout: Duration) -> Result<(), OpenError> {
     let unnamed = tempfile::Builder::new().prefix(".store-").suffix(".new").tempfile_in(directory);
     let unnamed = unnamed.map_err(failed)?.into_temp_path();
     let mut connection = connect(&unnamed, OpenFlags::SQLITE_OPEN_READ_WRITE, busy_timeout)?;
-    prepare(&mut connection, &unnamed)?;
+    prepare(&mut connection, path)?;
     connection.close().map_err(|(_, error)| OpenError::of_sqlite(path, &error))?;
     match unnamed.persist_noclobber(path) {
         Ok(()) => Ok(()),
@@ -127,7 +127,7 @@ fn is_owner_only(_: &Path) -> Result<(), OpenError> {
 }
 
 #[cfg(unix)]
-fn beside(path: &Path, suffix: &str) -> PathBuf {
+fn beside(path: &Path, suffix: &str) -> std::path::PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()

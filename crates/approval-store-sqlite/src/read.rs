@@ -121,8 +121,11 @@ fn open_plans(transaction: &Transaction<'_>, requester: &str, now: Timestamp) ->
 }
 
 fn unnamed_heads(transaction: &Transaction<'_>) -> Result<Vec<Row>, Fault> {
-    // The kind is written out: so that the index is used, which holds no other.
-    let sql = format!("SELECT {RECORD} FROM records WHERE kind = 'lane-head' AND named = 0 ORDER BY id");
+    // Every process that ever began has a head. The index holds the unnamed ones only; the planner has to be told.
+    let sql = format!(
+        "SELECT {RECORD} FROM records INDEXED BY records_unnamed_heads \
+         WHERE kind = 'lane-head' AND named = 0 ORDER BY id"
+    );
     let mut statement = transaction.prepare_cached(&sql)?;
     let mut found = statement.query([])?;
     let mut heads = Vec::new();

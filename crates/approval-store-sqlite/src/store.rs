@@ -33,10 +33,8 @@ pub struct SqliteStore {
 
 /// How a database is opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct SqliteOptions {
-    /// How long to wait for another process that holds the database. Ten seconds, unless something else is said.
-    pub busy_timeout: Duration,
+    busy_timeout: Duration,
 }
 
 impl Default for SqliteOptions {
@@ -46,7 +44,7 @@ impl Default for SqliteOptions {
 }
 
 impl SqliteOptions {
-    /// Another time to wait for a process that holds the database.
+    /// How long to wait for another process that holds the database: ten seconds, unless something else is said.
     #[must_use]
     pub fn busy_timeout(mut self, busy_timeout: Duration) -> Self {
         self.busy_timeout = busy_timeout;
@@ -79,8 +77,8 @@ impl SqliteStore {
         let Connections { writer, reader } = open::open(path, options.busy_timeout)?;
         let failed = |source| OpenError::Thread { path: path.to_owned(), source };
         Ok(Self {
-            reader: Worker::start("approval-store-reader", reader).map_err(failed)?,
-            writer: Worker::start("approval-store-writer", writer).map_err(failed)?,
+            reader: Worker::start("store-reader", reader).map_err(failed)?,
+            writer: Worker::start("store-writer", writer).map_err(failed)?,
             clock,
         })
     }

@@ -1,5 +1,6 @@
 //! What is opened, what is made, and what is refused: each for its own reason, and left as it was.
 
+#![cfg(unix)]
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test says what it expects by failing")]
 
 use std::fs;

@@ -126,7 +126,10 @@ async fn take(transient: Fixture) -> Result<(), Seen> {
 
 async fn take_expired(transient: Fixture) -> Result<(), Seen> {
     transient.put("a", b"a".to_vec(), second(60)).await?;
-    same("a value that is taken when it expires", &transient.take("a", second(60)).await?, &None)
+    same("a value that is taken when it expires", &transient.take("a", second(60)).await?, &None)?;
+    transient.put("b", b"b".to_vec(), second(60)).await?;
+    let just_before = Timestamp::from_unix_millis(second(60).unix_millis() - 1);
+    same("a value that is taken a millisecond before", &transient.take("b", just_before).await?, &value("b"))
 }
 
 async fn take_at_once(transient: Fixture) -> Result<(), Seen> {
