@@ -23,7 +23,11 @@ async fn bearer(mut request: Request, next: Next) -> Response {
 
 /// Serves a gate on a free port of loopback, and returns the address.
 async fn serve(gated: Gated<Arc<Workshop>>) -> String {
-    let service = streamable_http(Arc::new(gated), ["https://app.example:443"], Vec::<String>::new());
+    serve_to(gated, &["https://app.example:443"]).await
+}
+
+async fn serve_to(gated: Gated<Arc<Workshop>>, origins: &[&str]) -> String {
+    let service = streamable_http(Arc::new(gated), origins.iter().copied(), [""; 0]);
     let app = axum::Router::new().route_service("/mcp", service).layer(from_fn(bearer));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -42,7 +46,7 @@ struct HttpClient {
 
 impl HttpClient {
     async fn connect(url: &str, era: Era, bearer: Option<&'static str>) -> Self {
-        let (http, url) = (reqwest::Client::new(), url.to_owned());
+        let (http, url) = (reqwest::Client::builder().no_proxy().build().unwrap(), url.to_owned());
         let mut client = Self { era, http, url, bearer, session: None, last: 0 };
         if era == Era::Legacy {
             let params = json!({
@@ -202,6 +206,11 @@ async fn foreign_origins_and_hosts_and_large_bodies_are_turned_away() {
             let response = client.calling("write", json!({})).header(name, value).send().await.unwrap();
             assert_eq!(response.status(), status, "{name}: {value}");
         }
+        // Where no origin is allowed, none is.
+        let mut closed = HttpClient::connect(&serve_to(gate(&bench), &[]).await, era, Some("alice")).await;
+        let response = closed.calling("write", json!({})).header("origin", "https://app.example").send().await.unwrap();
+        assert_eq!(response.status(), 403);
+
         let large = json!({ "text": "x".repeat(5 << 20) });
         let response = client.calling("write", large).send().await;
         // Turned away while it is still being sent: whether the client gets to read why is up to timing.

@@ -84,6 +84,11 @@ impl Held {
     }
 }
 
+/// What happens next; that nothing does is a failure, and no endless test.
+async fn next(news: &mut mpsc::UnboundedReceiver<&'static str>) -> Option<&'static str> {
+    tokio::time::timeout(Duration::from_secs(30), news.recv()).await.expect("news within half a minute")
+}
+
 #[tokio::test]
 async fn a_wait_ends_with_the_decision() {
     for era in Era::BOTH {
@@ -92,7 +97,7 @@ async fn a_wait_ends_with_the_decision() {
         let challenge = client.answer("approval_challenge", json!({ "planId": plan["planId"] })).await;
         let wait = json!({ "name": "approval_status", "arguments": { "planId": plan["planId"], "waitSeconds": 25 } });
         let id = client.start("tools/call", wait).await;
-        assert_eq!(news.recv().await, Some("sleeping"));
+        assert_eq!(next(&mut news).await, Some("sleeping"));
         bench.decide(&challenge, "alice", Verdict::Approve).await.unwrap();
         go.send(true).unwrap();
         let mut answer = client.finish(id).await;
@@ -108,11 +113,11 @@ async fn a_wait_ends_when_its_caller_goes() {
         client.answer("approval_challenge", json!({ "planId": plan["planId"] })).await;
         let wait = json!({ "name": "approval_status", "arguments": { "planId": plan["planId"], "waitSeconds": 25 } });
         let id = client.start("tools/call", wait).await;
-        assert_eq!(news.recv().await, Some("sleeping"));
+        assert_eq!(next(&mut news).await, Some("sleeping"));
         let cancel = json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": id } });
         client.send(&cancel.to_string()).await;
         // The timer never goes off: only because nobody waits any more does the sleeper leave.
-        assert_eq!(news.recv().await, Some("woken"));
+        assert_eq!(next(&mut news).await, Some("woken"));
         assert!(!*go.borrow());
     }
 }
