@@ -4,6 +4,7 @@
 
 mod anchor;
 mod attempts;
+mod audit;
 mod challenge;
 mod claim;
 mod control;
@@ -14,3 +15,4 @@ mod planning;
 mod refusals;
 mod secrets;
 mod support;
+mod tampering;

@@ -1,0 +1,249 @@
+//! The audit: what it tells, and what it notices.
+
+use approval_core::audit::{ChainFault, ChainReport, FaultKind, verify_lines};
+use approval_core::record::{Outcome, Reconciled, Verdict};
+use approval_core::{Policy, Reason, Terms};
+use approval_testkit::{FakeDirectory, Room};
+use serde_json::json;
+
+use crate::support::{Interposed, applied, approved, events, execute_as, id, kinds, refused, reporting, run, seconds, start_over};
+
+async fn lines(room: &Room) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut after = 0;
+    loop {
+        let page = room.approvals.audit(after, 7).await.unwrap();
+        let Some((last, _)) = page.last() else { return lines };
+        after = *last;
+        lines.extend(page.into_iter().map(|(_, line)| line));
+    }
+}
+
+fn verify(lines: &[String]) -> Result<ChainReport, ChainFault> {
+    verify_lines(lines.join("\n").as_bytes())
+}
+
+/// A run with every kind of event that a plan can have, by one writer.
+async fn long_run() -> Room {
+    let room = Room::new().await;
+    let done = room.plan_with_token("done", json!(1), "s3cret").await.unwrap();
+    refused(&room, &done, Reason::ApprovalRequired).await;
+    room.decide(&done, "alice", Verdict::Approve).await.unwrap();
+    applied(&room, &done).await;
+    let lost = approved(&room).await;
+    run(&room, &lost, &reporting(Outcome::Unknown)).await.unwrap();
+    room.approvals.reconcile(lost.header.plan_id, Reconciled::Applied, "op").await.unwrap();
+    let rejected = room.plan("rejected", json!(1)).await.unwrap();
+    room.decide(&rejected, "alice", Verdict::Reject).await.unwrap();
+    let cancelled = room.plan("cancelled", json!(1)).await.unwrap();
+    room.approvals.cancel(&Room::alice(), &id(&cancelled)).await.unwrap();
+    room.approvals.pause("op").await.unwrap();
+    room.approvals.resume("op").await.unwrap();
+    room
+}
+
+#[tokio::test]
+async fn every_transition_is_one_event() {
+    // [AUDIT-001, AUDIT-002, AUDIT-007]
+    let room = long_run().await;
+    let told = events(&room).await;
+    let told: Vec<_> = told.iter().map(|event| event["event"]["kind"].as_str().unwrap()).collect();
+    assert_eq!(
+        told,
+        [
+            "audit.started",
+            "plan.created",
+            "execution.refused",
+            "challenge.created",
+            "decision.approved",
+            "execution.claimed",
+            "execution.applied",
+            "plan.created",
+            "challenge.created",
+            "decision.approved",
+            "execution.claimed",
+            "execution.unknown",
+            "execution.reconciled",
+            "plan.created",
+            "challenge.created",
+            "decision.rejected",
+            "plan.created",
+            "plan.cancelled",
+            "server.paused",
+            "server.resumed",
+        ]
+    );
+    let text = lines(&room).await.join("\n");
+    for never in ["s3cret", "alice", "bob", "shelf", "done", "\"op\""] {
+        assert!(!text.contains(never), "{never}");
+    }
+    assert_eq!(events(&room).await[0]["event"]["enforcement"]["isolation"], "separate");
+}
+
+#[tokio::test]
+async fn an_export_verifies_and_each_fault_is_named_with_its_line() {
+    // [AUDIT-003]
+    let room = long_run().await;
+    let whole = lines(&room).await;
+    let report = verify(&whole).unwrap();
+    assert_eq!(report.events as usize, whole.len());
+    assert_eq!(report.heads.len(), 1);
+    assert_eq!(report.heads[0].sequence as usize, whole.len());
+
+    // Links can tell of all but the last line, which nothing follows.
+    for at in 0..whole.len() - 1 {
+        let line = at as u64 + 1;
+
+        let mut edited = whole.clone();
+        edited[at] = edited[at].replace("\"at\":\"2026", "\"at\":\"2025");
+        assert_ne!(edited[at], whole[at]);
+        let fault = verify(&edited).unwrap_err();
+        assert_eq!(fault.line, line + 1, "{fault}");
+        assert!(matches!(fault.kind, FaultKind::WriterLink { sequence, .. } if sequence == line + 1), "{fault}");
+
+        let mut spaced = whole.clone();
+        spaced[at] = format!(" {}", spaced[at]);
+        let fault = verify(&spaced).unwrap_err();
+        assert!(fault.line == line && matches!(fault.kind, FaultKind::NotCanonical), "{fault}");
+
+        let mut removed = whole.clone();
+        removed.remove(at);
+        let fault = verify(&removed).unwrap_err();
+        assert_eq!(fault.line, line, "{fault}");
+        assert!(
+            matches!(fault.kind, FaultKind::Sequence { expected, found, .. } if (expected, found) == (line, line + 1)),
+            "{fault}"
+        );
+
+        let mut swapped = whole.clone();
+        swapped.swap(at, at + 1);
+        let fault = verify(&swapped).unwrap_err();
+        assert!(fault.line == line && matches!(fault.kind, FaultKind::Sequence { .. }), "{fault}");
+
+        let mut doubled = whole.clone();
+        doubled.insert(at, whole[at].clone());
+        let fault = verify(&doubled).unwrap_err();
+        assert!(fault.line == line + 1 && matches!(fault.kind, FaultKind::Sequence { .. }), "{fault}");
+
+        let mut garbled = whole.clone();
+        garbled[at] = "{}".to_owned();
+        let fault = verify(&garbled).unwrap_err();
+        assert!(fault.line == line && matches!(fault.kind, FaultKind::NotAnEvent(_)), "{fault}");
+
+        let mut unknown = whole.clone();
+        unknown[at] = unknown[at].replacen("{\"at\"", "{\"another\":1,\"at\"", 1);
+        let fault = verify(&unknown).unwrap_err();
+        assert!(fault.line == line && matches!(fault.kind, FaultKind::NotAnEvent(_)), "{fault}");
+    }
+}
+
+#[tokio::test]
+async fn events_of_a_plan_are_chained_across_writers() {
+    // [AUDIT-003, AUDIT-008]
+    let room = Room::new().await;
+    let plan = room.plan("a", json!(1)).await.unwrap();
+    let another = room.another(Policy::always(Terms::same_subject())).await;
+    another.challenge(&Room::alice(), &id(&plan), None).await.unwrap();
+    room.decide(&plan, "alice", Verdict::Approve).await.unwrap();
+    let whole = lines(&room).await;
+    verify(&whole).unwrap();
+    // The plan's event by the other writer, taken out with all that this writer wrote after it.
+    let at = whole.iter().position(|line| line.contains("challenge.created")).unwrap();
+    let mut cut = whole.clone();
+    cut.remove(at);
+    let fault = verify(&cut).unwrap_err();
+    assert_eq!(fault.line as usize, at + 1);
+    assert!(matches!(fault.kind, FaultKind::PlanLink { plan: named, .. } if named == plan.header.plan_id), "{fault}");
+}
+
+#[tokio::test]
+async fn a_writer_names_the_heads_of_others() {
+    // [AUDIT-004]
+    let room = Room::new().await;
+    let plan = room.plan("a", json!(1)).await.unwrap();
+    let policy = || Policy::always(Terms::same_subject());
+    let first = room.another(policy()).await;
+    let whole = lines(&room).await;
+    let report = verify(&whole).unwrap();
+    assert_eq!(report.heads.len(), 2);
+    let started = events(&room).await.pop().unwrap();
+    let named = started["event"]["heads"].as_array().unwrap();
+    assert_eq!(named.len(), 1);
+    assert_eq!((&named[0]["sequence"], &started["sequence"]), (&json!(2), &json!(1)));
+
+    let mut cut = whole.clone();
+    cut.remove(1);
+    let fault = verify(&cut).unwrap_err();
+    assert!(fault.line == 2 && matches!(fault.kind, FaultKind::Head { .. }), "{fault}");
+    let gone = verify(&whole[2..]).unwrap_err();
+    assert!(gone.line == 1 && matches!(gone.kind, FaultKind::Head { .. }), "{gone}");
+
+    // Each head is named once, and again when its writer has gone on.
+    room.another(policy()).await;
+    let named = |event: &serde_json::Value| event["event"]["heads"].as_array().map_or(0, Vec::len);
+    assert_eq!(named(events(&room).await.last().unwrap()), 1);
+    first.challenge(&Room::alice(), &id(&plan), None).await.unwrap();
+    room.another(policy()).await;
+    assert_eq!(named(events(&room).await.last().unwrap()), 2);
+    verify(&lines(&room).await).unwrap();
+}
+
+#[tokio::test]
+async fn what_is_refused_before_the_plan_is_opened_is_not_chained() {
+    // [AUDIT-005]
+    let room = Room::new().await;
+    let plan = approved(&room).await;
+    let before = events(&room).await.len();
+    let bob = FakeDirectory::requester("bob");
+    execute_as(&room, &bob, &id(&plan)).await.unwrap_err();
+    execute_as(&room, &bob, "no plan").await.unwrap_err();
+    room.approvals.execute(&Room::alice(), &id(&plan), Some("x"), &room.target, &room.target).await.unwrap_err();
+    assert_eq!(events(&room).await.len(), before);
+    room.approvals
+        .execute(&Room::alice(), &id(&plan), Some(&plan.header.intent_digest.to_string()), &room.target, &room.target)
+        .await
+        .unwrap_err();
+    assert_eq!(events(&room).await.len(), before + 1, "the control: from step 3 on it is");
+}
+
+#[tokio::test]
+async fn an_event_and_its_change_are_one() {
+    // [AUDIT-002, STORE-002]
+    let room = Room::new().await;
+    let plan = room.plan("a", json!(1)).await.unwrap();
+    let store = std::sync::Arc::new(Interposed::new(room.memory.clone().unwrap()));
+    let policy = Policy::always(Terms::same_subject());
+    let approvals = start_over(&room, std::sync::Arc::clone(&store) as _, policy, |it| it).await;
+    store.fail(Some("open-challenge"));
+    let before = room.memory.as_ref().unwrap().tables().clone();
+    let refusal = approvals.challenge(&Room::alice(), &id(&plan), None).await.unwrap_err();
+    assert_eq!(refusal.reason(), Reason::StoreUnavailable);
+    assert_eq!(*room.memory.as_ref().unwrap().tables(), before);
+    store.fail(None);
+    approvals.challenge(&Room::alice(), &id(&plan), None).await.unwrap();
+    assert_eq!(kinds(&room, &plan).await, ["plan.created", "challenge.created"]);
+}
+
+#[tokio::test]
+async fn a_stored_event_that_was_edited_is_not_exported() {
+    // [SEAL-003]
+    let room = Room::new().await;
+    let _plan = approved(&room).await;
+    room.memory.as_ref().unwrap().tables().events[2].sealed[90] ^= 1;
+    let refusal = room.approvals.audit(0, 100).await.unwrap_err();
+    assert_eq!(refusal.reason(), Reason::IntegrityFailure);
+    assert!(refusal.detail().starts_with("event 3: "), "{refusal}");
+    assert_eq!(room.approvals.audit(3, 100).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_writer_whose_head_is_gone_writes_no_more() {
+    // [AUDIT-009]: it would number its events from one on again.
+    let room = Room::new().await;
+    let plan = room.plan("a", json!(1)).await.unwrap();
+    let lane = approval_core::record::RecordKind::LaneHead;
+    room.memory.as_ref().unwrap().tables().rows.retain(|key, _| key.kind != lane);
+    room.clock.advance(seconds(1));
+    let refusal = room.approvals.challenge(&Room::alice(), &id(&plan), None).await.unwrap_err();
+    assert_eq!(refusal.reason(), Reason::StoreUnavailable);
+}
