@@ -32,6 +32,12 @@ impl Agent {
         Ok(Self { client: client.map_err(|error| Failure::Demo(format!("the agent can't connect: {error}")))? })
     }
 
+    /// Ends the connection.
+    pub async fn leave(self) {
+        // The server may be gone already: then there is nothing to take leave of.
+        let _ = self.client.cancel().await;
+    }
+
     /// Calls a tool.
     pub async fn call(&self, tool: &str, arguments: Value) -> Result<Answer, Failure> {
         let arguments: JsonObject = serde_json::from_value(arguments).map_err(std::io::Error::from)?;

@@ -78,7 +78,11 @@ pub async fn run(args: ServerArgs) -> Result<ExitCode, Failure> {
         mcp: format!("http://{}/mcp", listener.local_addr()?),
         surface: approvals.surface().to_owned(),
     };
-    let pages = tokio::spawn(host.serve(surface.router()));
+    let pages = tokio::spawn(async move {
+        if let Err(error) = host.serve(surface.router()).await {
+            tracing::error!(%error, "the approval surface is no longer served by this process");
+        }
+    });
     let endpoint = tokio::spawn(async move { axum::serve(listener, mcp).await });
     writeln!(io::stdout(), "{}", serde_json::to_string(&addresses).map_err(io::Error::from)?)?;
 
