@@ -46,7 +46,7 @@ impl Approvals {
         })
     }
 
-    /// A page of a person's plans, newest first.
+    /// A page of a person's plans, newest first. [SURF-003]
     ///
     /// # Errors
     /// `store_unavailable`; `integrity_failure` where one of the plans does not hold together.
