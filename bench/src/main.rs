@@ -2,6 +2,7 @@
 //! machine's own speed says nothing.
 
 mod core;
+mod cycle;
 mod plan;
 mod report;
 mod timing;
@@ -36,9 +37,5 @@ fn main() -> ExitCode {
     let Measurement::Core { check } = Arguments::parse().measurement;
     let report = core::measure();
     report.print();
-    if check && report.missed() {
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
-    }
+    if check && report.missed() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }

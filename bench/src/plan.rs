@@ -14,7 +14,9 @@ pub(crate) fn text(bytes: usize) -> String {
         push_step(&mut text, step);
         step += 1;
     }
-    text.push_str(r#"], "target": {"server": "https://10.0.0.1:6443", "kubeSystemUid": "6f1c2b1e-8d2b-4c53-9c0f-3f4f7f0b9d11"}}"#);
+    text.push_str(
+        r#"], "target": {"server": "https://10.0.0.1:6443", "kubeSystemUid": "6f1c2b1e-8d2b-4c53-9c0f-3f4f7f0b9d11"}}"#,
+    );
     text
 }
 

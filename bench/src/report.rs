@@ -11,11 +11,7 @@ enum Line {
     /// Something worth knowing that has no target.
     Note(String),
     /// A figure and the most that it may be.
-    Target {
-        what: String,
-        figure: f64,
-        most: f64,
-    },
+    Target { what: String, figure: f64, most: f64 },
 }
 
 impl Report {
@@ -26,11 +22,7 @@ impl Report {
 
     /// Adds a figure that may be at most so much.
     pub(crate) fn target(&mut self, what: impl Into<String>, figure: f64, most: f64) {
-        self.lines.push(Line::Target {
-            what: what.into(),
-            figure,
-            most,
-        });
+        self.lines.push(Line::Target { what: what.into(), figure, most });
     }
 
     /// Whether a target was missed. A figure that is no number counts as missed.
@@ -52,9 +44,7 @@ impl Line {
     fn missed(&self) -> bool {
         match self {
             Self::Note(_) => false,
-            Self::Target { figure, most, .. } => {
-                figure.partial_cmp(most).is_none_or(|order| order.is_gt())
-            }
+            Self::Target { figure, most, .. } => figure.partial_cmp(most).is_none_or(|order| order.is_gt()),
         }
     }
 }
@@ -65,10 +55,7 @@ impl fmt::Display for Line {
             Self::Note(text) => f.write_str(text),
             Self::Target { what, figure, most } => {
                 let verdict = if self.missed() { "MISSED" } else { "met" };
-                write!(
-                    f,
-                    "{what:<56} {figure:>7.2}  (at most {most:.2}: {verdict})"
-                )
+                write!(f, "{what:<56} {figure:>7.2}  (at most {most:.2}: {verdict})")
             }
         }
     }

@@ -30,8 +30,7 @@ impl Cache {
             return Ok(Self(None));
         }
         let directory = shared_directory()?;
-        fs::create_dir_all(&directory)
-            .with_context(|| format!("creating `{}`", directory.display()))?;
+        fs::create_dir_all(&directory).with_context(|| format!("creating `{}`", directory.display()))?;
         let lock = File::create(directory.join("lock"))?;
         lock.lock_shared()?;
         if let Some(target) = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from)
@@ -61,28 +60,22 @@ impl Cache {
 
 /// Where tools are kept: shared when `CI` is set, otherwise below the build directory.
 pub(crate) fn tool_directory(target: &Path) -> Result<PathBuf> {
-    if std::env::var_os("CI").is_some() {
-        shared_directory()
-    } else {
-        Ok(target.join("xtask"))
-    }
+    if std::env::var_os("CI").is_some() { shared_directory() } else { Ok(target.join("xtask")) }
 }
 
 /// Marks an entry as used now.
 pub(crate) fn stamp(entry: &Path) -> Result<()> {
     fs::create_dir_all(entry)?;
-    File::create(entry.join(STAMP))
-        .with_context(|| format!("marking `{}` as used", entry.display()))?;
+    File::create(entry.join(STAMP)).with_context(|| format!("marking `{}` as used", entry.display()))?;
     Ok(())
 }
 
 fn shared_directory() -> Result<PathBuf> {
     let base = match std::env::var_os("XDG_CACHE_HOME").filter(|value| !value.is_empty()) {
         Some(base) => PathBuf::from(base),
-        None => PathBuf::from(
-            std::env::var_os("HOME").context("neither XDG_CACHE_HOME nor HOME is set")?,
-        )
-        .join(".cache"),
+        None => {
+            PathBuf::from(std::env::var_os("HOME").context("neither XDG_CACHE_HOME nor HOME is set")?).join(".cache")
+        }
     };
     Ok(base.join("mutation-approval"))
 }
@@ -102,8 +95,7 @@ fn prune(directory: &Path, limit: u64) -> Result<Vec<PathBuf>> {
         if total <= limit {
             break;
         }
-        fs::remove_dir_all(&entry.path)
-            .with_context(|| format!("pruning `{}`", entry.path.display()))?;
+        fs::remove_dir_all(&entry.path).with_context(|| format!("pruning `{}`", entry.path.display()))?;
         total = total.saturating_sub(entry.size);
         removed.push(entry.path);
     }
@@ -115,9 +107,7 @@ fn entries(directory: &Path) -> Result<Vec<Entry>> {
     for entry in fs::read_dir(directory)? {
         let path = entry?.path();
         if path.is_dir() {
-            let used = fs::metadata(path.join(STAMP))
-                .or_else(|_| fs::metadata(&path))?
-                .modified()?;
+            let used = fs::metadata(path.join(STAMP)).or_else(|_| fs::metadata(&path))?.modified()?;
             let size = size(&path, &mut BTreeSet::new())?;
             entries.push(Entry { path, used, size });
         }
@@ -157,9 +147,7 @@ mod tests {
         fs::write(path.join("deps/file"), vec![1; 64 << 10]).unwrap();
         stamp(&path).unwrap();
         let stamp = File::options().write(true).open(path.join(STAMP)).unwrap();
-        stamp
-            .set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(used))
-            .unwrap();
+        stamp.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(used)).unwrap();
         path
     }
 
@@ -176,10 +164,7 @@ mod tests {
         let cache = tempfile::tempdir().unwrap();
         let newer = entry(cache.path(), "a-newer", 20);
         let older = entry(cache.path(), "b-older", 10);
-        assert_eq!(
-            prune(cache.path(), 100 << 10).unwrap(),
-            std::slice::from_ref(&older)
-        );
+        assert_eq!(prune(cache.path(), 100 << 10).unwrap(), std::slice::from_ref(&older));
         assert!(!older.exists());
         assert!(newer.exists());
     }

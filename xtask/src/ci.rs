@@ -19,10 +19,7 @@ pub(crate) fn run(full: bool, only: &[String]) -> Result<ExitCode> {
         Err(unknown) => {
             eprintln!("error: no suite is called `{unknown}`; there are:");
             for suite in SUITES {
-                eprintln!(
-                    "  {:<12} {} (needs {})",
-                    suite.name, suite.about, suite.needs
-                );
+                eprintln!("  {:<12} {} (needs {})", suite.name, suite.about, suite.needs);
             }
             return Ok(ExitCode::from(USAGE));
         }
@@ -30,10 +27,7 @@ pub(crate) fn run(full: bool, only: &[String]) -> Result<ExitCode> {
     let cache = Cache::open()?;
     cache.prune()?;
     let context = Context::load(full)?;
-    println!(
-        "building to {}",
-        context.metadata.target_directory.display()
-    );
+    println!("building to {}", context.metadata.target_directory.display());
 
     let mut summary = Summary::default();
     for suite in &chosen {
@@ -45,26 +39,15 @@ pub(crate) fn run(full: bool, only: &[String]) -> Result<ExitCode> {
         say_what_is_left(&chosen);
     }
     println!("{}", summary.render());
-    Ok(if summary.is_green() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(if summary.is_green() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn choose(full: bool, only: &[String]) -> Result<Vec<&'static Suite>, &str> {
-    if let Some(unknown) = only
-        .iter()
-        .find(|name| SUITES.iter().all(|suite| suite.name != *name))
-    {
+    if let Some(unknown) = only.iter().find(|name| SUITES.iter().all(|suite| suite.name != *name)) {
         return Err(unknown);
     }
     let is_chosen = |suite: &&Suite| {
-        if only.is_empty() {
-            full || suite.tier == Tier::Each
-        } else {
-            only.iter().any(|name| suite.name == name)
-        }
+        if only.is_empty() { full || suite.tier == Tier::Each } else { only.iter().any(|name| suite.name == name) }
     };
     Ok(SUITES.iter().filter(is_chosen).collect())
 }
@@ -86,24 +69,13 @@ fn run_suite(suite: &Suite, context: &Context) -> Finished {
         println!("FAILED: {}: {}", failure.what, failure.why);
     }
     let (passed, failed, skipped) = (report.passed, report.failures(), report.skips());
-    println!(
-        "-- {}: passed {passed}, failed {failed}, skipped {skipped} in {:.1} s",
-        suite.name,
-        took.as_secs_f64()
-    );
-    Finished {
-        suite: suite.name,
-        report,
-        took,
-    }
+    println!("-- {}: passed {passed}, failed {failed}, skipped {skipped} in {:.1} s", suite.name, took.as_secs_f64());
+    Finished { suite: suite.name, report, took }
 }
 
 fn say_what_is_left(chosen: &[&Suite]) {
-    let left: Vec<_> = SUITES
-        .iter()
-        .map(|suite| suite.name)
-        .filter(|name| chosen.iter().all(|suite| suite.name != *name))
-        .collect();
+    let left: Vec<_> =
+        SUITES.iter().map(|suite| suite.name).filter(|name| chosen.iter().all(|suite| suite.name != *name)).collect();
     if !left.is_empty() {
         println!("\nleft to `cargo xtask ci --full`: {}", left.join(", "));
     }
@@ -115,9 +87,7 @@ mod tests {
 
     fn names(full: bool, only: &[&str]) -> Result<Vec<&'static str>, String> {
         let only: Vec<_> = only.iter().map(ToString::to_string).collect();
-        choose(full, &only)
-            .map(|chosen| chosen.iter().map(|suite| suite.name).collect())
-            .map_err(ToOwned::to_owned)
+        choose(full, &only).map(|chosen| chosen.iter().map(|suite| suite.name).collect()).map_err(ToOwned::to_owned)
     }
 
     #[test]

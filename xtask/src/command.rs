@@ -26,11 +26,7 @@ impl Output {
 
     /// How it ended, in words for a report.
     pub(crate) fn ending(&self) -> String {
-        if self.timed_out {
-            "it took too long and was stopped".to_owned()
-        } else {
-            self.status.to_string()
-        }
+        if self.timed_out { "it took too long and was stopped".to_owned() } else { self.status.to_string() }
     }
 }
 
@@ -73,26 +69,15 @@ pub(crate) fn stream(command: &mut Command, limit: Duration) -> Result<Output> {
     while let Ok(Message::Line(line)) = messages.recv_timeout(Duration::from_secs(1)) {
         repeat(&mut text, &line);
     }
-    Ok(Output {
-        text,
-        status,
-        timed_out,
-    })
+    Ok(Output { text, status, timed_out })
 }
 
 /// Runs a program quietly and returns its standard output; a failure carries its standard error.
 pub(crate) fn answer(command: &mut Command) -> Result<String> {
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .with_context(|| format!("could not start `{}`", shown(command)))?;
+    let output =
+        command.stdin(Stdio::null()).output().with_context(|| format!("could not start `{}`", shown(command)))?;
     if !output.status.success() {
-        bail!(
-            "`{}`: {}: {}",
-            shown(command),
-            output.status,
-            String::from_utf8_lossy(&output.stderr).trim()
-        );
+        bail!("`{}`: {}: {}", shown(command), output.status, String::from_utf8_lossy(&output.stderr).trim());
     }
     Ok(String::from_utf8(output.stdout)?)
 }
@@ -108,13 +93,8 @@ fn read_lines(stream: Option<impl Read + Send + 'static>, sender: Sender<Message
     thread::spawn(move || {
         let mut reader = BufReader::new(stream);
         let mut bytes = Vec::new();
-        while reader
-            .read_until(b'\n', &mut bytes)
-            .is_ok_and(|count| count > 0)
-        {
-            let line = String::from_utf8_lossy(&bytes)
-                .trim_end_matches(['\n', '\r'])
-                .to_owned();
+        while reader.read_until(b'\n', &mut bytes).is_ok_and(|count| count > 0) {
+            let line = String::from_utf8_lossy(&bytes).trim_end_matches(['\n', '\r']).to_owned();
             if sender.send(Message::Line(line)).is_err() {
                 return;
             }
@@ -132,11 +112,7 @@ fn report_end(mut child: Child, sender: Sender<Message>) {
 
 fn signal(process: u32, signal: &str) -> Result<()> {
     // It may have ended in this moment: then there is nobody to signal, and the end is on its way.
-    Command::new("kill")
-        .args([signal, &process.to_string()])
-        .stderr(Stdio::null())
-        .status()
-        .context("kill")?;
+    Command::new("kill").args([signal, &process.to_string()]).stderr(Stdio::null()).status().context("kill")?;
     Ok(())
 }
 
@@ -144,11 +120,7 @@ fn signal(process: u32, signal: &str) -> Result<()> {
 fn shown(command: &Command) -> String {
     let program = Path::new(command.get_program());
     let mut words = vec![program.file_name().unwrap_or_default().to_string_lossy()];
-    words.extend(
-        command
-            .get_args()
-            .map(|argument| argument.to_string_lossy()),
-    );
+    words.extend(command.get_args().map(|argument| argument.to_string_lossy()));
     words.join(" ")
 }
 
@@ -189,11 +161,7 @@ mod tests {
 
     #[test]
     fn both_streams_and_the_status_are_kept() {
-        let output = stream(
-            &mut shell("echo out; echo err >&2; exit 3"),
-            Duration::from_secs(60),
-        )
-        .unwrap();
+        let output = stream(&mut shell("echo out; echo err >&2; exit 3"), Duration::from_secs(60)).unwrap();
         let mut lines: Vec<_> = output.text.lines().collect();
         lines.sort_unstable();
         assert_eq!(lines, ["err", "out"]);
@@ -203,11 +171,7 @@ mod tests {
 
     #[test]
     fn a_program_over_its_limit_is_ended() {
-        let output = stream(
-            &mut shell("echo begun; exec sleep 600"),
-            Duration::from_millis(200),
-        )
-        .unwrap();
+        let output = stream(&mut shell("echo begun; exec sleep 600"), Duration::from_millis(200)).unwrap();
         assert!(output.timed_out);
         assert!(!output.succeeded());
         assert_eq!(output.text, "begun\n");
@@ -215,21 +179,14 @@ mod tests {
 
     #[test]
     fn an_answer_is_standard_output_and_a_failure_carries_standard_error() {
-        assert_eq!(
-            answer(&mut shell("echo yes; echo no >&2")).unwrap(),
-            "yes\n"
-        );
-        let error = answer(&mut shell("echo reason >&2; false"))
-            .unwrap_err()
-            .to_string();
+        assert_eq!(answer(&mut shell("echo yes; echo no >&2")).unwrap(), "yes\n");
+        let error = answer(&mut shell("echo reason >&2; false")).unwrap_err().to_string();
         assert!(error.ends_with(": reason"), "{error}");
     }
 
     #[test]
     fn a_missing_program_is_named() {
-        let error = answer(&mut Command::new("no-such-program-here"))
-            .unwrap_err()
-            .to_string();
+        let error = answer(&mut Command::new("no-such-program-here")).unwrap_err().to_string();
         assert_eq!(error, "could not start `no-such-program-here`");
     }
 }

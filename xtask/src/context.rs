@@ -52,14 +52,9 @@ pub(crate) struct Node {
 impl Context {
     pub(crate) fn load(full: bool) -> Result<Self> {
         let root = workspace_root()?;
-        let answer =
-            answer(cargo_at(&root).args(["metadata", "--format-version", "1", "--locked"]))?;
+        let answer = answer(cargo_at(&root).args(["metadata", "--format-version", "1", "--locked"]))?;
         let metadata = serde_json::from_str(&answer).context("reading `cargo metadata`")?;
-        Ok(Self {
-            root,
-            metadata,
-            full,
-        })
+        Ok(Self { root, metadata, full })
     }
 
     /// Cargo, at the root of the workspace, without colours so that its words can be read.
@@ -70,20 +65,12 @@ impl Context {
     /// The packages of this workspace by name.
     pub(crate) fn members(&self) -> BTreeMap<&str, &Package> {
         let is_member = |package: &&Package| self.metadata.workspace_members.contains(&package.id);
-        self.metadata
-            .packages
-            .iter()
-            .filter(is_member)
-            .map(|package| (package.name.as_str(), package))
-            .collect()
+        self.metadata.packages.iter().filter(is_member).map(|package| (package.name.as_str(), package)).collect()
     }
 
     /// The members that are published, which is what others build on.
     pub(crate) fn published(&self) -> Vec<&Package> {
-        self.members()
-            .into_values()
-            .filter(|package| package.publish != Some(Vec::new()))
-            .collect()
+        self.members().into_values().filter(|package| package.publish != Some(Vec::new())).collect()
     }
 
     /// The development build of a program of this workspace.
@@ -93,10 +80,7 @@ impl Context {
 
     /// A path for people: relative to the root where it lies below it.
     pub(crate) fn shown(&self, path: &Path) -> String {
-        path.strip_prefix(&self.root)
-            .unwrap_or(path)
-            .display()
-            .to_string()
+        path.strip_prefix(&self.root).unwrap_or(path).display().to_string()
     }
 }
 
@@ -109,10 +93,7 @@ impl Package {
 /// As cargo says it now. What was known when this was compiled may be another clone, where build directories are shared.
 pub(crate) fn workspace_root() -> Result<PathBuf> {
     let package = std::env::var_os("CARGO_MANIFEST_DIR").context("run this as `cargo xtask`")?;
-    Ok(Path::new(&package)
-        .parent()
-        .context("this package lies in the workspace's root")?
-        .to_owned())
+    Ok(Path::new(&package).parent().context("this package lies in the workspace's root")?.to_owned())
 }
 
 fn cargo_at(root: &Path) -> Command {

@@ -1,11 +1,7 @@
 //! The repository's own chores. `cargo xtask ci` is the one test command: it sets up what it needs, runs every suite and
 //! says at the end what ran, what was skipped and why.
 #![forbid(unsafe_code)]
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a command-line program speaks on its standard streams"
-)]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line program speaks on its standard streams")]
 
 mod cache;
 mod ci;
@@ -24,11 +20,7 @@ use clap::{Parser, Subcommand};
 use crate::context::Context;
 
 #[derive(Parser)]
-#[command(
-    name = "cargo xtask",
-    about = "The repository's own chores",
-    disable_help_subcommand = true
-)]
+#[command(name = "cargo xtask", about = "The repository's own chores", disable_help_subcommand = true)]
 struct Arguments {
     #[command(subcommand)]
     chore: Chore,

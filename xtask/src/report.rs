@@ -31,19 +31,11 @@ impl Report {
     }
 
     pub(crate) fn failed(&mut self, what: impl Into<String>, why: impl Into<String>) {
-        self.failed.push(Remark {
-            what: what.into(),
-            why: why.into(),
-            count: 1,
-        });
+        self.failed.push(Remark { what: what.into(), why: why.into(), count: 1 });
     }
 
     pub(crate) fn skipped(&mut self, what: impl Into<String>, why: impl Into<String>) {
-        self.skipped.push(Remark {
-            what: what.into(),
-            why: why.into(),
-            count: 1,
-        });
+        self.skipped.push(Remark { what: what.into(), why: why.into(), count: 1 });
     }
 
     /// Records one check: it passes when there is nothing to complain about.
@@ -92,16 +84,10 @@ impl Summary {
     }
 
     fn totals(&self) -> (usize, usize, usize) {
-        self.finished
-            .iter()
-            .fold((0, 0, 0), |(passed, failed, skipped), finished| {
-                let report = &finished.report;
-                (
-                    passed + report.passed,
-                    failed + report.failures(),
-                    skipped + report.skips(),
-                )
-            })
+        self.finished.iter().fold((0, 0, 0), |(passed, failed, skipped), finished| {
+            let report = &finished.report;
+            (passed + report.passed, failed + report.failures(), skipped + report.skips())
+        })
     }
 
     /// The closing text, without a line break at its end: remarks, a table, and the one line that machines read.
@@ -111,54 +97,29 @@ impl Summary {
         self.remarks(&mut text, "failed", |report| &report.failed);
         line(
             &mut text,
-            format_args!(
-                "\n{:<12} {:>8} {:>8} {:>8} {:>9}",
-                "suite", "passed", "failed", "skipped", "seconds"
-            ),
+            format_args!("\n{:<12} {:>8} {:>8} {:>8} {:>9}", "suite", "passed", "failed", "skipped", "seconds"),
         );
-        for Finished {
-            suite,
-            report,
-            took,
-        } in &self.finished
-        {
+        for Finished { suite, report, took } in &self.finished {
             let (passed, failed, skipped) = (report.passed, report.failures(), report.skips());
             line(
                 &mut text,
-                format_args!(
-                    "{suite:<12} {passed:>8} {failed:>8} {skipped:>8} {:>9.1}",
-                    took.as_secs_f64()
-                ),
+                format_args!("{suite:<12} {passed:>8} {failed:>8} {skipped:>8} {:>9.1}", took.as_secs_f64()),
             );
         }
         let (passed, failed, skipped) = self.totals();
-        line(
-            &mut text,
-            format_args!("\n{passed} passed, {failed} failed, {skipped} skipped"),
-        );
+        line(&mut text, format_args!("\n{passed} passed, {failed} failed, {skipped} skipped"));
         text.trim_end().to_owned()
     }
 
     fn remarks(&self, text: &mut String, heading: &str, of: fn(&Report) -> &Vec<Remark>) {
-        if self
-            .finished
-            .iter()
-            .all(|finished| of(&finished.report).is_empty())
-        {
+        if self.finished.iter().all(|finished| of(&finished.report).is_empty()) {
             return;
         }
         line(text, format_args!("\n{heading}:"));
         for finished in &self.finished {
             for Remark { what, why, count } in of(&finished.report) {
-                let times = if *count == 1 {
-                    String::new()
-                } else {
-                    format!(" ({count})")
-                };
-                line(
-                    text,
-                    format_args!("  {}: {what}{times}: {why}", finished.suite),
-                );
+                let times = if *count == 1 { String::new() } else { format!(" ({count})") };
+                line(text, format_args!("  {}: {what}{times}: {why}", finished.suite));
             }
         }
     }
@@ -176,30 +137,20 @@ mod tests {
     fn summary(reports: Vec<(&'static str, Report)>) -> Summary {
         let finished = reports
             .into_iter()
-            .map(|(suite, report)| Finished {
-                suite,
-                report,
-                took: Duration::from_millis(1500),
-            })
+            .map(|(suite, report)| Finished { suite, report, took: Duration::from_millis(1500) })
             .collect();
         Summary { finished }
     }
 
     fn passing(passed: usize) -> Report {
-        Report {
-            passed,
-            ..Report::default()
-        }
+        Report { passed, ..Report::default() }
     }
 
     #[test]
     fn passes_are_green_and_the_last_line_counts_them() {
         let summary = summary(vec![("fmt", passing(1)), ("test", passing(41))]);
         assert!(summary.is_green());
-        assert_eq!(
-            summary.render().lines().last(),
-            Some("42 passed, 0 failed, 0 skipped")
-        );
+        assert_eq!(summary.render().lines().last(), Some("42 passed, 0 failed, 0 skipped"));
     }
 
     #[test]
@@ -209,27 +160,16 @@ mod tests {
         let summary = summary(vec![("test", report)]);
         assert!(!summary.is_green());
         let text = summary.render();
-        assert!(
-            text.contains("failed:\n  test: gate: wrong reason"),
-            "{text}"
-        );
+        assert!(text.contains("failed:\n  test: gate: wrong reason"), "{text}");
         assert_eq!(text.lines().last(), Some("3 passed, 1 failed, 0 skipped"));
     }
 
     #[test]
     fn skips_alone_are_not_green_but_beside_passes_they_are() {
         assert!(!summary(vec![("python", Report::skip("all", "no interpreter"))]).is_green());
-        let both = summary(vec![
-            ("fmt", passing(1)),
-            ("python", Report::skip("all", "no interpreter")),
-        ]);
+        let both = summary(vec![("fmt", passing(1)), ("python", Report::skip("all", "no interpreter"))]);
         assert!(both.is_green());
-        assert!(
-            both.render()
-                .contains("skipped:\n  python: all: no interpreter"),
-            "{}",
-            both.render()
-        );
+        assert!(both.render().contains("skipped:\n  python: all: no interpreter"), "{}", both.render());
     }
 
     #[test]
@@ -245,15 +185,8 @@ mod tests {
     #[test]
     fn shared_reasons_count_each_test() {
         let mut report = passing(1);
-        report.skipped.push(Remark {
-            what: "ignored tests".into(),
-            why: "left to --full".into(),
-            count: 4,
-        });
-        assert_eq!(
-            summary(vec![("test", report)]).render().lines().last(),
-            Some("1 passed, 0 failed, 4 skipped")
-        );
+        report.skipped.push(Remark { what: "ignored tests".into(), why: "left to --full".into(), count: 4 });
+        assert_eq!(summary(vec![("test", report)]).render().lines().last(), Some("1 passed, 0 failed, 4 skipped"));
     }
 
     #[test]
@@ -262,13 +195,6 @@ mod tests {
         report.check("tree", &[]);
         report.check("tree", &["tokio".into(), "axum".into()]);
         assert_eq!(report.passed, 1);
-        assert_eq!(
-            report.failed,
-            [Remark {
-                what: "tree".into(),
-                why: "tokio; axum".into(),
-                count: 1
-            }]
-        );
+        assert_eq!(report.failed, [Remark { what: "tree".into(), why: "tokio; axum".into(), count: 1 }]);
     }
 }

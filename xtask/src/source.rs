@@ -19,12 +19,8 @@ pub(crate) struct SourceFile {
 
 impl SourceFile {
     pub(crate) fn read(path: &Path) -> Result<Self> {
-        let text =
-            fs::read_to_string(path).with_context(|| format!("reading `{}`", path.display()))?;
-        Ok(Self {
-            path: path.to_owned(),
-            text,
-        })
+        let text = fs::read_to_string(path).with_context(|| format!("reading `{}`", path.display()))?;
+        Ok(Self { path: path.to_owned(), text })
     }
 
     pub(crate) fn parse(&self) -> Result<syn::File> {
@@ -45,19 +41,14 @@ fn collect(directory: &Path, extensions: &[&str], paths: &mut Vec<PathBuf>) -> R
     if !directory.is_dir() {
         return Ok(());
     }
-    for entry in
-        fs::read_dir(directory).with_context(|| format!("reading `{}`", directory.display()))?
-    {
+    for entry in fs::read_dir(directory).with_context(|| format!("reading `{}`", directory.display()))? {
         let path = entry?.path();
         let name = path.file_name().unwrap_or_default();
         if path.is_dir() {
             if name != "target" && name != "node_modules" {
                 collect(&path, extensions, paths)?;
             }
-        } else if path
-            .extension()
-            .is_some_and(|extension| extensions.iter().any(|wanted| extension == *wanted))
-        {
+        } else if path.extension().is_some_and(|extension| extensions.iter().any(|wanted| extension == *wanted)) {
             paths.push(path);
         }
     }

@@ -28,8 +28,7 @@ pub(crate) struct Tool {
 impl Versions {
     fn read(root: &Path) -> Result<Self> {
         let path = root.join("tests/versions.toml");
-        let text =
-            fs::read_to_string(&path).with_context(|| format!("reading `{}`", path.display()))?;
+        let text = fs::read_to_string(&path).with_context(|| format!("reading `{}`", path.display()))?;
         toml::from_str(&text).with_context(|| format!("reading `{}`", path.display()))
     }
 }
@@ -37,12 +36,8 @@ impl Versions {
 /// The program of a prebuilt cargo tool, fetched if it isn't there yet. An error says why it can't be had.
 pub(crate) fn cargo_tool(context: &Context, name: &str) -> Result<PathBuf> {
     let versions = Versions::read(&context.root)?;
-    let tool = versions
-        .tools
-        .get(name)
-        .with_context(|| format!("tests/versions.toml does not name `{name}`"))?;
-    let directory = tool_directory(&context.metadata.target_directory)?
-        .join(format!("tool-{name}-{}", tool.version));
+    let tool = versions.tools.get(name).with_context(|| format!("tests/versions.toml does not name `{name}`"))?;
+    let directory = tool_directory(&context.metadata.target_directory)?.join(format!("tool-{name}-{}", tool.version));
     install(&directory, &[format!("{}=={}", tool.package, tool.version)])?;
     let program = directory.join("bin").join(name);
     if !program.is_file() {
@@ -54,19 +49,12 @@ pub(crate) fn cargo_tool(context: &Context, name: &str) -> Result<PathBuf> {
 /// The directory to put on `PYTHONPATH` for the Python packages that the tests import.
 pub(crate) fn python_packages(context: &Context) -> Result<PathBuf> {
     let versions = Versions::read(&context.root)?;
-    let requirements: Vec<_> = versions
-        .python
-        .iter()
-        .map(|(package, version)| format!("{package}=={version}"))
-        .collect();
+    let requirements: Vec<_> =
+        versions.python.iter().map(|(package, version)| format!("{package}=={version}")).collect();
     ensure_pip()?;
     let script = "import sys; print('%d.%d' % sys.version_info[:2])";
     let python = answer(Command::new("python3").args(["-c", script]))?;
-    let name = format!(
-        "python-{}-{}",
-        python.trim(),
-        requirements.join("-").replace("==", "-")
-    );
+    let name = format!("python-{}-{}", python.trim(), requirements.join("-").replace("==", "-"));
     let directory = tool_directory(&context.metadata.target_directory)?.join(name);
     install(&directory, &requirements)?;
     Ok(directory)
@@ -84,15 +72,7 @@ fn install(directory: &Path, requirements: &[String]) -> Result<()> {
     println!("fetching {}", requirements.join(", "));
     answer(
         Command::new("python3")
-            .args([
-                "-m",
-                "pip",
-                "install",
-                "--quiet",
-                "--only-binary",
-                ":all:",
-                "--target",
-            ])
+            .args(["-m", "pip", "install", "--quiet", "--only-binary", ":all:", "--target"])
             .arg(&unfinished)
             .args(requirements)
             .env("PIP_DISABLE_PIP_VERSION_CHECK", "1"),
@@ -117,14 +97,7 @@ fn ensure_pip() -> Result<()> {
         return Err(missing.context("python3 with pip is needed"));
     }
     apt_get(&["update", "--quiet"])?;
-    apt_get(&[
-        "install",
-        "--quiet",
-        "--yes",
-        "--no-install-recommends",
-        "python3",
-        "python3-pip",
-    ])
+    apt_get(&["install", "--quiet", "--yes", "--no-install-recommends", "python3", "python3-pip"])
 }
 
 fn apt_get(arguments: &[&str]) -> Result<()> {
@@ -136,11 +109,7 @@ fn apt_get(arguments: &[&str]) -> Result<()> {
         sudo.args(["--non-interactive", "apt-get"]);
         sudo
     };
-    answer(
-        command
-            .args(arguments)
-            .env("DEBIAN_FRONTEND", "noninteractive"),
-    )?;
+    answer(command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive"))?;
     Ok(())
 }
 
@@ -154,10 +123,7 @@ mod tests {
         let versions = Versions::read(&workspace_root().unwrap()).unwrap();
         let tools = versions.tools.values().map(|tool| &tool.version);
         for version in tools.chain(versions.python.values()) {
-            assert!(
-                version.split('.').all(|part| part.parse::<u32>().is_ok()),
-                "`{version}` is no exact version"
-            );
+            assert!(version.split('.').all(|part| part.parse::<u32>().is_ok()), "`{version}` is no exact version");
         }
         assert!(versions.tools.contains_key("cargo-nextest"));
         assert!(versions.python.contains_key("mcp"));

@@ -72,7 +72,7 @@ impl ConstantTimeEq for Digest {
 
 impl PartialEq for Digest {
     fn eq(&self, other: &Self) -> bool {
-        self.ct_eq(other).into()
+        self.ct_eq(other).into() // [DIG-042]
     }
 }
 
@@ -84,8 +84,11 @@ impl Hash for Digest {
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Formatting byte by byte would take longer than the hash.
+        let mut digits = [0; 64];
+        hex::encode_to_slice(self.0, &mut digits).map_err(|_| fmt::Error)?;
         f.write_str(PREFIX)?;
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(str::from_utf8(&digits).map_err(|_| fmt::Error)?)
     }
 }
 
@@ -114,9 +117,7 @@ impl FromStr for Digest {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         // [DIG-041]
-        let digits = text
-            .strip_prefix(PREFIX)
-            .ok_or(ParseDigestError::Algorithm)?;
+        let digits = text.strip_prefix(PREFIX).ok_or(ParseDigestError::Algorithm)?;
         if text.len() != WRITTEN_LEN {
             return Err(ParseDigestError::Length);
         }

@@ -103,7 +103,10 @@ macro_rules! random_bytes {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&URL_SAFE_NO_PAD.encode(self.0))
+                let mut text = [0; 64];
+                let length = URL_SAFE_NO_PAD.encode_slice(self.0, &mut text).map_err(|_| fmt::Error)?;
+                let text = text.get(..length).and_then(|text| str::from_utf8(text).ok());
+                f.write_str(text.ok_or(fmt::Error)?)
             }
         }
 

@@ -55,17 +55,26 @@ impl Timestamp {
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let moment = UtcDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000_000).map_err(|_| fmt::Error)?;
-        write!(
-            f,
-            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
-            moment.year(),
-            u8::from(moment.month()),
-            moment.day(),
-            moment.hour(),
-            moment.minute(),
-            moment.second(),
-            moment.millisecond()
-        )
+        let mut text = *b"0000-00-00T00:00:00.000Z";
+        for (last, mut number) in [
+            (3, u32::try_from(moment.year()).map_err(|_| fmt::Error)?),
+            (6, u32::from(u8::from(moment.month()))),
+            (9, u32::from(moment.day())),
+            (12, u32::from(moment.hour())),
+            (15, u32::from(moment.minute())),
+            (18, u32::from(moment.second())),
+            (22, u32::from(moment.millisecond())),
+        ] {
+            // From the last digit to the first, over the zeros that are there.
+            for digit in text.iter_mut().take(last + 1).rev() {
+                if number == 0 {
+                    break;
+                }
+                *digit = b'0' + u8::try_from(number % 10).unwrap_or_default();
+                number /= 10;
+            }
+        }
+        f.write_str(str::from_utf8(&text).map_err(|_| fmt::Error)?)
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::audit::Event;
 use crate::digest::Digest;
 use crate::id::{Audience, PlanId};
-use crate::json::{Document, Limits};
+use crate::json::Document;
 use crate::record::{Record, RecordKind};
 use crate::refusal::{Reason, Refusal};
 use crate::seal::{Binding, Purpose, Sealer};
@@ -100,7 +100,8 @@ impl Vault {
             .sealer
             .open(Purpose::of(kind), &binding, sealed)
             .map_err(|error| broken(format!("{kind} `{id}`: {error}")))?;
-        Document::parse(&bytes, &Limits::PLAN).map_err(|error| broken(format!("{kind} `{id}`: {error}")))
+        // Only admitted documents are sealed, so what the seal vouches for is canonical.
+        Document::from_sealed(bytes).ok_or_else(|| broken(format!("{kind} `{id}`: not UTF-8")))
     }
 
     fn binding<'a>(&'a self, kind: RecordKind, id: &'a str, plan: Option<PlanId>, revision: u64) -> Binding<'a> {

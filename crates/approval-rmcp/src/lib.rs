@@ -1,1 +1,33 @@
-//! See the crate's README.
+#![doc = include_str!("lib.md")]
+
+mod answer;
+mod arguments;
+mod builder;
+mod core_methods;
+mod definition;
+mod flow;
+mod gated;
+mod gated_tool;
+mod guidance;
+#[cfg(feature = "http")]
+mod http_service;
+mod names;
+mod opaque;
+mod profile_tools;
+mod requester;
+mod result;
+mod run;
+mod timer;
+
+pub use answer::{
+    Answer, ChallengeAnswer, ExecutionAnswer, Next, NextArguments, Omitted, PlanAnswer, RefusalAnswer, StatusAnswer,
+    output_schema,
+};
+pub use builder::{BuildError, GatedBuilder};
+pub use gated::Gated;
+pub use gated_tool::GatedTool;
+#[cfg(feature = "http")]
+pub use http_service::streamable_http;
+pub use names::{EXTENSION_ID, PROFILE_VERSION, ToolNames};
+pub use requester::{ConfiguredRequester, RequesterSource, VerifiedRequester};
+pub use timer::TokioTimer;

@@ -1,1 +1,14 @@
-//! See the crate's README.
+#![doc = include_str!("../README.md")]
+
+mod error;
+mod fault;
+mod open;
+mod read;
+mod schema;
+mod store;
+mod transient;
+mod worker;
+mod write;
+
+pub use error::OpenError;
+pub use store::{SqliteOptions, SqliteStore};

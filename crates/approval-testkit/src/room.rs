@@ -92,23 +92,28 @@ impl Room {
     /// # Errors
     /// As for [`Approvals::challenge`] and [`Approvals::decide`].
     pub async fn decide(&self, plan: &PlanView, person: &str, verdict: Verdict) -> Result<StatusView, Refusal> {
+        self.approvals.decide(self.prepare(plan, person, verdict).await?).await
+    }
+
+    /// Opens a challenge a second ago, and what a person decides on it now, with an authentication of this moment.
+    ///
+    /// # Errors
+    /// As for [`Approvals::challenge`].
+    pub async fn prepare(&self, plan: &PlanView, person: &str, verdict: Verdict) -> Result<DecisionRequest, Refusal> {
         let id = plan.header.plan_id.to_string();
         let challenge = self.approvals.challenge(&Self::alice(), &id, None).await?.challenge;
         self.clock.advance(std::time::Duration::from_secs(1));
         let now = self.clock.now();
         let Identity { person, issuer, subject } = FakeDirectory::identity(person);
-        let approver = Approver { person, issuer, subject, auth_time: now, acr: None, amr: Vec::new() };
-        self.approvals
-            .decide(DecisionRequest {
-                plan_id: plan.header.plan_id,
-                challenge_id: challenge.challenge_id,
-                plan_digest: plan.plan_digest,
-                approver,
-                verdict,
-                comment: None,
-                rendered_at: now,
-            })
-            .await
+        Ok(DecisionRequest {
+            plan_id: plan.header.plan_id,
+            challenge_id: challenge.challenge_id,
+            plan_digest: plan.plan_digest,
+            approver: Approver { person, issuer, subject, auth_time: now, acr: None, amr: Vec::new() },
+            verdict,
+            comment: None,
+            rendered_at: now,
+        })
     }
 
     /// Executes a plan as its requester.

@@ -9,7 +9,10 @@ use async_trait::async_trait;
 
 /// [`Transient`] in memory. Clones share what is kept.
 #[derive(Clone, Debug, Default)]
-pub struct MemoryTransient(Arc<Mutex<BTreeMap<String, (Vec<u8>, Timestamp)>>>);
+pub struct MemoryTransient(Arc<Mutex<Kept>>);
+
+/// Sealed values by key, each with its expiry.
+type Kept = BTreeMap<String, (Vec<u8>, Timestamp)>;
 
 #[async_trait]
 impl Transient for MemoryTransient {

@@ -21,7 +21,8 @@ async fn plan_challenge_execute_replay() {
     assert!(!format!("{:?}", done.tool_result).contains("s3cret-token"));
     assert_eq!(room.target.tokens(), [json!("s3cret-token")]);
     assert_eq!(room.target.effects(), 1);
-    let lines: Vec<String> = room.approvals.audit(0, 100).await.unwrap().into_iter().map(|(_, line)| line).collect();
+    let lines: Vec<String> =
+        room.approvals.audit().lines(0, 100).await.unwrap().into_iter().map(|line| line.text).collect();
     let report = approval_core::audit::verify_lines(lines.join("\n").as_bytes()).unwrap();
     assert_eq!(report.events as usize, lines.len());
     assert!(!lines.join("").contains("s3cret"));

@@ -1,2 +1,87 @@
-//! p
-fn main() {}
+//! `mutation-approval`: a person approves exactly what an agent may change.
+#![allow(unreachable_pub, reason = "in a program, `pub` says which items a module is made for")]
+
+mod command;
+mod demo;
+mod installation;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tracing::{Level, Metadata};
+use tracing_subscriber::filter::{EnvFilter, FilterFn};
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+use command::{audit, digest, operator, user};
+use installation::Failure;
+
+/// A person approves exactly what an agent may change.
+#[derive(Debug, Parser)]
+#[command(version, about, long_about = None)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    #[command(subcommand, about = "Export and verify the audit")]
+    Audit(audit::AuditCommand),
+    Demo(demo::DemoArgs),
+    #[command(hide = true)]
+    DemoServer(demo::ServerArgs),
+    Digest(digest::DigestArgs),
+    Keygen(operator::KeygenArgs),
+    Pause(operator::PauseArgs),
+    Reconcile(operator::ReconcileArgs),
+    Resume(operator::ResumeArgs),
+    #[command(subcommand, about = "Manage local accounts of the approval surface")]
+    User(user::UserCommand),
+}
+
+/// Where an installation keeps its state.
+#[derive(Clone, Debug, clap::Args)]
+struct State {
+    /// The installation's directory. Default: `mutation-approval` in the user's state directory.
+    #[arg(long, env = "MUTATION_APPROVAL_STATE_DIR", value_name = "DIR")]
+    state_dir: Option<PathBuf>,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    // Standard output is for results and, over stdio, for the protocol: logs go to standard error.
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    let logs = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    tracing_subscriber::registry().with(logs.with_filter(filter).with_filter(FilterFn::new(holds_no_request))).init();
+    match run(Cli::parse().command).await {
+        Ok(code) => code,
+        Err(failure) => {
+            #[expect(clippy::print_stderr, reason = "the program's own last words")]
+            {
+                eprintln!("error: {failure}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Below `warn`, rmcp writes whole requests into the log, secrets included: whatever the environment says, it doesn't here.
+fn holds_no_request(metadata: &Metadata<'_>) -> bool {
+    !metadata.target().starts_with("rmcp") || *metadata.level() <= Level::WARN
+}
+
+async fn run(command: Command) -> Result<ExitCode, Failure> {
+    match command {
+        Command::Audit(command) => audit::run(command).await,
+        Command::Demo(args) => demo::run(args).await,
+        Command::DemoServer(args) => demo::serve(args).await,
+        Command::Digest(args) => Ok(digest::run(&args)?),
+        Command::Keygen(args) => operator::keygen(&args),
+        Command::Pause(args) => operator::pause(&args).await,
+        Command::Reconcile(args) => operator::reconcile(&args).await,
+        Command::Resume(args) => operator::resume(&args).await,
+        Command::User(command) => user::run(command).await,
+    }
+}

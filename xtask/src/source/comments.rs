@@ -10,12 +10,7 @@ pub(crate) struct Comment<'a> {
 
 /// Every line of every comment: `//`, `///`, `//!`, and `/* */` which nest. Strings and characters are passed over.
 pub(crate) fn comments(source: &str) -> Vec<Comment<'_>> {
-    let mut scanner = Scanner {
-        source,
-        at: 0,
-        line: 1,
-        comments: Vec::new(),
-    };
+    let mut scanner = Scanner { source, at: 0, line: 1, comments: Vec::new() };
     while scanner.step() {}
     scanner.comments
 }
@@ -57,9 +52,7 @@ impl<'a> Scanner<'a> {
             self.advance(character_length(rest));
         } else if first.is_alphanumeric() || first == '_' {
             // A whole word, so that the `r` of `var"` can't be taken for a raw string's.
-            let word = rest
-                .find(|c: char| !c.is_alphanumeric() && c != '_')
-                .unwrap_or(rest.len());
+            let word = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
             self.advance(word);
         } else {
             self.advance(first.len_utf8());
@@ -70,11 +63,7 @@ impl<'a> Scanner<'a> {
     fn keep(&mut self, length: usize) {
         let text = self.rest().get(..length).unwrap_or_default();
         let first = self.line;
-        self.comments
-            .extend(text.lines().enumerate().map(|(index, text)| Comment {
-                line: first + index,
-                text,
-            }));
+        self.comments.extend(text.lines().enumerate().map(|(index, text)| Comment { line: first + index, text }));
         self.advance(length);
     }
 }
@@ -101,18 +90,14 @@ fn block_length(text: &str) -> usize {
 
 /// `r"…"`, `r#"…"#`, also of bytes and C strings. A raw identifier `r#type` is none.
 fn raw_string_length(text: &str) -> Option<usize> {
-    let prefix = ["r", "br", "cr"].into_iter().find(|prefix| {
-        text.strip_prefix(prefix)
-            .is_some_and(|rest| rest.trim_start_matches('#').starts_with('"'))
-    })?;
+    let prefix = ["r", "br", "cr"]
+        .into_iter()
+        .find(|prefix| text.strip_prefix(prefix).is_some_and(|rest| rest.trim_start_matches('#').starts_with('"')))?;
     let opening = text.strip_prefix(prefix)?;
     let hashes = opening.len() - opening.trim_start_matches('#').len();
     let body = prefix.len() + hashes + 1;
     let closing = format!("\"{}", "#".repeat(hashes));
-    let end = text
-        .get(body..)?
-        .find(&closing)
-        .map_or(text.len(), |found| body + found + closing.len());
+    let end = text.get(body..)?.find(&closing).map_or(text.len(), |found| body + found + closing.len());
     Some(end)
 }
 
@@ -143,28 +128,19 @@ mod tests {
     use super::*;
 
     fn found(source: &str) -> Vec<(usize, &str)> {
-        comments(source)
-            .into_iter()
-            .map(|comment| (comment.line, comment.text))
-            .collect()
+        comments(source).into_iter().map(|comment| (comment.line, comment.text)).collect()
     }
 
     #[test]
     fn line_and_doc_comments() {
         let source = "//! crate\nfn a() {} // after\n/// item\n";
-        assert_eq!(
-            found(source),
-            [(1, "//! crate"), (2, "// after"), (3, "/// item")]
-        );
+        assert_eq!(found(source), [(1, "//! crate"), (2, "// after"), (3, "/// item")]);
     }
 
     #[test]
     fn block_comments_nest_and_give_each_line() {
         let source = "a /* one /* two */\nthree */ b // four";
-        assert_eq!(
-            found(source),
-            [(1, "/* one /* two */"), (2, "three */"), (2, "// four")]
-        );
+        assert_eq!(found(source), [(1, "/* one /* two */"), (2, "three */"), (2, "// four")]);
     }
 
     #[test]
@@ -181,23 +157,11 @@ mod tests {
 
     #[test]
     fn the_scanner_finds_its_way_back_out_of_a_literal() {
-        for literal in [
-            r#""\\""#,
-            "'\"'",
-            r"'\''",
-            "'/'",
-            "b'\"'",
-            "r#\"\"\"#",
-            "&'static",
-            "'é'",
-        ] {
+        for literal in [r#""\\""#, "'\"'", r"'\''", "'/'", "b'\"'", "r#\"\"\"#", "&'static", "'é'"] {
             let source = format!("let a = {literal}; // yes");
             assert_eq!(found(&source), [(1, "// yes")], "{source}");
         }
-        assert_eq!(
-            found("let var = 1; fn f<'a>(x: &'a str) -> &'a str { x } // yes"),
-            [(1, "// yes")]
-        );
+        assert_eq!(found("let var = 1; fn f<'a>(x: &'a str) -> &'a str { x } // yes"), [(1, "// yes")]);
         assert_eq!(found("\"\n\n\" // yes"), [(3, "// yes")]);
     }
 }

@@ -12,21 +12,11 @@ use super::SourceFile;
 /// The names of all methods of the trait, those included that a macro of the same crate puts into its body. Where the
 /// trait is declared more than once, for different configurations, the methods of all.
 pub(crate) fn of_trait(name: &str, files: &[SourceFile]) -> Result<BTreeSet<String>> {
-    let mut finder = TraitFinder {
-        name,
-        methods: BTreeSet::new(),
-        macros: BTreeMap::new(),
-        used: BTreeSet::new(),
-    };
+    let mut finder = TraitFinder { name, methods: BTreeSet::new(), macros: BTreeMap::new(), used: BTreeSet::new() };
     for file in files {
         finder.visit_file(&file.parse()?);
     }
-    let TraitFinder {
-        mut methods,
-        macros,
-        used,
-        ..
-    } = finder;
+    let TraitFinder { mut methods, macros, used, .. } = finder;
     for name in used {
         methods.extend(macros.get(&name).into_iter().flatten().cloned());
     }
@@ -34,16 +24,8 @@ pub(crate) fn of_trait(name: &str, files: &[SourceFile]) -> Result<BTreeSet<Stri
 }
 
 /// The names of the methods in `impl TRAIT for TYPE` blocks; nothing if there is no such block.
-pub(crate) fn of_impl(
-    trait_name: &str,
-    type_name: &str,
-    files: &[SourceFile],
-) -> Result<Option<BTreeSet<String>>> {
-    let mut finder = ImplFinder {
-        trait_name,
-        type_name,
-        methods: None,
-    };
+pub(crate) fn of_impl(trait_name: &str, type_name: &str, files: &[SourceFile]) -> Result<Option<BTreeSet<String>>> {
+    let mut finder = ImplFinder { trait_name, type_name, methods: None };
     for file in files {
         finder.visit_file(&file.parse()?);
     }
@@ -68,13 +50,7 @@ impl<'ast> Visit<'ast> for TraitFinder<'_> {
                         self.methods.insert(function.sig.ident.to_string());
                     }
                     TraitItem::Macro(call) => {
-                        self.used.extend(
-                            call.mac
-                                .path
-                                .segments
-                                .last()
-                                .map(|segment| segment.ident.to_string()),
-                        );
+                        self.used.extend(call.mac.path.segments.last().map(|segment| segment.ident.to_string()));
                     }
                     _ => {}
                 }
@@ -86,19 +62,11 @@ impl<'ast> Visit<'ast> for TraitFinder<'_> {
     fn visit_item_macro(&mut self, item: &'ast ItemMacro) {
         if let Some(name) = &item.ident {
             // A rule is `matcher => { body }`; what it writes at its own top level are the items.
-            let written = item
-                .mac
-                .tokens
-                .clone()
-                .into_iter()
-                .flat_map(|token| match token {
-                    TokenTree::Group(body) => functions(body.stream()),
-                    _ => BTreeSet::new(),
-                });
-            self.macros
-                .entry(name.to_string())
-                .or_default()
-                .extend(written);
+            let written = item.mac.tokens.clone().into_iter().flat_map(|token| match token {
+                TokenTree::Group(body) => functions(body.stream()),
+                _ => BTreeSet::new(),
+            });
+            self.macros.entry(name.to_string()).or_default().extend(written);
         }
     }
 }
@@ -111,12 +79,8 @@ struct ImplFinder<'a> {
 
 impl<'ast> Visit<'ast> for ImplFinder<'_> {
     fn visit_item_impl(&mut self, item: &'ast ItemImpl) {
-        let is_trait = item
-            .trait_
-            .as_ref()
-            .is_some_and(|(path, _)| ends_in(path, self.trait_name));
-        let is_type =
-            matches!(&*item.self_ty, Type::Path(path) if ends_in(&path.path, self.type_name));
+        let is_trait = item.trait_.as_ref().is_some_and(|(path, _)| ends_in(path, self.trait_name));
+        let is_type = matches!(&*item.self_ty, Type::Path(path) if ends_in(&path.path, self.type_name));
         if is_trait && is_type {
             let methods = self.methods.get_or_insert_default();
             for member in &item.items {
@@ -134,9 +98,7 @@ impl<'ast> Visit<'ast> for ImplFinder<'_> {
 }
 
 fn ends_in(path: &syn::Path, name: &str) -> bool {
-    path.segments
-        .last()
-        .is_some_and(|segment| segment.ident == name)
+    path.segments.last().is_some_and(|segment| segment.ident == name)
 }
 
 /// The names after `fn` at the top level of some tokens: those of functions, not of what lies in their bodies.
@@ -161,10 +123,7 @@ mod tests {
     use super::*;
 
     fn files(text: &str) -> Vec<SourceFile> {
-        vec![SourceFile {
-            path: "src/lib.rs".into(),
-            text: text.into(),
-        }]
+        vec![SourceFile { path: "src/lib.rs".into(), text: text.into() }]
     }
 
     fn names(names: &[&str]) -> BTreeSet<String> {
@@ -189,10 +148,7 @@ mod tests {
 
     #[test]
     fn a_traits_methods_are_found_in_its_body_and_in_its_macros() {
-        assert_eq!(
-            of_trait("Handler", &files(TRAIT)).unwrap(),
-            names(&["get_info", "local", "ping"])
-        );
+        assert_eq!(of_trait("Handler", &files(TRAIT)).unwrap(), names(&["get_info", "local", "ping"]));
         assert_eq!(of_trait("Absent", &files(TRAIT)).unwrap(), names(&[]));
     }
 
@@ -206,21 +162,12 @@ mod tests {
             impl<H> Gated<H> { fn gate(&self) {} }
             impl Handler for Other { fn local(&self) {} }
         "#;
-        assert_eq!(
-            of_impl("Handler", "Gated", &files(text)).unwrap(),
-            Some(names(&["get_info", "ping"]))
-        );
+        assert_eq!(of_impl("Handler", "Gated", &files(text)).unwrap(), Some(names(&["get_info", "ping"])));
     }
 
     #[test]
     fn no_implementation_is_not_an_empty_one() {
-        assert_eq!(
-            of_impl("Handler", "Gated", &files("impl Gated { fn ping() {} }")).unwrap(),
-            None
-        );
-        assert_eq!(
-            of_impl("Handler", "Gated", &files("impl Handler for Gated {}")).unwrap(),
-            Some(names(&[]))
-        );
+        assert_eq!(of_impl("Handler", "Gated", &files("impl Gated { fn ping() {} }")).unwrap(), None);
+        assert_eq!(of_impl("Handler", "Gated", &files("impl Handler for Gated {}")).unwrap(), Some(names(&[])));
     }
 }

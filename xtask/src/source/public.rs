@@ -10,8 +10,8 @@ use anyhow::Result;
 use proc_macro2::{TokenStream, TokenTree};
 use syn::visit::{self, Visit};
 use syn::{
-    Field, Fields, ImplItem, Item, ItemEnum, ItemImpl, ItemMacro, ItemMod, ItemStruct, ItemTrait,
-    ItemType, ItemUse, Path, Signature, Type, UseTree, Visibility,
+    Field, Fields, ImplItem, Item, ItemEnum, ItemImpl, ItemMacro, ItemMod, ItemStruct, ItemTrait, ItemType, ItemUse,
+    Path, Signature, Type, UseTree, Visibility,
 };
 
 use super::SourceFile;
@@ -42,11 +42,7 @@ pub(crate) fn mentions(crates: &[&str], files: &[SourceFile]) -> Result<Findings
         let known = aliases.len();
         for (_, file) in &parsed {
             let names = Names::of(crates, file, &aliases);
-            Aliases {
-                names: &names,
-                found: &mut aliases,
-            }
-            .visit_file(file);
+            Aliases { names: &names, found: &mut aliases }.visit_file(file);
         }
         if aliases.len() == known {
             break;
@@ -54,12 +50,7 @@ pub(crate) fn mentions(crates: &[&str], files: &[SourceFile]) -> Result<Findings
     }
     for (source, file) in &parsed {
         let names = Names::of(crates, file, &aliases);
-        let mut interface = Interface {
-            names: &names,
-            public: &public,
-            file: source,
-            findings: &mut findings,
-        };
+        let mut interface = Interface { names: &names, public: &public, file: source, findings: &mut findings };
         interface.visit_file(file);
     }
     Ok(findings)
@@ -73,29 +64,12 @@ struct Names {
 impl Names {
     fn of(crates: &[&str], file: &syn::File, aliases: &BTreeSet<String>) -> Self {
         // A module of our own by that name hides the crate.
-        let is_module = |name: &&str| {
-            file.items
-                .iter()
-                .any(|item| matches!(item, Item::Mod(module) if module.ident == name))
-        };
-        let crates: Vec<&str> = crates
-            .iter()
-            .copied()
-            .filter(|name| !is_module(name))
-            .collect();
-        let mut names: BTreeMap<_, _> = crates
-            .iter()
-            .map(|name| (name.to_string(), name.to_string()))
-            .collect();
-        names.extend(
-            aliases
-                .iter()
-                .map(|alias| (alias.clone(), format!("the alias `{alias}`"))),
-        );
-        let mut imports = Imports {
-            crates: &crates,
-            imported: Vec::new(),
-        };
+        let is_module =
+            |name: &&str| file.items.iter().any(|item| matches!(item, Item::Mod(module) if module.ident == name));
+        let crates: Vec<&str> = crates.iter().copied().filter(|name| !is_module(name)).collect();
+        let mut names: BTreeMap<_, _> = crates.iter().map(|name| (name.to_string(), name.to_string())).collect();
+        names.extend(aliases.iter().map(|alias| (alias.clone(), format!("the alias `{alias}`"))));
+        let mut imports = Imports { crates: &crates, imported: Vec::new() };
         imports.visit_file(file);
         names.extend(imports.imported);
         Self { names }
@@ -107,25 +81,13 @@ impl Names {
         let last = path.segments.last()?.ident.to_string();
         let ours = ["crate", "self", "super"].contains(&first.as_str());
         let meaning = if ours { None } else { self.names.get(&first) };
-        let meaning = meaning.or_else(|| {
-            self.names
-                .get(&last)
-                .filter(|meaning| meaning.starts_with("the alias"))
-        })?;
-        Some(if path.segments.len() > 1 {
-            spelled(path)
-        } else {
-            meaning.clone()
-        })
+        let meaning = meaning.or_else(|| self.names.get(&last).filter(|meaning| meaning.starts_with("the alias")))?;
+        Some(if path.segments.len() > 1 { spelled(path) } else { meaning.clone() })
     }
 }
 
 fn spelled(path: &Path) -> String {
-    path.segments
-        .iter()
-        .map(|segment| segment.ident.to_string())
-        .collect::<Vec<_>>()
-        .join("::")
+    path.segments.iter().map(|segment| segment.ident.to_string()).collect::<Vec<_>>().join("::")
 }
 
 /// The imports of a file from the crates: local name and what it means. A glob brings names that can't be told.
@@ -137,11 +99,7 @@ struct Imports<'a> {
 impl<'ast> Visit<'ast> for Imports<'_> {
     fn visit_item_use(&mut self, item: &'ast ItemUse) {
         for (local, meaning) in leaves(item) {
-            if self
-                .crates
-                .iter()
-                .any(|name| meaning.split("::").next() == Some(name))
-            {
+            if self.crates.iter().any(|name| meaning.split("::").next() == Some(name)) {
                 self.imported.push((local, meaning));
             }
         }
@@ -152,11 +110,7 @@ impl<'ast> Visit<'ast> for Imports<'_> {
 fn leaves(item: &ItemUse) -> Vec<(String, String)> {
     fn walk(tree: &UseTree, prefix: &str, leaves: &mut Vec<(String, String)>) {
         let join = |name: String| {
-            if prefix.is_empty() {
-                name
-            } else {
-                format!("{prefix}::{name}")
-            }
+            if prefix.is_empty() { name } else { format!("{prefix}::{name}") }
         };
         match tree {
             UseTree::Path(path) => walk(&path.tree, &join(path.ident.to_string()), leaves),
@@ -164,17 +118,10 @@ fn leaves(item: &ItemUse) -> Vec<(String, String)> {
                 let local = prefix.rsplit("::").next().unwrap_or_default();
                 leaves.push((local.to_owned(), prefix.to_owned()));
             }
-            UseTree::Name(name) => {
-                leaves.push((name.ident.to_string(), join(name.ident.to_string())))
-            }
-            UseTree::Rename(rename) => {
-                leaves.push((rename.rename.to_string(), join(rename.ident.to_string())))
-            }
+            UseTree::Name(name) => leaves.push((name.ident.to_string(), join(name.ident.to_string()))),
+            UseTree::Rename(rename) => leaves.push((rename.rename.to_string(), join(rename.ident.to_string()))),
             UseTree::Glob(_) => leaves.push(("*".to_owned(), join("*".to_owned()))),
-            UseTree::Group(group) => group
-                .items
-                .iter()
-                .for_each(|tree| walk(tree, prefix, leaves)),
+            UseTree::Group(group) => group.items.iter().for_each(|tree| walk(tree, prefix, leaves)),
         }
     }
     let mut found = Vec::new();
@@ -229,10 +176,7 @@ impl<'ast> Visit<'ast> for Paths<'_> {
 }
 
 fn mention(names: &Names, visit: impl FnOnce(&mut Paths<'_>)) -> Option<String> {
-    let mut paths = Paths {
-        names,
-        found: Vec::new(),
-    };
+    let mut paths = Paths { names, found: Vec::new() };
     visit(&mut paths);
     (!paths.found.is_empty()).then(|| paths.found.join(", "))
 }
@@ -251,28 +195,18 @@ struct Interface<'a> {
 impl Interface<'_> {
     fn look(&mut self, what: &str, visit: impl FnOnce(&mut Paths<'_>)) {
         if let Some(mentions) = mention(self.names, visit) {
-            self.findings.mentions.push(format!(
-                "{}: {what} names {mentions}",
-                self.file.path.display()
-            ));
+            self.findings.mentions.push(format!("{}: {what} names {mentions}", self.file.path.display()));
         }
     }
 
     fn look_at_signature(&mut self, signature: &Signature) {
-        self.look(&format!("fn `{}`", signature.ident), |paths| {
-            paths.visit_signature(signature)
-        });
+        self.look(&format!("fn `{}`", signature.ident), |paths| paths.visit_signature(signature));
     }
 
     fn look_at_fields<'f>(&mut self, owner: &str, fields: impl IntoIterator<Item = &'f Field>) {
         for field in fields {
-            let name = field
-                .ident
-                .as_ref()
-                .map_or_else(|| "of no name".to_owned(), |name| format!("`{name}`"));
-            self.look(&format!("field {name} of `{owner}`"), |paths| {
-                paths.visit_type(&field.ty)
-            });
+            let name = field.ident.as_ref().map_or_else(|| "of no name".to_owned(), |name| format!("`{name}`"));
+            self.look(&format!("field {name} of `{owner}`"), |paths| paths.visit_type(&field.ty));
         }
     }
 }
@@ -287,14 +221,9 @@ impl<'ast> Visit<'ast> for Interface<'_> {
     fn visit_item_struct(&mut self, item: &'ast ItemStruct) {
         if is_public(&item.vis) {
             let owner = item.ident.to_string();
-            self.look(&format!("struct `{owner}`"), |paths| {
-                paths.visit_generics(&item.generics)
-            });
+            self.look(&format!("struct `{owner}`"), |paths| paths.visit_generics(&item.generics));
             if let Fields::Named(_) | Fields::Unnamed(_) = &item.fields {
-                self.look_at_fields(
-                    &owner,
-                    item.fields.iter().filter(|field| is_public(&field.vis)),
-                );
+                self.look_at_fields(&owner, item.fields.iter().filter(|field| is_public(&field.vis)));
             }
         }
     }
@@ -302,13 +231,8 @@ impl<'ast> Visit<'ast> for Interface<'_> {
     fn visit_item_enum(&mut self, item: &'ast ItemEnum) {
         if is_public(&item.vis) {
             let owner = item.ident.to_string();
-            self.look(&format!("enum `{owner}`"), |paths| {
-                paths.visit_generics(&item.generics)
-            });
-            self.look_at_fields(
-                &owner,
-                item.variants.iter().flat_map(|variant| &variant.fields),
-            );
+            self.look(&format!("enum `{owner}`"), |paths| paths.visit_generics(&item.generics));
+            self.look_at_fields(&owner, item.variants.iter().flat_map(|variant| &variant.fields));
         }
     }
 
@@ -317,16 +241,12 @@ impl<'ast> Visit<'ast> for Interface<'_> {
             let name = item.ident.to_string();
             self.look(&format!("trait `{name}`"), |paths| {
                 paths.visit_generics(&item.generics);
-                item.supertraits
-                    .iter()
-                    .for_each(|bound| paths.visit_type_param_bound(bound));
+                item.supertraits.iter().for_each(|bound| paths.visit_type_param_bound(bound));
             });
             for member in &item.items {
                 match member {
                     syn::TraitItem::Fn(function) => self.look_at_signature(&function.sig),
-                    other => self.look(&format!("trait `{name}`"), |paths| {
-                        paths.visit_trait_item(other)
-                    }),
+                    other => self.look(&format!("trait `{name}`"), |paths| paths.visit_trait_item(other)),
                 }
             }
         }
@@ -336,13 +256,9 @@ impl<'ast> Visit<'ast> for Interface<'_> {
         let Some((path, _)) = &item.trait_ else {
             for member in &item.items {
                 match member {
-                    ImplItem::Fn(function) if is_public(&function.vis) => {
-                        self.look_at_signature(&function.sig)
-                    }
+                    ImplItem::Fn(function) if is_public(&function.vis) => self.look_at_signature(&function.sig),
                     ImplItem::Const(constant) if is_public(&constant.vis) => {
-                        self.look(&format!("const `{}`", constant.ident), |paths| {
-                            paths.visit_type(&constant.ty)
-                        });
+                        self.look(&format!("const `{}`", constant.ident), |paths| paths.visit_type(&constant.ty));
                     }
                     _ => {}
                 }
@@ -369,45 +285,30 @@ impl<'ast> Visit<'ast> for Interface<'_> {
 
     fn visit_item_type(&mut self, item: &'ast ItemType) {
         if is_public(&item.vis) {
-            self.look(&format!("type `{}`", item.ident), |paths| {
-                paths.visit_type(&item.ty)
-            });
+            self.look(&format!("type `{}`", item.ident), |paths| paths.visit_type(&item.ty));
         }
     }
 
     fn visit_item_const(&mut self, item: &'ast syn::ItemConst) {
         if is_public(&item.vis) {
-            self.look(&format!("const `{}`", item.ident), |paths| {
-                paths.visit_type(&item.ty)
-            });
+            self.look(&format!("const `{}`", item.ident), |paths| paths.visit_type(&item.ty));
         }
     }
 
     fn visit_item_static(&mut self, item: &'ast syn::ItemStatic) {
         if is_public(&item.vis) {
-            self.look(&format!("static `{}`", item.ident), |paths| {
-                paths.visit_type(&item.ty)
-            });
+            self.look(&format!("static `{}`", item.ident), |paths| paths.visit_type(&item.ty));
         }
     }
 
     fn visit_item_use(&mut self, item: &'ast ItemUse) {
         for (local, meaning) in leaves(item) {
             let first = meaning.split("::").next().unwrap_or_default();
-            let ours = self
-                .names
-                .names
-                .get(first)
-                .is_some_and(|found| found == first);
+            let ours = self.names.names.get(first).is_some_and(|found| found == first);
             if ours && is_public(&item.vis) {
-                self.findings
-                    .mentions
-                    .push(format!("{}: `pub use {meaning}`", self.file.path.display()));
+                self.findings.mentions.push(format!("{}: `pub use {meaning}`", self.file.path.display()));
             } else if ours && local == "*" {
-                self.findings.unread.push(format!(
-                    "{}: `use {meaning}` brings names unseen",
-                    self.file.path.display()
-                ));
+                self.findings.unread.push(format!("{}: `use {meaning}` brings names unseen", self.file.path.display()));
             }
         }
     }
@@ -425,14 +326,8 @@ impl<'ast> Visit<'ast> for Interface<'_> {
                 Ok(file) => self.visit_file(&file),
                 // It writes no items, or in a way that can't be read here. Only what could matter is reported.
                 Err(_) if could_matter(&body, self.names) => {
-                    let name = item
-                        .ident
-                        .as_ref()
-                        .map_or_else(|| spelled(&item.mac.path), ToString::to_string);
-                    self.findings.unread.push(format!(
-                        "{}: macro `{name}` can't be read",
-                        self.file.path.display()
-                    ));
+                    let name = item.ident.as_ref().map_or_else(|| spelled(&item.mac.path), ToString::to_string);
+                    self.findings.unread.push(format!("{}: macro `{name}` can't be read", self.file.path.display()));
                 }
                 Err(_) => {}
             }
@@ -443,13 +338,7 @@ impl<'ast> Visit<'ast> for Interface<'_> {
 fn could_matter(tokens: &TokenStream, names: &Names) -> bool {
     let words: BTreeSet<_> = super::flat(tokens.clone())
         .into_iter()
-        .filter_map(|token| {
-            if let TokenTree::Ident(word) = token {
-                Some(word.to_string())
-            } else {
-                None
-            }
-        })
+        .filter_map(|token| if let TokenTree::Ident(word) = token { Some(word.to_string()) } else { None })
         .collect();
     words.contains("pub") && names.names.keys().any(|name| words.contains(name))
 }

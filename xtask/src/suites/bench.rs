@@ -23,10 +23,7 @@ fn run(context: &Context) -> Result<Report> {
     if !context.members().contains_key(PACKAGE) {
         return Ok(Report::skip("all", "there is no package `bench` yet"));
     }
-    one_command(
-        "bench core --check",
-        &mut command(context, &["core".to_owned(), "--check".to_owned()]),
-    )
+    one_command("bench core --check", &mut command(context, &["core".to_owned(), "--check".to_owned()]))
 }
 
 /// `cargo xtask bench …`: the arguments go to the package as they are.
@@ -35,25 +32,11 @@ pub(crate) fn measure(context: &Context, arguments: &[String]) -> Result<ExitCod
         bail!("there is no package `{PACKAGE}` in this workspace");
     }
     let succeeded = stream(&mut command(context, arguments), LIMIT)?.succeeded();
-    Ok(if succeeded {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(if succeeded { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn command(context: &Context, arguments: &[String]) -> std::process::Command {
     let mut command = context.cargo();
-    command
-        .args([
-            "run",
-            "--release",
-            "--locked",
-            "--quiet",
-            "--package",
-            PACKAGE,
-            "--",
-        ])
-        .args(arguments);
+    command.args(["run", "--release", "--locked", "--quiet", "--package", PACKAGE, "--"]).args(arguments);
     command
 }

@@ -6,15 +6,7 @@ pub(crate) const SUITE: Suite = Suite {
     needs: "clippy",
     tier: Tier::Each,
     run: |context| {
-        let arguments = [
-            "clippy",
-            "--workspace",
-            "--all-targets",
-            "--locked",
-            "--",
-            "-D",
-            "warnings",
-        ];
+        let arguments = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
         one_command("cargo clippy", context.cargo().args(arguments))
     },
 };

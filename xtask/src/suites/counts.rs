@@ -17,15 +17,9 @@ pub(crate) struct Counts {
 /// Whatever is neither passed nor skipped has failed, and so has a test that was never reached.
 pub(crate) fn nextest(output: &str) -> Option<Counts> {
     output.lines().rev().find_map(|line| {
-        let (_, rest) = line
-            .trim_start()
-            .strip_prefix(NEXTEST_SUMMARY)?
-            .split_once(']')?;
+        let (_, rest) = line.trim_start().strip_prefix(NEXTEST_SUMMARY)?.split_once(']')?;
         let (run, outcomes) = rest.split_once(" run:")?;
-        let mut counts = Counts {
-            failed: not_reached(run)?,
-            ..Counts::default()
-        };
+        let mut counts = Counts { failed: not_reached(run)?, ..Counts::default() };
         for outcome in without_parentheses(outcomes).split(',') {
             let (number, word) = outcome.trim().split_once(' ')?;
             let number: usize = number.parse().ok()?;
@@ -68,21 +62,14 @@ fn without_parentheses(text: &str) -> String {
 /// The sum of libtest's lines `test result: ok. 3 passed; 0 failed; 1 ignored; …`; nothing if there is none.
 pub(crate) fn libtest(output: &str) -> Option<Counts> {
     let results = output.lines().filter_map(|line| {
-        let (_, outcomes) = line
-            .trim_start()
-            .strip_prefix("test result: ")?
-            .split_once(". ")?;
+        let (_, outcomes) = line.trim_start().strip_prefix("test result: ")?.split_once(". ")?;
         let number = |wanted: &str| {
             outcomes.split(';').find_map(|outcome| {
                 let (number, word) = outcome.trim().split_once(' ')?;
                 (word == wanted).then(|| number.parse::<usize>().ok())?
             })
         };
-        Some(Counts {
-            passed: number("passed")?,
-            failed: number("failed")?,
-            skipped: number("ignored")?,
-        })
+        Some(Counts { passed: number("passed")?, failed: number("failed")?, skipped: number("ignored")? })
     });
     results.reduce(|sum, one| Counts {
         passed: sum.passed + one.passed,
@@ -93,22 +80,12 @@ pub(crate) fn libtest(output: &str) -> Option<Counts> {
 
 /// The tests that failed, by name: those that nextest repeats after its summary, else libtest's `test NAME ... FAILED`.
 pub(crate) fn failed_names(output: &str) -> Vec<&str> {
-    if let Some(closing) = output
-        .rfind(NEXTEST_SUMMARY)
-        .and_then(|at| output.get(at..))
-    {
+    if let Some(closing) = output.rfind(NEXTEST_SUMMARY).and_then(|at| output.get(at..)) {
         // `        FAIL [   0.079s] (1/2) approval-core gate::tests::order`
-        let repeated = closing
-            .lines()
-            .skip(1)
-            .filter_map(|line| line.split_once("] ("));
-        return repeated
-            .filter_map(|(_, rest)| Some(rest.split_once(") ")?.1.trim()))
-            .collect();
+        let repeated = closing.lines().skip(1).filter_map(|line| line.split_once("] ("));
+        return repeated.filter_map(|(_, rest)| Some(rest.split_once(") ")?.1.trim())).collect();
     }
-    let failed = output
-        .lines()
-        .filter_map(|line| line.strip_prefix("test ")?.strip_suffix(" ... FAILED"));
+    let failed = output.lines().filter_map(|line| line.strip_prefix("test ")?.strip_suffix(" ... FAILED"));
     failed.collect()
 }
 
@@ -136,11 +113,7 @@ pub(crate) fn lines(what: &str, output: &Output) -> Report {
 
 fn remark(text: &str) -> Remark {
     let (what, why) = text.split_once(": ").unwrap_or((text, "no reason given"));
-    Remark {
-        what: what.to_owned(),
-        why: why.to_owned(),
-        count: 1,
-    }
+    Remark { what: what.to_owned(), why: why.to_owned(), count: 1 }
 }
 
 #[cfg(test)]
@@ -152,11 +125,7 @@ mod tests {
     use crate::command::stream;
 
     fn counts(passed: usize, failed: usize, skipped: usize) -> Option<Counts> {
-        Some(Counts {
-            passed,
-            failed,
-            skipped,
-        })
+        Some(Counts { passed, failed, skipped })
     }
 
     #[test]
@@ -178,10 +147,7 @@ mod tests {
     #[test]
     fn a_run_without_a_summary_has_no_counts() {
         assert_eq!(nextest("error: could not compile `approval-core`\n"), None);
-        assert_eq!(
-            nextest("     Summary [   1.2s] gibberish run: many passed"),
-            None
-        );
+        assert_eq!(nextest("     Summary [   1.2s] gibberish run: many passed"), None);
         assert_eq!(libtest("error: could not compile `approval-core`\n"), None);
     }
 
@@ -195,31 +161,19 @@ mod tests {
     #[test]
     fn failures_have_names() {
         let nextest = "test a ... FAILED\n     Summary [   0.081s] 3 tests run: 1 passed, 1 failed, 1 timed out, 1 skipped\n        FAIL [   0.079s] (1/3) approval-core gate::tests::order\n     TIMEOUT [ 300.0s] (3/3) approval-web pages\nerror: test run failed\n";
-        assert_eq!(
-            failed_names(nextest),
-            ["approval-core gate::tests::order", "approval-web pages"]
-        );
+        assert_eq!(failed_names(nextest), ["approval-core gate::tests::order", "approval-web pages"]);
         let libtest = "test a ... ok\ntest src/lib.rs - b (line 3) ... FAILED\n\nfailures:\n";
         assert_eq!(failed_names(libtest), ["src/lib.rs - b (line 3)"]);
         assert_eq!(failed_names("test a ... ok"), Vec::<&str>::new());
     }
 
     fn printed(script: &str) -> Report {
-        lines(
-            "demo",
-            &stream(
-                Command::new("sh").args(["-c", script]),
-                Duration::from_secs(60),
-            )
-            .unwrap(),
-        )
+        lines("demo", &stream(Command::new("sh").args(["-c", script]), Duration::from_secs(60)).unwrap())
     }
 
     #[test]
     fn printed_lines_are_tests() {
-        let report = printed(
-            "echo 'ok plan'; echo 'note'; echo 'skip oidc: no provider'; echo 'ok execute'",
-        );
+        let report = printed("echo 'ok plan'; echo 'note'; echo 'skip oidc: no provider'; echo 'ok execute'");
         assert_eq!(report.passed, 2);
         assert_eq!(report.failures(), 0);
         assert_eq!(report.skipped, [remark("oidc: no provider")]);

@@ -28,26 +28,15 @@ fn run(context: &Context) -> Result<Report> {
     // Asked before it is run: what takes no arguments would ignore them and look like a demonstration that says nothing.
     let help = answer(Command::new(&program).args(["demo", "--help"])).unwrap_or_default();
     if !help.contains("--headless") {
-        return Ok(Report::skip(
-            "all",
-            "the program has no `demo --headless` yet",
-        ));
+        return Ok(Report::skip("all", "the program has no `demo --headless` yet"));
     }
-    let output = stream(
-        Command::new(&program).args(["demo", "--headless"]),
-        DEMO_LIMIT,
-    )?;
+    let output = stream(Command::new(&program).args(["demo", "--headless"]), DEMO_LIMIT)?;
     Ok(counts::lines("mutation-approval demo", &output))
 }
 
 /// Builds the program as its users do, with its own features only. A report means that it did not build.
 pub(super) fn build_program(context: &Context) -> Result<Option<Report>> {
-    let output = stream(
-        context
-            .cargo()
-            .args(["build", "--locked", "--package", "mutation-approval"]),
-        LIMIT,
-    )?;
+    let output = stream(context.cargo().args(["build", "--locked", "--package", "mutation-approval"]), LIMIT)?;
     if output.succeeded() {
         return Ok(None);
     }

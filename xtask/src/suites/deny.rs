@@ -25,23 +25,14 @@ pub(super) fn run(context: &Context, checks: &[&str]) -> Result<Report> {
     let program = match cargo_tool(context, "cargo-deny") {
         Ok(program) => program,
         Err(error) => {
-            return Ok(Report::skip(
-                checks.join(", "),
-                format!("cargo-deny can't be had: {error:#}"),
-            ));
+            return Ok(Report::skip(checks.join(", "), format!("cargo-deny can't be had: {error:#}")));
         }
     };
     let mut command = Command::new(program);
-    command
-        .current_dir(&context.root)
-        .args(["--locked", "--color", "never", "check"])
-        .args(checks);
+    command.current_dir(&context.root).args(["--locked", "--color", "never", "check"]).args(checks);
     let output = stream(&mut command, LIMIT)?;
     if output.text.contains(NO_DATABASE) {
-        return Ok(Report::skip(
-            checks.join(", "),
-            "the advisory database can't be fetched from here",
-        ));
+        return Ok(Report::skip(checks.join(", "), "the advisory database can't be fetched from here"));
     }
     Ok(judge(checks, &output))
 }
@@ -52,14 +43,8 @@ fn judge(checks: &[&str], output: &Output) -> Report {
     for check in checks {
         match verdict(check, &output.text) {
             Some("ok") => report.passed(),
-            Some(verdict) => report.failed(
-                *check,
-                format!("cargo-deny says {verdict}; see the output above"),
-            ),
-            None => report.failed(
-                *check,
-                format!("cargo-deny gave no verdict; {}", output.ending()),
-            ),
+            Some(verdict) => report.failed(*check, format!("cargo-deny says {verdict}; see the output above")),
+            None => report.failed(*check, format!("cargo-deny gave no verdict; {}", output.ending())),
         }
     }
     if report.failed.is_empty() && !output.succeeded() {
@@ -70,12 +55,8 @@ fn judge(checks: &[&str], output: &Output) -> Report {
 
 fn verdict<'a>(check: &str, output: &'a str) -> Option<&'a str> {
     output.lines().rev().find_map(|line| {
-        line.split(", ").find_map(|part| {
-            part.trim()
-                .strip_prefix(check)?
-                .strip_prefix(' ')
-                .filter(|word| !word.contains(' '))
-        })
+        line.split(", ")
+            .find_map(|part| part.trim().strip_prefix(check)?.strip_prefix(' ').filter(|word| !word.contains(' ')))
     })
 }
 
@@ -86,11 +67,7 @@ mod tests {
     use super::*;
 
     fn judged(script: &str) -> Report {
-        let output = stream(
-            Command::new("sh").args(["-c", script]),
-            Duration::from_secs(60),
-        )
-        .unwrap();
+        let output = stream(Command::new("sh").args(["-c", script]), Duration::from_secs(60)).unwrap();
         judge(&["bans", "licenses"], &output)
     }
 
@@ -104,10 +81,7 @@ mod tests {
     fn a_failed_check_is_named() {
         let report = judged("echo 'bans ok, licenses FAILED'; exit 4");
         assert_eq!(report.passed, 1);
-        assert_eq!(
-            report.failed.first().map(|remark| remark.what.as_str()),
-            Some("licenses")
-        );
+        assert_eq!(report.failed.first().map(|remark| remark.what.as_str()), Some("licenses"));
     }
 
     #[test]

@@ -7,12 +7,6 @@ pub(crate) const SUITE: Suite = Suite {
     tier: Tier::Each,
     run: |context| {
         let arguments = ["doc", "--workspace", "--no-deps", "--locked"];
-        one_command(
-            "cargo doc",
-            context
-                .cargo()
-                .args(arguments)
-                .env("RUSTDOCFLAGS", "-D warnings"),
-        )
+        one_command("cargo doc", context.cargo().args(arguments).env("RUSTDOCFLAGS", "-D warnings"))
     },
 };

@@ -22,27 +22,15 @@ pub(crate) const SUITE: Suite = Suite {
 fn run(context: &Context) -> Result<Report> {
     let manifests = manifests(context)?;
     if manifests.is_empty() {
-        return Ok(Report::skip(
-            "all",
-            "there is no package below tests/features yet",
-        ));
+        return Ok(Report::skip("all", "there is no package below tests/features yet"));
     }
     let mut report = Report::default();
     for manifest in manifests {
         let mut command = context.cargo();
         // A build directory of its own: to cargo, packages of one name in two such workspaces are the same package.
-        let name = manifest
-            .parent()
-            .and_then(Path::file_name)
-            .unwrap_or_default();
-        let target = context
-            .metadata
-            .target_directory
-            .join("features")
-            .join(name);
-        command
-            .args(["run", "--quiet"])
-            .env("CARGO_TARGET_DIR", target);
+        let name = manifest.parent().and_then(Path::file_name).unwrap_or_default();
+        let target = context.metadata.target_directory.join("features").join(name);
+        command.args(["run", "--quiet"]).env("CARGO_TARGET_DIR", target);
         if manifest.with_file_name("Cargo.lock").is_file() {
             command.arg("--locked");
         }

@@ -6,11 +6,6 @@ pub(crate) const SUITE: Suite = Suite {
     needs: "rustfmt",
     tier: Tier::Each,
     run: |context| {
-        one_command(
-            "cargo fmt --check",
-            context
-                .cargo()
-                .args(["fmt", "--all", "--check", "--", "--color", "never"]),
-        )
+        one_command("cargo fmt --check", context.cargo().args(["fmt", "--all", "--check", "--", "--color", "never"]))
     },
 };

@@ -19,53 +19,36 @@ pub(crate) const SUITE: Suite = Suite {
 
 fn run(context: &Context) -> Result<Report> {
     let published = context.published();
-    let oldest = published
-        .iter()
-        .find_map(|package| package.rust_version.as_deref());
+    let oldest = published.iter().find_map(|package| package.rust_version.as_deref());
     let oldest = oldest.context("no published crate names its oldest Rust")?;
     let toolchains = match answer(Command::new("rustup").args(["toolchain", "list"])) {
         Ok(toolchains) => toolchains,
         Err(error) => {
-            return Ok(Report::skip(
-                "the build",
-                format!("rustup can't be asked: {error:#}"),
-            ));
+            return Ok(Report::skip("the build", format!("rustup can't be asked: {error:#}")));
         }
     };
     let Some(toolchain) = installed(oldest, &toolchains) else {
-        let why = format!(
-            "Rust {oldest} is not here; `rustup toolchain install {oldest} --profile minimal` brings it"
-        );
+        let why = format!("Rust {oldest} is not here; `rustup toolchain install {oldest} --profile minimal` brings it");
         return Ok(Report::skip("the build", why));
     };
     let mut command = Command::new("rustup");
-    command
-        .current_dir(&context.root)
-        .args(["run", toolchain, "cargo", "check", "--locked"]);
+    command.current_dir(&context.root).args(["run", toolchain, "cargo", "check", "--locked"]);
     published.iter().for_each(|package| {
         command.args(["--package", &package.name]);
     });
     let target = context.metadata.target_directory.join("msrv");
     one_command(
         "cargo check",
-        command
-            .env("CARGO_TARGET_DIR", target)
-            .env_remove("RUSTUP_TOOLCHAIN")
-            .env_remove("CARGO"),
+        command.env("CARGO_TARGET_DIR", target).env_remove("RUSTUP_TOOLCHAIN").env_remove("CARGO"),
     )
 }
 
 /// The installed toolchain of that version: `1.89` is met by `1.89-x86_64-…` and by `1.89.0-x86_64-…`.
 fn installed<'a>(version: &str, toolchains: &'a str) -> Option<&'a str> {
-    toolchains
-        .lines()
-        .filter_map(|line| line.split(' ').next())
-        .find(|name| {
-            name.strip_prefix(version).is_some_and(|rest| {
-                rest.starts_with('-')
-                    || (rest.starts_with('.') && version.matches('.').count() == 1)
-            })
-        })
+    toolchains.lines().filter_map(|line| line.split(' ').next()).find(|name| {
+        name.strip_prefix(version)
+            .is_some_and(|rest| rest.starts_with('-') || (rest.starts_with('.') && version.matches('.').count() == 1))
+    })
 }
 
 #[cfg(test)]
@@ -74,16 +57,9 @@ mod tests {
 
     #[test]
     fn a_toolchain_is_found_by_its_version() {
-        let list =
-            "stable-x86_64-unknown-linux-gnu (default)\n1.89.0-x86_64-unknown-linux-gnu (active)\n";
-        assert_eq!(
-            installed("1.89", list),
-            Some("1.89.0-x86_64-unknown-linux-gnu")
-        );
-        assert_eq!(
-            installed("1.89.0", list),
-            Some("1.89.0-x86_64-unknown-linux-gnu")
-        );
+        let list = "stable-x86_64-unknown-linux-gnu (default)\n1.89.0-x86_64-unknown-linux-gnu (active)\n";
+        assert_eq!(installed("1.89", list), Some("1.89.0-x86_64-unknown-linux-gnu"));
+        assert_eq!(installed("1.89.0", list), Some("1.89.0-x86_64-unknown-linux-gnu"));
         assert_eq!(installed("1.8", list), None);
         assert_eq!(installed("1.90", list), None);
     }

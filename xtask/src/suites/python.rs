@@ -29,10 +29,7 @@ fn run(context: &Context) -> Result<Report> {
     let packages = match python_packages(context) {
         Ok(packages) => packages,
         Err(error) => {
-            return Ok(Report::skip(
-                "all",
-                format!("its packages can't be had: {error:#}"),
-            ));
+            return Ok(Report::skip("all", format!("its packages can't be had: {error:#}")));
         }
     };
     if let Some(report) = demo::build_program(context)? {
@@ -42,10 +39,7 @@ fn run(context: &Context) -> Result<Report> {
     command
         .current_dir(&context.root)
         .args(["-u", SCRIPT])
-        .env(
-            "MUTATION_APPROVAL_PROGRAM",
-            context.program("mutation-approval"),
-        )
+        .env("MUTATION_APPROVAL_PROGRAM", context.program("mutation-approval"))
         .env("PYTHONPATH", packages)
         .env("PYTHONNOUSERSITE", "1")
         .env("PYTHONDONTWRITEBYTECODE", "1");

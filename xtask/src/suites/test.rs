@@ -50,14 +50,7 @@ fn run(context: &Context) -> Result<Report> {
 fn with_nextest(context: &Context, program: &std::path::Path, report: &mut Report) -> Result<()> {
     let nextest_command = |verb| {
         let mut command = Command::new(program);
-        command.current_dir(&context.root).args([
-            "nextest",
-            verb,
-            "--workspace",
-            "--locked",
-            "--color",
-            "never",
-        ]);
+        command.current_dir(&context.root).args(["nextest", verb, "--workspace", "--locked", "--color", "never"]);
         command
     };
     let mut command = nextest_command("run");
@@ -69,12 +62,7 @@ fn with_nextest(context: &Context, program: &std::path::Path, report: &mut Repor
         // Its summary only counts what it skipped; name them.
         let ignored = answer(
             nextest_command("list")
-                .args([
-                    "--run-ignored",
-                    "ignored-only",
-                    "--message-format",
-                    "oneline",
-                ])
+                .args(["--run-ignored", "ignored-only", "--message-format", "oneline"])
                 .env("CARGO_TERM_COLOR", "never"),
         )?;
         ignored.lines().for_each(|name| println!("ignored: {name}"));
@@ -87,47 +75,25 @@ fn run_tests(mut command: Command, context: &Context, with_ignored: &[&str]) -> 
     if context.full {
         command.args(with_ignored);
     }
-    stream(
-        command
-            .env("CARGO_TERM_COLOR", "never")
-            .env("INSTA_UPDATE", "no"),
-        LIMIT,
-    )
+    stream(command.env("CARGO_TERM_COLOR", "never").env("INSTA_UPDATE", "no"), LIMIT)
 }
 
 /// Enters counts, and doubts them: they must be there, and agree with the program's ending.
 fn enter(what: &str, counts: Option<Counts>, output: &Output, report: &mut Report) {
-    let Some(Counts {
-        passed,
-        failed,
-        skipped,
-    }) = counts
-    else {
+    let Some(Counts { passed, failed, skipped }) = counts else {
         report.failed(what, format!("no result was printed; {}", output.ending()));
         return;
     };
     report.passed += passed;
     if failed > 0 {
-        let why = format!(
-            "{}; see the output above",
-            failed_names(&output.text).join(", ")
-        );
-        report.failed.push(Remark {
-            what: format!("{what}: failed tests"),
-            why,
-            count: failed,
-        });
+        let why = format!("{}; see the output above", failed_names(&output.text).join(", "));
+        report.failed.push(Remark { what: format!("{what}: failed tests"), why, count: failed });
     } else if !output.succeeded() {
         report.failed(what, format!("all tests passed, but {}", output.ending()));
     }
     if skipped > 0 {
-        let why =
-            "marked as ignored; of these `cargo xtask ci --full` runs all but doc tests".to_owned();
-        report.skipped.push(Remark {
-            what: format!("{what}: ignored tests"),
-            why,
-            count: skipped,
-        });
+        let why = "marked as ignored; of these `cargo xtask ci --full` runs all but doc tests".to_owned();
+        report.skipped.push(Remark { what: format!("{what}: ignored tests"), why, count: skipped });
     }
 }
 
@@ -138,11 +104,7 @@ mod tests {
     use super::*;
 
     fn entered(script: &str) -> Report {
-        let output = stream(
-            Command::new("sh").args(["-c", script]),
-            Duration::from_secs(60),
-        )
-        .unwrap();
+        let output = stream(Command::new("sh").args(["-c", script]), Duration::from_secs(60)).unwrap();
         let mut report = Report::default();
         enter("cargo test", libtest(&output.text), &output, &mut report);
         report
@@ -150,19 +112,13 @@ mod tests {
 
     #[test]
     fn counts_are_entered_by_number() {
-        let report = entered(
-            "echo 'test result: FAILED. 5 passed; 2 failed; 3 ignored; 0 measured'; exit 101",
-        );
-        assert_eq!(
-            (report.passed, report.failures(), report.skips()),
-            (5, 2, 3)
-        );
+        let report = entered("echo 'test result: FAILED. 5 passed; 2 failed; 3 ignored; 0 measured'; exit 101");
+        assert_eq!((report.passed, report.failures(), report.skips()), (5, 2, 3));
     }
 
     #[test]
     fn passes_with_a_bad_end_are_a_failure() {
-        let report =
-            entered("echo 'test result: ok. 5 passed; 0 failed; 0 ignored; 0 measured'; exit 101");
+        let report = entered("echo 'test result: ok. 5 passed; 0 failed; 0 ignored; 0 measured'; exit 101");
         assert_eq!((report.passed, report.failures()), (5, 1));
     }
 

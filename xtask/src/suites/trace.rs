@@ -42,10 +42,7 @@ fn run(context: &Context) -> Result<Report> {
 fn trace(requirements: &Requirements, prose: &[SourceFile], citations: &[Citation]) -> Report {
     let mut report = Report::default();
     unknown(requirements, citations, &mut report);
-    report.check(
-        "the text and requirements.toml name the same ids",
-        &disagreements(requirements, prose),
-    );
+    report.check("the text and requirements.toml name the same ids", &disagreements(requirements, prose));
     let mut places: BTreeMap<&str, Places> = BTreeMap::new();
     for citation in citations {
         let places = places.entry(citation.id.as_str()).or_default();
@@ -56,22 +53,10 @@ fn trace(requirements: &Requirements, prose: &[SourceFile], citations: &[Citatio
         }
     }
     for requirement in &requirements.all {
-        judge(
-            requirement,
-            places.remove(requirement.id.as_str()).unwrap_or_default(),
-            &mut report,
-        );
+        judge(requirement, places.remove(requirement.id.as_str()).unwrap_or_default(), &mut report);
     }
-    let binding = requirements
-        .all
-        .iter()
-        .filter(|requirement| requirement.is_binding())
-        .count();
-    println!(
-        "{} requirements, {binding} of them binding; {} citations",
-        requirements.all.len(),
-        citations.len()
-    );
+    let binding = requirements.all.iter().filter(|requirement| requirement.is_binding()).count();
+    println!("{} requirements, {binding} of them binding; {} citations", requirements.all.len(), citations.len());
     report
 }
 
@@ -92,14 +77,9 @@ fn judge(requirement: &Requirement, places: Places, report: &mut Report) {
         gaps.push("no test checks it".to_owned());
     }
     match (requirement.excuse(), gaps.is_empty()) {
-        (Some((mark, why)), false) => {
-            report.skipped(id, format!("{} ({mark}: {why})", gaps.join(" and ")))
-        }
+        (Some((mark, why)), false) => report.skipped(id, format!("{} ({mark}: {why})", gaps.join(" and "))),
         (Some((mark, _)), true) => {
-            report.failed(
-                id,
-                format!("it is enforced and checked, so its `{mark}` no longer holds: remove it"),
-            );
+            report.failed(id, format!("it is enforced and checked, so its `{mark}` no longer holds: remove it"));
         }
         // What is only recommended may stand in the text alone.
         (None, _) if requirement.is_binding() => report.check(id, &gaps),
@@ -110,60 +90,35 @@ fn judge(requirement: &Requirement, places: Places, report: &mut Report) {
 fn unknown(requirements: &Requirements, citations: &[Citation], report: &mut Report) {
     let known = requirements.ids();
     let mut unknown: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for citation in citations
-        .iter()
-        .filter(|citation| !known.contains(citation.id.as_str()))
-    {
-        unknown
-            .entry(&citation.id)
-            .or_default()
-            .push(&citation.place);
+    for citation in citations.iter().filter(|citation| !known.contains(citation.id.as_str())) {
+        unknown.entry(&citation.id).or_default().push(&citation.place);
     }
     if unknown.is_empty() {
         report.passed();
     }
     for (id, places) in unknown {
-        report.failed(
-            id,
-            format!(
-                "requirements.toml has no such id; cited in {}",
-                places.join(", ")
-            ),
-        );
+        report.failed(id, format!("requirements.toml has no such id; cited in {}", places.join(", ")));
     }
 }
 
 fn disagreements(requirements: &Requirements, prose: &[SourceFile]) -> Vec<String> {
     let known = requirements.ids();
-    let prefixes: BTreeSet<_> = known
-        .iter()
-        .filter_map(|id| id.rsplit_once('-'))
-        .map(|(prefix, _)| prefix)
-        .collect();
+    let prefixes: BTreeSet<_> = known.iter().filter_map(|id| id.rsplit_once('-')).map(|(prefix, _)| prefix).collect();
     let mut named = BTreeSet::new();
     let mut complaints = Vec::new();
     for file in prose {
         // A bare word counts where its prefix is one of ours, so that `SHA-256` is none.
-        let bare = citations::words(&file.text).filter(|id| {
-            id.rsplit_once('-')
-                .is_some_and(|(prefix, _)| prefixes.contains(prefix))
-        });
+        let bare = citations::words(&file.text)
+            .filter(|id| id.rsplit_once('-').is_some_and(|(prefix, _)| prefixes.contains(prefix)));
         for id in bare.chain(citations::bracketed(&file.text)) {
             if !known.contains(id) && named.insert(id.to_owned()) {
                 let name = file.path.file_name().unwrap_or_default().display();
-                complaints.push(format!(
-                    "`{id}` stands in {name} but not in requirements.toml"
-                ));
+                complaints.push(format!("`{id}` stands in {name} but not in requirements.toml"));
             }
             named.insert(id.to_owned());
         }
     }
-    complaints.extend(
-        known
-            .iter()
-            .filter(|id| !named.contains(**id))
-            .map(|id| format!("`{id}` stands in no text")),
-    );
+    complaints.extend(known.iter().filter(|id| !named.contains(**id)).map(|id| format!("`{id}` stands in no text")));
     complaints
 }
 

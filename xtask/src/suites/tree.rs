@@ -40,33 +40,10 @@ const ROOMS: &[(&str, &[&str])] = &[
             "tokio-*",
         ],
     ),
-    (
-        "approval-rmcp",
-        &[
-            "approval-store-*",
-            "approval-web",
-            "askama",
-            "libsqlite3-sys",
-            "rusqlite",
-            "tokio-postgres",
-        ],
-    ),
-    (
-        "approval-store-sqlite",
-        &["axum", "hyper", "reqwest", "rmcp"],
-    ),
+    ("approval-rmcp", &["approval-store-*", "approval-web", "askama", "libsqlite3-sys", "rusqlite", "tokio-postgres"]),
+    ("approval-store-sqlite", &["axum", "hyper", "reqwest", "rmcp"]),
     ("approval-testkit", &["axum", "hyper", "rmcp", "rusqlite"]),
-    (
-        "approval-web",
-        &[
-            "approval-rmcp",
-            "approval-store-*",
-            "libsqlite3-sys",
-            "rmcp",
-            "rusqlite",
-            "tokio-postgres",
-        ],
-    ),
+    ("approval-web", &["approval-rmcp", "approval-store-*", "libsqlite3-sys", "rmcp", "rusqlite", "tokio-postgres"]),
 ];
 
 /// For tests only, and so in nobody's production tree.
@@ -86,50 +63,24 @@ fn run(context: &Context) -> Result<Report> {
     let mut report = Report::default();
     for (package, never) in ROOMS {
         let what = format!("{package} keeps its room");
-        report.check(
-            &what,
-            &unwanted(package, &production_tree(context, package)?, never),
-        );
+        report.check(&what, &unwanted(package, &production_tree(context, package)?, never));
     }
-    for package in context
-        .published()
-        .into_iter()
-        .filter(|package| package.name != TESTKIT)
-    {
+    for package in context.published().into_iter().filter(|package| package.name != TESTKIT) {
         let tree = production_tree(context, &package.name)?;
-        report.check(
-            &format!("{} ships without {TESTKIT}", package.name),
-            &unwanted(&package.name, &tree, &[TESTKIT]),
-        );
+        report.check(&format!("{} ships without {TESTKIT}", package.name), &unwanted(&package.name, &tree, &[TESTKIT]));
     }
     for (package, feature) in FEATURES_OFF {
-        report.check(
-            &format!("{package}/{feature} is off"),
-            &switched_on(context, package, feature)?,
-        );
+        report.check(&format!("{package}/{feature} is off"), &switched_on(context, package, feature)?);
     }
     for package in WITHOUT_STORE {
-        report.check(
-            &format!("{package} never names `Store`"),
-            &naming(context, package, "Store")?,
-        );
+        report.check(&format!("{package} never names `Store`"), &naming(context, package, "Store")?);
     }
     let interface = public::mentions(INTERNAL_TO_CORE, &sources(context, CORE)?)?;
-    let complaints: Vec<_> = interface
-        .mentions
-        .into_iter()
-        .chain(interface.unread)
-        .collect();
-    report.check(
-        &format!("{CORE} shows no type of {}", INTERNAL_TO_CORE.join(", ")),
-        &complaints,
-    );
+    let complaints: Vec<_> = interface.mentions.into_iter().chain(interface.unread).collect();
+    report.check(&format!("{CORE} shows no type of {}", INTERNAL_TO_CORE.join(", ")), &complaints);
     for (name, package) in context.members() {
         let manifest = fs::read_to_string(&package.manifest_path)?;
-        report.check(
-            &format!("{name} inherits the workspace's lints"),
-            &lints(&manifest)?,
-        );
+        report.check(&format!("{name} inherits the workspace's lints"), &lints(&manifest)?);
     }
     Ok(report)
 }
@@ -137,15 +88,7 @@ fn run(context: &Context) -> Result<Report> {
 /// The names of the packages that ship with one, on any platform and with all of its features.
 fn production_tree(context: &Context, package: &str) -> Result<BTreeSet<String>> {
     let mut command = context.cargo();
-    command.args([
-        "tree",
-        "--locked",
-        "--package",
-        package,
-        "--edges",
-        "normal",
-        "--all-features",
-    ]);
+    command.args(["tree", "--locked", "--package", package, "--edges", "normal", "--all-features"]);
     let tree = answer(command.args(["--target", "all", "--prefix", "none", "--format", "{p}"]))?;
     Ok(tree
         .lines()
@@ -163,59 +106,29 @@ fn unwanted(package: &str, tree: &BTreeSet<String>, never: &[&str]) -> Vec<Strin
         Some(beginning) => name.starts_with(beginning),
         None => name == pattern,
     };
-    let is_unwanted =
-        |name: &&String| *name != package && never.iter().any(|pattern| matches(name, pattern));
-    tree.iter()
-        .filter(is_unwanted)
-        .map(|name| format!("it depends on `{name}`"))
-        .collect()
+    let is_unwanted = |name: &&String| *name != package && never.iter().any(|pattern| matches(name, pattern));
+    tree.iter().filter(is_unwanted).map(|name| format!("it depends on `{name}`")).collect()
 }
 
 /// Whether a feature is on anywhere in the lock, tests included.
 fn switched_on(context: &Context, package: &str, feature: &str) -> Result<Vec<String>> {
-    let named: BTreeSet<_> = context
-        .metadata
-        .packages
-        .iter()
-        .filter(|found| found.name == package)
-        .map(|found| &found.id)
-        .collect();
-    let nodes: Vec<_> = context
-        .metadata
-        .resolve
-        .nodes
-        .iter()
-        .filter(|node| named.contains(&node.id))
-        .collect();
-    nodes
-        .first()
-        .with_context(|| format!("no package `{package}` is resolved"))?;
-    let is_on = nodes
-        .iter()
-        .any(|node| node.features.iter().any(|on| on == feature));
+    let named: BTreeSet<_> =
+        context.metadata.packages.iter().filter(|found| found.name == package).map(|found| &found.id).collect();
+    let nodes: Vec<_> = context.metadata.resolve.nodes.iter().filter(|node| named.contains(&node.id)).collect();
+    nodes.first().with_context(|| format!("no package `{package}` is resolved"))?;
+    let is_on = nodes.iter().any(|node| node.features.iter().any(|on| on == feature));
     Ok(is_on
-        .then(|| {
-            format!(
-                "something switches it on: `cargo tree -e features -i {package} --workspace` tells"
-            )
-        })
+        .then(|| format!("something switches it on: `cargo tree -e features -i {package} --workspace` tells"))
         .into_iter()
         .collect())
 }
 
 fn sources(context: &Context, package: &str) -> Result<Vec<SourceFile>> {
     let members = context.members();
-    let directory = members
-        .get(package)
-        .with_context(|| format!("no package `{package}`"))?
-        .directory();
+    let directory = members.get(package).with_context(|| format!("no package `{package}`"))?.directory();
     let mut files = files(&directory.join("src"), &["rs"])?;
     for file in &mut files {
-        file.path = file
-            .path
-            .strip_prefix(&context.root)
-            .unwrap_or(&file.path)
-            .to_owned();
+        file.path = file.path.strip_prefix(&context.root).unwrap_or(&file.path).to_owned();
     }
     Ok(files)
 }
@@ -229,15 +142,11 @@ fn named_in(files: &[SourceFile], name: &str) -> Result<Vec<String>> {
     let tests = TestsOnly::find(files)?;
     let mut complaints = Vec::new();
     for file in files {
-        let tokens: TokenStream = file
-            .text
-            .parse()
-            .map_err(|error| anyhow::anyhow!("`{}`: {error}", file.path.display()))?;
+        let tokens: TokenStream =
+            file.text.parse().map_err(|error| anyhow::anyhow!("`{}`: {error}", file.path.display()))?;
         for token in flat(tokens) {
             let line = token.span().start().line;
-            if matches!(&token, TokenTree::Ident(word) if word == name)
-                && !tests.holds(&file.path, line)
-            {
+            if matches!(&token, TokenTree::Ident(word) if word == name) && !tests.holds(&file.path, line) {
                 complaints.push(format!("{}:{line} names `{name}`", file.path.display()));
             }
         }
@@ -247,15 +156,8 @@ fn named_in(files: &[SourceFile], name: &str) -> Result<Vec<String>> {
 
 fn lints(manifest: &str) -> Result<Vec<String>> {
     let manifest: toml::Table = toml::from_str(manifest)?;
-    let inherits = manifest
-        .get("lints")
-        .and_then(|lints| lints.get("workspace"))
-        .and_then(toml::Value::as_bool);
-    Ok(if inherits == Some(true) {
-        Vec::new()
-    } else {
-        vec!["add `[lints] workspace = true`".to_owned()]
-    })
+    let inherits = manifest.get("lints").and_then(|lints| lints.get("workspace")).and_then(toml::Value::as_bool);
+    Ok(if inherits == Some(true) { Vec::new() } else { vec!["add `[lints] workspace = true`".to_owned()] })
 }
 
 #[cfg(test)]
@@ -270,10 +172,7 @@ mod tests {
     fn a_forbidden_dependency_is_named() {
         let never = &["tokio", "approval-store-*"];
         assert!(unwanted("a", &tree(&["a", "serde", "tokio-free"]), never).is_empty());
-        assert_eq!(
-            unwanted("a", &tree(&["a", "tokio"]), never),
-            ["it depends on `tokio`"]
-        );
+        assert_eq!(unwanted("a", &tree(&["a", "tokio"]), never), ["it depends on `tokio`"]);
         assert_eq!(
             unwanted("a", &tree(&["a", "approval-store-sqlite"]), never),
             ["it depends on `approval-store-sqlite`"]
@@ -289,40 +188,20 @@ mod tests {
     fn a_real_tree_and_real_features_are_read() {
         let context = Context::load(false).unwrap();
         let tree = production_tree(&context, "approval-rmcp").unwrap();
-        assert_eq!(
-            unwanted("approval-rmcp", &tree, &["rmcp"]),
-            ["it depends on `rmcp`"]
-        );
+        assert_eq!(unwanted("approval-rmcp", &tree, &["rmcp"]), ["it depends on `rmcp`"]);
         assert!(switched_on(&context, "serde_json", "std").unwrap().len() == 1);
         assert!(switched_on(&context, "no-such-package", "std").is_err());
     }
 
     #[test]
     fn a_name_counts_in_production_code_only() {
-        let file = |text: &str| {
-            vec![SourceFile {
-                path: "src/lib.rs".into(),
-                text: text.into(),
-            }]
-        };
+        let file = |text: &str| vec![SourceFile { path: "src/lib.rs".into(), text: text.into() }];
         let clean = "/// A `Store` keeps.\nfn a() -> &'static str { \"Store\" } // Store\n#[cfg(test)]\nmod tests { use core::Store; }";
-        assert_eq!(
-            named_in(&file(clean), "Store").unwrap(),
-            Vec::<String>::new()
-        );
+        assert_eq!(named_in(&file(clean), "Store").unwrap(), Vec::<String>::new());
         let naming = "use core::{Clock,\n Store};";
-        assert_eq!(
-            named_in(&file(naming), "Store").unwrap(),
-            ["src/lib.rs:2 names `Store`"]
-        );
-        assert_eq!(
-            named_in(&file("fn a(s: StoreError) {}"), "Store").unwrap(),
-            Vec::<String>::new()
-        );
-        assert_eq!(
-            named_in(&file("m! { dyn Store }"), "Store").unwrap().len(),
-            1
-        );
+        assert_eq!(named_in(&file(naming), "Store").unwrap(), ["src/lib.rs:2 names `Store`"]);
+        assert_eq!(named_in(&file("fn a(s: StoreError) {}"), "Store").unwrap(), Vec::<String>::new());
+        assert_eq!(named_in(&file("m! { dyn Store }"), "Store").unwrap().len(), 1);
     }
 
     #[test]

@@ -3,14 +3,14 @@
 use super::ledger::{Ledger, erase, follow, lane_key};
 use super::status::{not_found, status_of};
 use super::view::StatusView;
-use super::{Approvals, cool_down_keys, open_in, put};
+use super::{Approvals, Outgoing, cool_down_keys, open_again, open_in, put};
 use crate::anchor::{AnchorEntry, AnchorKind};
 use crate::audit::{EventDraft, EventKind};
 use crate::digest::Digest;
 use crate::gate;
 use crate::id::{ChallengeId, PlanId};
 use crate::instant::Timestamp;
-use crate::opened::{Documents, Opened};
+use crate::opened::{Documents, Loaded, Opened};
 use crate::record::{Approver, CoolDown, CoolDownType, Decision, DecisionType, Identity, Intent, State, Verdict};
 use crate::refusal::{Reason, Refusal};
 use crate::seal::Tag;
@@ -47,32 +47,33 @@ impl Approvals {
     pub async fn decide(&self, request: DecisionRequest) -> Result<StatusView, Refusal> {
         let plan = request.plan_id;
         let viewer = request.approver.identity();
-        let (opened, documents) = self.visible(&viewer, plan).await?;
-        let eligible = self.may_decide(&viewer, &opened, &documents.intent.record).await?;
-        let decided = match check(&request, &opened, eligible, self.service.clock.now()) {
-            Ok(()) => self.commit(self.decide_transition(&request, &opened, &documents.intent.record, eligible)?).await,
+        let Visible { loaded, documents, eligible } = self.visible(&viewer, plan).await?;
+        let decided = match check(&request, &loaded.opened, eligible, self.service.clock.now()) {
+            Ok(()) => self.commit_decision(&request, &loaded, &documents.intent.record, eligible).await,
             Err(refusal) => Err(refusal),
         };
-        if let Err(refusal) = decided {
-            self.record_refused_decision(&request, refusal.reason()).await;
-            return Err(refusal);
+        match decided {
+            Ok(status) => {
+                self.anchor_end(&request, &loaded.opened, &documents.intent.record).await;
+                Ok(status)
+            }
+            Err(refusal) => {
+                self.record_refused_decision(&request, refusal.reason()).await;
+                Err(refusal)
+            }
         }
-        self.anchor_end(&request, &opened, &documents.intent.record).await;
-        let (opened, _) = self.visible(&viewer, plan).await?;
-        Ok(status_of(&opened, self.service.clock.now()))
     }
 
     /// The plan, for a person who may read it: its requester, or one who may decide on it. For everybody else there is no
     /// such plan. [SURF-001]
-    pub(super) async fn visible(&self, viewer: &Identity, plan: PlanId) -> Result<(Opened, Documents), Refusal> {
-        let Some(rows) = self.rows(plan, Include::Documents).await? else { return Err(not_found()) };
-        let rows = self.settle_lapse(plan, rows, Include::Documents).await?;
-        let opened = Opened::open(&self.service.vault, plan, &rows)?;
+    pub(super) async fn visible(&self, viewer: &Identity, plan: PlanId) -> Result<Visible, Refusal> {
+        let Some(loaded) = self.current(plan, Include::Documents).await? else { return Err(not_found()) };
+        let opened = &loaded.opened;
         opened.recompute()?;
-        let documents = Documents::open(&self.service.vault, &opened, &rows)?;
-        let is_requester = opened.header.record.requester.person == viewer.person;
-        if is_requester || self.may_decide(viewer, &opened, &documents.intent.record).await? {
-            Ok((opened, documents))
+        let documents = Documents::open(&self.service.vault, opened, &loaded.rows)?;
+        let eligible = self.may_decide(viewer, opened, &documents.intent.record).await?;
+        if eligible || opened.header.record.requester.person == viewer.person {
+            Ok(Visible { loaded, documents, eligible })
         } else {
             Err(not_found())
         }
@@ -94,37 +95,42 @@ impl Approvals {
             && directory.may_approve(&viewer.person, &intent.tool.name, &intent.target).await.map_err(outage)?)
     }
 
-    fn decide_transition(
+    async fn commit_decision(
         &self,
         request: &DecisionRequest,
-        opened: &Opened,
+        loaded: &Loaded,
         intent: &Intent,
         eligible: bool,
-    ) -> Result<Transition, Refusal> {
+    ) -> Result<StatusView, Refusal> {
         let (vault, writer) = (self.service.vault.clone(), self.service.writer);
         let plan = request.plan_id;
         let actor = self.pseudonym(&request.approver.person)?;
         let request = request.clone();
         let sticking = match request.verdict {
             Verdict::Reject => {
-                cool_down_keys(&vault, &opened.header.record.requester.person, &intent.effect_keys)?.active
+                cool_down_keys(&vault, &loaded.opened.header.record.requester.person, &intent.effect_keys)?.active
             }
             Verdict::Approve | Verdict::Withdraw => Vec::new(),
         };
         let mut rows = vec![lane_key(writer)];
         rows.extend(sticking.iter().cloned());
         let reads = Reads { plan: Some(plan), rows, ..Reads::default() };
-        Ok(Transition::new("decide", reads, move |snapshot| {
-            let opened = open_in(&vault, plan, snapshot)?;
+        let loaded = loaded.clone();
+        let done = Outgoing::new();
+        let status = done.clone();
+        let transition = Transition::new("decide", reads, move |snapshot| {
+            let opened = open_again(&vault, &loaded, snapshot)?;
             opened.recompute()?;
             check(&request, &opened, eligible, snapshot.now)?;
             let mut ledger = Ledger::of_plan(&vault, writer, snapshot, &opened)?;
             if request.verdict == Verdict::Reject {
                 stick(&vault, &mut ledger, snapshot, &sticking, &opened)?;
             }
-            record(&mut ledger, &opened, snapshot, &request, &actor)?;
+            status.put(record(&mut ledger, &opened, snapshot, &request, &actor)?);
             ledger.finish()
-        }))
+        });
+        self.commit(transition).await?;
+        done.take()
     }
 
     /// A rejection and a withdrawal are entered in the anchor once they have committed. [ANCHOR-003]
@@ -163,6 +169,13 @@ impl Approvals {
             tracing::error!(%plan, %error, "a refused decision was not recorded");
         }
     }
+}
+
+/// A plan that a person may read, and whether they may decide on it.
+pub(super) struct Visible {
+    pub(super) loaded: Loaded,
+    pub(super) documents: Documents,
+    pub(super) eligible: bool,
 }
 
 /// Whether a decision may be taken: pure, and asked again inside the transaction.
@@ -205,7 +218,7 @@ fn record(
     snapshot: &Snapshot,
     request: &DecisionRequest,
     actor: &Tag,
-) -> Result<(), Refusal> {
+) -> Result<StatusView, Refusal> {
     let plan = opened.plan();
     let decision = Decision {
         kind: DecisionType::V0,
@@ -249,7 +262,9 @@ fn record(
     };
     next.decisions.push(digest);
     erase(ledger, &opened.state, &next);
-    put(ledger, opened, snapshot, next)
+    let after = Opened { state: next.clone(), decisions, ..opened.clone() };
+    put(ledger, opened, snapshot, next)?;
+    Ok(status_of(&after, snapshot.now))
 }
 
 /// The same requester is refused on the same effect keys for a while. [PLAN-005]

@@ -3,11 +3,14 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::lease::{Committed, KeptLease};
+use super::lease::KeptLease;
 use super::ledger::{Ledger, erase, follow, lane_key};
 use super::plan::request_tags;
 use super::view::ExecutionView;
-use super::{Approvals, EffectTags, count_refusal, drive, end, open_attempts, open_in, open_pause, pause_key, put};
+use super::{
+    Approvals, EffectTags, Outgoing, count_refusal, drive, end, open_again, open_attempts, open_in, open_pause,
+    pause_key, put,
+};
 use crate::anchor::{AnchorEntry, AnchorKind, Entered};
 use crate::audit::{EventDraft, EventKind};
 use crate::directory::{Requester, Standing};
@@ -72,7 +75,7 @@ impl Approvals {
             Ok(bound) => bound,
             Err(refusal) => return Err(self.refused_early(requester, request, refusal).await),
         };
-        let plan = bound.opened.plan();
+        let plan = bound.loaded.opened.plan();
         match self.pass(requester, bound, planner).await {
             Ok(Passed::Claimable(claimable)) => self.claim_and_run(requester, *claimable, executor).await,
             Ok(Passed::Replay(replay)) => Ok(replayed(*replay)),
@@ -154,11 +157,11 @@ impl Approvals {
                 _ => Err(self.record_stop(requester, plan, Stop::Refuses(refusal)).await),
             };
         }
-        let claim = committed.claim().ok_or_else(|| internal("a claim was committed that nobody made"))?;
+        let claim = committed.take()?;
         // From here on nothing aborts the attempt: it ends with an outcome. [GATE-111]
-        let redactor = claimable.redactor();
+        let (redactor, loaded) = (claimable.redactor(), claimable.loaded().clone());
         let report = self.run(claimable, claim, &effects, executor).await;
-        let (execution, tool_result) = self.settle(plan, claim_id, report, redactor, requester).await?;
+        let (execution, tool_result) = self.settle(loaded, claim_id, report, redactor, requester).await?;
         Ok(ExecutionView { execution, tool_result, replayed: false })
     }
 
@@ -179,14 +182,15 @@ impl Approvals {
         claimable: &Claimable,
         claim_id: ClaimId,
         effects: &EffectTags,
-    ) -> Result<(Transition, Committed), Refusal> {
+    ) -> Result<(Transition, Outgoing<Claim>), Refusal> {
         let (vault, writer) = (self.service.vault.clone(), self.service.writer);
         let actor = self.pseudonym(&requester.identity.person)?;
         let plan = claimable.plan_id();
-        let committed = Committed::default();
+        let committed = Outgoing::new();
         let made = committed.clone();
         let review = claimable.review().clone();
         let active = effects.active.clone();
+        let loaded = claimable.loaded().clone();
         let reads = Reads {
             plan: Some(plan),
             rows: vec![lane_key(writer), pause_key()],
@@ -194,7 +198,7 @@ impl Approvals {
             ..Reads::default()
         };
         let transition = Transition::new("claim", reads, move |snapshot| {
-            let opened = open_in(&vault, plan, snapshot)?;
+            let opened = open_again(&vault, &loaded, snapshot)?;
             let pause = snapshot.rows.get(&pause_key()).map(|row| open_pause(&vault, row)).transpose()?;
             let attempts: Vec<Attempt> = open_attempts(&vault, Some(plan), &snapshot.attempts, snapshot.now)?;
             // [GATE-110]
@@ -202,7 +206,7 @@ impl Approvals {
 
             let mut next = follow(&opened.state, Trigger::Claim)?;
             let claim = gate::claim(&opened, claim_id, snapshot.now);
-            made.set(&claim);
+            made.put(claim.clone());
             next.claim = Some(claim);
             let mut ledger = Ledger::of_plan(&vault, writer, snapshot, &opened)?;
             let mut event =
@@ -244,13 +248,7 @@ impl Approvals {
     }
 
     /// Enters the claim in the anchor and runs the executor, and keeps the lease alive beside both. A panic is `unknown`.
-    async fn run(
-        &self,
-        claimable: Claimable,
-        claim: Claim,
-        effects: &EffectTags,
-        executor: &dyn Executor,
-    ) -> Report {
+    async fn run(&self, claimable: Claimable, claim: Claim, effects: &EffectTags, executor: &dyn Executor) -> Report {
         let (plan, claim_id) = (claimable.plan_id(), claim.claim_id);
         let lease = claimable.opened().header.record.policy.limits.lease();
         let kept = KeptLease::new(claim.lease);
@@ -286,7 +284,7 @@ impl Approvals {
 
     /// Renews the lease of an attempt; only the attempt itself may. No event tells of it. [STATE-020]
     async fn renew(&self, plan: PlanId, claim_id: ClaimId) -> Result<Timestamp, Refusal> {
-        let renewed = Committed::default();
+        let renewed = Outgoing::new();
         let made = renewed.clone();
         let vault = self.service.vault.clone();
         let writer = self.service.writer;
@@ -300,14 +298,14 @@ impl Approvals {
             let lease = snapshot.now.after(opened.header.record.policy.limits.lease());
             let mut next = opened.state.clone();
             let claim = Claim { lease, ..claim.clone() };
-            made.set(&claim);
+            made.put(lease);
             next.claim = Some(claim);
             let mut ledger = Ledger::of_plan(&vault, writer, snapshot, &opened)?;
             put(&mut ledger, &opened, snapshot, next)?;
             ledger.finish()
         }))
         .await?;
-        renewed.claim().map(|claim| claim.lease).ok_or_else(|| internal("a lease was renewed that nobody holds"))
+        renewed.take()
     }
 
     /// A refusal of steps 1 to 4: chained from step 3 on, otherwise counted. [AUDIT-005]

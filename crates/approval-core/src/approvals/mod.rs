@@ -16,7 +16,7 @@ mod status;
 mod view;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::anchor::{Anchor, AnchorKind};
 use crate::audit::EventKind;
@@ -26,7 +26,7 @@ use crate::entropy::Entropy;
 use crate::gate::Attempt;
 use crate::id::{EffectKey, Person, PlanId, WriterId};
 use crate::instant::Timestamp;
-use crate::opened::Opened;
+use crate::opened::{Loaded, Opened};
 use crate::policy::Policy;
 use crate::record::{Enforcement, Isolation, Pause, RecordKind};
 use crate::refusal::{Reason, Refusal};
@@ -170,18 +170,16 @@ impl Approvals {
         Ok(attempts)
     }
 
-    /// Records what the clock has done to a plan, and returns its rows as they are then. [STATE-011]
-    async fn settle_lapse(&self, plan: PlanId, rows: PlanRows, include: Include) -> Result<PlanRows, Refusal> {
-        let opened = match Opened::open(&self.service.vault, plan, &rows) {
-            Ok(opened) => opened,
-            // Whoever asked finds the same fault in their own step, and answers for it there.
-            Err(_) => return Ok(rows),
-        };
-        if opened.lapse(self.service.clock.now()).is_none() {
-            return Ok(rows);
+    /// A plan, with what the clock has done to it recorded. [STATE-011]
+    async fn current(&self, plan: PlanId, include: Include) -> Result<Option<Loaded>, Refusal> {
+        let Some(rows) = self.rows(plan, include).await? else { return Ok(None) };
+        let loaded = Loaded::open(&self.service.vault, plan, rows)?;
+        if loaded.opened.lapse(self.service.clock.now()).is_none() {
+            return Ok(Some(loaded));
         }
         self.commit(self.lapse_transition(plan)).await?;
-        self.rows(plan, include).await?.ok_or_else(|| crate::vault::broken("the plan is gone"))
+        let rows = self.rows(plan, include).await?;
+        rows.map(|rows| Loaded::open(&self.service.vault, plan, rows)).transpose()
     }
 
     fn lapse_transition(&self, plan: PlanId) -> Transition {
@@ -197,6 +195,30 @@ impl Approvals {
             }
             ledger.finish()
         })
+    }
+}
+
+/// What a transition found out, for whoever committed it: of several calls of the transition, the last one counts.
+struct Outgoing<T>(Arc<Mutex<Option<T>>>);
+
+impl<T> Clone for Outgoing<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> Outgoing<T> {
+    fn new() -> Self {
+        Self(Arc::new(Mutex::new(None)))
+    }
+
+    fn put(&self, value: T) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
+    }
+
+    fn take(&self) -> Result<T, Refusal> {
+        let value = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        value.ok_or_else(|| internal("the store committed a transition that it did not apply"))
     }
 }
 
@@ -242,6 +264,12 @@ fn put(
 fn open_in(vault: &Vault, plan: PlanId, snapshot: &Snapshot) -> Result<Opened, Refusal> {
     let rows = snapshot.plan.as_ref().ok_or_else(|| crate::vault::broken("the plan is gone"))?;
     Opened::open(vault, plan, rows)
+}
+
+/// Opens the plan that a transition read; what is as it was when it was loaded is not opened twice.
+fn open_again(vault: &Vault, loaded: &Loaded, snapshot: &Snapshot) -> Result<Opened, Refusal> {
+    let rows = snapshot.plan.as_ref().ok_or_else(|| crate::vault::broken("the plan is gone"))?;
+    loaded.again(vault, rows)
 }
 
 fn open_attempts(

@@ -8,7 +8,7 @@ use crate::audit::{EventDraft, EventKind};
 use crate::id::{Person, PlanId};
 use crate::record::{Mute, MuteType, Pause, PauseType, Reconciled, Reconciliation, ReconciliationType};
 use crate::refusal::{Reason, Refusal};
-use crate::store::{Reads, Transition};
+use crate::store::{Include, Reads, Transition};
 use crate::vault::broken;
 
 impl Approvals {
@@ -64,9 +64,9 @@ impl Approvals {
     /// # Errors
     /// `plan_not_found`; `payload_invalid` where the plan has no unresolved attempt, or has been reconciled before.
     pub async fn reconcile(&self, plan: PlanId, finding: Reconciled, operator: &str) -> Result<(), Refusal> {
-        let rows = self.rows(plan, crate::store::Include::Records).await?;
-        let rows = rows.ok_or_else(|| Refusal::new(Reason::PlanNotFound, "there is no such plan"))?;
-        self.settle_lapse(plan, rows, crate::store::Include::Records).await?;
+        if self.current(plan, Include::Records).await?.is_none() {
+            return Err(Refusal::new(Reason::PlanNotFound, "there is no such plan"));
+        }
         let (vault, writer) = (self.service.vault.clone(), self.service.writer);
         let actor = self.pseudonym(&Person::new(operator))?;
         let operator = operator.to_owned();

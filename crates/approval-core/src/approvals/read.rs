@@ -1,8 +1,12 @@
 //! What the approval surface shows.
 
+use std::sync::Arc;
+
+use super::decide::Visible;
 use super::status::status_of;
 use super::view::{InboxEntry, InboxPage, InboxQuery, PlanPageView, Scope};
 use super::{Approvals, unavailable};
+use crate::audit::AuditLog;
 use crate::id::PlanId;
 use crate::opened::{Documents, Opened};
 use crate::record::{Identity, State, Verdict};
@@ -23,8 +27,8 @@ impl Approvals {
     /// `plan_not_found` for everybody else; `integrity_failure`, `approval_hash_mismatch`, `store_unavailable`.
     pub async fn view(&self, viewer: &Identity, plan_id: &str) -> Result<PlanPageView, Refusal> {
         let plan: PlanId = plan_id.parse().map_err(|_| super::status::not_found())?;
-        let (opened, documents) = self.visible(viewer, plan).await?;
-        let eligible = self.may_decide(viewer, &opened, &documents.intent.record).await?;
+        let Visible { loaded, documents, eligible } = self.visible(viewer, plan).await?;
+        let opened = loaded.opened;
         let status = status_of(&opened, self.service.clock.now());
         let live = status.challenge_expires_at.is_some();
         let approved = opened
@@ -49,7 +53,7 @@ impl Approvals {
     /// A page of a person's plans, newest first. [SURF-003]
     ///
     /// # Errors
-    /// `store_unavailable`; `integrity_failure` where one of the plans does not hold together.
+    /// `store_unavailable`. A plan that does not hold together is left out, and logged.
     pub async fn inbox(&self, viewer: &Identity, query: InboxQuery) -> Result<InboxPage, Refusal> {
         let limit = query.limit.clamp(1, PAGE);
         let mut after = query.after;
@@ -61,7 +65,14 @@ impl Approvals {
             for (plan, _) in &page.plans {
                 looked_at += 1;
                 after = Some(*plan);
-                entries.extend(self.entry(viewer, *plan, query.scope).await?);
+                match self.entry(viewer, *plan, query.scope).await {
+                    Ok(entry) => entries.extend(entry),
+                    // One plan that was tampered with must not hide all others; its own page says what is wrong. [SURF-003]
+                    Err(refusal) if is_the_plans_own(refusal.reason()) => {
+                        tracing::error!(%plan, %refusal, "a plan that does not hold together is left out of the inbox");
+                    }
+                    Err(refusal) => return Err(refusal),
+                }
                 if entries.len() >= usize::try_from(limit).unwrap_or(usize::MAX) {
                     return Ok(InboxPage { entries, next: after });
                 }
@@ -95,21 +106,15 @@ impl Approvals {
         }))
     }
 
-    /// Audit events after a position, as canonical lines with their positions, in the order in which they were committed.
-    ///
-    /// # Errors
-    /// `store_unavailable`; `integrity_failure` where a stored event's seal does not hold.
-    pub async fn audit(&self, after: u64, limit: u32) -> Result<Vec<(u64, String)>, Refusal> {
-        let rows = self.service.store.events(after, limit).await.map_err(unavailable)?;
-        rows.iter()
-            .map(|row| {
-                let (_, document) = self.service.vault.open_event(row).map_err(|refusal| {
-                    Refusal::new(Reason::IntegrityFailure, format!("event {}: {}", row.position, refusal.detail()))
-                })?;
-                Ok((row.position, document.as_str().to_owned()))
-            })
-            .collect()
+    /// The audit of this installation.
+    #[must_use]
+    pub fn audit(&self) -> AuditLog {
+        AuditLog::of(Arc::clone(&self.service.store), self.service.vault.clone())
     }
+}
+
+fn is_the_plans_own(reason: Reason) -> bool {
+    matches!(reason, Reason::ApprovalHashMismatch | Reason::IntegrityFailure)
 }
 
 fn plan_query(viewer: &Identity, scope: Scope, after: Option<PlanId>, limit: u32) -> PlanQuery {

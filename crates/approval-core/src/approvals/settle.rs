@@ -3,12 +3,12 @@
 use serde_json::Value;
 
 use super::ledger::{Ledger, follow, lane_key};
-use super::{Approvals, open_in, put, unavailable};
+use super::{Approvals, Outgoing, open_again, put, unavailable};
 use crate::audit::{EventDraft, EventKind};
 use crate::directory::Requester;
 use crate::executor::Report;
-use crate::id::{ClaimId, PlanId, Salt};
-use crate::opened::Opened;
+use crate::id::{ClaimId, Salt};
+use crate::opened::{Loaded, Opened};
 use crate::record::{
     Enforcement, Execution, ExecutionType, Outcome, Record as _, RecordKind, RequesterAssurance, ResultType, State, StepReport,
     ToolResult,
@@ -24,12 +24,13 @@ impl Approvals {
     /// the attempt; after that it is recorded as a conflict. [STATE-021] [STATE-031]
     pub(super) async fn settle(
         &self,
-        plan: PlanId,
+        loaded: Loaded,
         claim_id: ClaimId,
         report: Report,
         redactor: Redactor,
         requester: &Requester,
     ) -> Result<(Execution, Option<Value>), Refusal> {
+        let plan = loaded.opened.plan();
         let tool_result = report.tool_result.map(|result| self.admit_result(result, &redactor)).transpose()?;
         let steps = report.steps.into_iter().map(|step| StepReport {
             code: step.code.map(|code| redactor.redact_text(&code)),
@@ -44,18 +45,16 @@ impl Approvals {
         };
         let (vault, writer) = (self.service.vault.clone(), self.service.writer);
         let reads = Reads { plan: Some(plan), rows: vec![lane_key(writer)], ..Reads::default() };
-        self.commit(Transition::new("settle", reads, move |snapshot| {
-            let opened = open_in(&vault, plan, snapshot)?;
+        let done = Outgoing::new();
+        let recorded = done.clone();
+        let transition = Transition::new("settle", reads, move |snapshot| {
+            let opened = open_again(&vault, &loaded, snapshot)?;
             let mut ledger = Ledger::of_plan(&vault, writer, snapshot, &opened)?;
-            settle(&mut ledger, &opened, snapshot, &settlement)?;
+            recorded.put(settle(&mut ledger, &opened, snapshot, &settlement)?);
             ledger.finish()
-        }))
-        .await?;
-        let rows = self.rows(plan, Include::Records).await?;
-        let rows = rows.ok_or_else(|| crate::vault::broken("the plan is gone"))?;
-        let opened = Opened::open(&self.service.vault, plan, &rows)?;
-        let execution = opened.execution.ok_or_else(|| crate::vault::broken("the execution is gone"))?;
-        Ok((execution.record, tool_result.map(|result| result.tool_result)))
+        });
+        self.commit(transition).await?;
+        Ok((done.take()?, tool_result.map(|result| result.tool_result)))
     }
 
     /// The tool's answer as it is kept and shown: strict, and without secret values. One that can't be kept is left out, and
@@ -109,7 +108,7 @@ fn settle(
     opened: &Opened,
     snapshot: &Snapshot,
     settlement: &Settlement,
-) -> Result<(), Refusal> {
+) -> Result<Execution, Refusal> {
     let claim = opened.state.claim.as_ref().filter(|claim| claim.claim_id == settlement.claim_id);
     let claim = claim.ok_or_else(|| Refusal::new(Reason::ExecutionInProgress, "the attempt is not this one"))?;
     let (trigger, event) = match opened.state.state {
@@ -123,7 +122,9 @@ fn settle(
             conflict.claim_id = Some(settlement.claim_id);
             ledger.tell(conflict)?;
             tracing::error!(plan = %opened.plan(), "an outcome came after the attempt had been resolved");
-            return put(ledger, opened, snapshot, opened.state.clone());
+            put(ledger, opened, snapshot, opened.state.clone())?;
+            let recorded = opened.execution.as_ref().map(|execution| execution.record.clone());
+            return recorded.ok_or_else(|| crate::vault::broken("an attempt that ended without an execution"));
         }
     };
     let result_digest = match &settlement.result {
@@ -142,7 +143,8 @@ fn settle(
         result_digest,
         settled_at: snapshot.now,
     };
-    record(ledger, opened, snapshot, &execution, trigger, event)
+    record(ledger, opened, snapshot, &execution, trigger, event)?;
+    Ok(execution)
 }
 
 /// An attempt whose lease has passed: what it did is unknown. [STATE-022]

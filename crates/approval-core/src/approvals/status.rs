@@ -30,7 +30,7 @@ impl Approvals {
             let request = Request { plan_id, plan_digest: None, repeated: None };
             let bound = self.bound(requester, request, Include::Records).await?;
             let now = self.service.clock.now();
-            let view = status_of(&bound.opened, now);
+            let view = status_of(&bound.loaded.opened, now);
             let settled = !matches!(view.state, State::AwaitingApproval | State::Executing);
             if settled || now >= until {
                 return Ok(view);
@@ -48,13 +48,13 @@ impl Approvals {
     ) -> Result<Bound, Refusal> {
         let asked = WellFormed::parse(request)?;
         let plan = asked.plan();
-        let rows = match self.rows(plan, include).await? {
-            Some(rows) if rows.index.requester == requester.identity.person.as_str() => {
-                Some(self.settle_lapse(plan, rows, include).await?)
-            }
-            other => other,
-        };
-        asked.find(rows, requester)?.open(&self.service.vault, include)?.recompute()
+        let vault = &self.service.vault;
+        let mut intact = asked.clone().find(self.rows(plan, include).await?, requester)?.open(vault, include)?;
+        if intact.has_lapsed(self.service.clock.now()) {
+            self.commit(self.lapse_transition(plan)).await?;
+            intact = asked.find(self.rows(plan, include).await?, requester)?.open(vault, include)?;
+        }
+        intact.recompute()
     }
 }
 

@@ -4,8 +4,10 @@
 
 mod chain;
 mod event;
+mod log;
 mod verify;
 
 pub use chain::Chain;
 pub use event::{Event, EventDraft, EventKind, Head};
+pub use log::{AuditLine, AuditLog};
 pub use verify::{ChainFault, ChainReport, FaultKind, verify_lines};

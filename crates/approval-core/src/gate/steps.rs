@@ -8,7 +8,7 @@ use crate::digest::Digest;
 use crate::directory::{Requester, Standing};
 use crate::id::{Person, PlanId};
 use crate::instant::Timestamp;
-use crate::opened::{Contents, Opened};
+use crate::opened::{Contents, Loaded, Opened};
 use crate::planner::{FreshnessError, Identified};
 use crate::record::{Cause, EffectivePolicy, Enforcement, Execution, Pause, State, ToolResult, Verdict};
 use crate::refusal::{Reason, Refusal};
@@ -29,7 +29,7 @@ pub(crate) struct Request<'a> {
 }
 
 /// Step 1 passed: handle and digest are well-formed.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct WellFormed {
     plan: PlanId,
     digest: Option<Digest>,
@@ -68,12 +68,12 @@ pub(crate) struct Owned {
 impl Owned {
     /// Step 3: the seals hold, and all that the plan's state names is there. [GATE-030]
     pub(crate) fn open(self, vault: &Vault, include: Include) -> Result<Intact, Refusal> {
-        let opened = Opened::open(vault, self.asked.plan, &self.rows)?;
+        let loaded = Loaded::open(vault, self.asked.plan, self.rows)?;
         let contents = match include {
-            Include::Documents => Some(Contents::open(vault, &opened, &self.rows)?),
+            Include::Documents => Some(Contents::open(vault, &loaded.opened, &loaded.rows)?),
             Include::Records => None,
         };
-        Ok(Intact { asked: self.asked, opened, contents })
+        Ok(Intact { asked: self.asked, loaded, contents })
     }
 }
 
@@ -81,42 +81,47 @@ impl Owned {
 #[derive(Debug)]
 pub(crate) struct Intact {
     asked: WellFormed,
-    opened: Opened,
+    loaded: Loaded,
     contents: Option<Contents>,
 }
 
 impl Intact {
+    /// Whether the clock has done something to the plan that isn't recorded yet. [STATE-011]
+    pub(crate) fn has_lapsed(&self, now: Timestamp) -> bool {
+        self.loaded.opened.lapse(now).is_some()
+    }
+
     /// Step 4: the digests are recomputed, and are the same everywhere, in the caller's hands too. [GATE-040] [GATE-042]
     /// [GATE-043]
     pub(crate) fn recompute(self) -> Result<Bound, Refusal> {
-        self.opened.recompute()?;
-        self.contents.as_ref().map_or(Ok(()), |contents| contents.recompute(&self.opened))?;
+        self.loaded.opened.recompute()?;
+        self.contents.as_ref().map_or(Ok(()), |contents| contents.recompute(&self.loaded.opened))?;
         let mismatch = |detail: &str| Err(Refusal::new(Reason::ApprovalHashMismatch, detail));
         if let Some(digest) = &self.asked.digest
-            && *digest != self.opened.header.digest
+            && *digest != self.loaded.opened.header.digest
         {
             return mismatch("the caller's digest is not the plan's");
         }
         if let Some(repeated) = &self.asked.repeated
-            && !repeated.iter().any(|tag| tag.matches(&self.opened.state.request_tag.0))
+            && !repeated.iter().any(|tag| tag.matches(&self.loaded.opened.state.request_tag.0))
         {
             return mismatch("the repeated request is not the plan's");
         }
-        Ok(Bound { opened: self.opened, contents: self.contents })
+        Ok(Bound { loaded: self.loaded, contents: self.contents })
     }
 }
 
 /// Step 4 passed.
 #[derive(Debug)]
 pub(crate) struct Bound {
-    pub(crate) opened: Opened,
+    pub(crate) loaded: Loaded,
     contents: Option<Contents>,
 }
 
 /// An attempt has been made already: its recorded outcome is the answer. [GATE-050]
 #[derive(Debug)]
 pub(crate) struct Replay {
-    pub(crate) opened: Opened,
+    pub(crate) loaded: Loaded,
     pub(crate) execution: Execution,
     pub(crate) result: Option<ToolResult>,
 }
@@ -126,14 +131,14 @@ impl Bound {
     ///
     /// An attempt whose lease has passed must have been recorded as `unknown` before.
     pub(crate) fn unclaimed(self) -> Result<Result<Unclaimed, Box<Replay>>, Refusal> {
-        let execution = self.opened.execution.as_ref().map(|execution| execution.record.clone());
-        match (&self.opened.state.claim, execution) {
-            (None, _) => Ok(Ok(Unclaimed { opened: self.opened, contents: self.contents })),
+        let execution = self.loaded.opened.execution.as_ref().map(|execution| execution.record.clone());
+        match (&self.loaded.opened.state.claim, execution) {
+            (None, _) => Ok(Ok(Unclaimed { loaded: self.loaded, contents: self.contents })),
             (Some(_), Some(execution)) => {
                 let result = self.contents.and_then(|contents| contents.result);
-                Ok(Err(Box::new(Replay { opened: self.opened, execution, result })))
+                Ok(Err(Box::new(Replay { loaded: self.loaded, execution, result })))
             }
-            (Some(_), None) => Err(claimed(&self.opened)),
+            (Some(_), None) => Err(claimed(&self.loaded.opened)),
         }
     }
 }
@@ -150,15 +155,15 @@ fn claimed(opened: &Opened) -> Refusal {
 /// Step 5 passed.
 #[derive(Debug)]
 pub(crate) struct Unclaimed {
-    opened: Opened,
+    loaded: Loaded,
     contents: Option<Contents>,
 }
 
 impl Unclaimed {
     /// Step 6: the plan has not ended, by its state or by the clock. [GATE-060]
     pub(crate) fn live(self, now: Timestamp) -> Result<Live, Refusal> {
-        live(&self.opened, now)?;
-        Ok(Live { opened: self.opened, contents: self.contents })
+        live(&self.loaded.opened, now)?;
+        Ok(Live { loaded: self.loaded, contents: self.contents })
     }
 }
 
@@ -193,7 +198,7 @@ pub(super) fn live(opened: &Opened, now: Timestamp) -> Result<(), Refusal> {
 /// Step 6 passed.
 #[derive(Debug)]
 pub(crate) struct Live {
-    pub(crate) opened: Opened,
+    pub(crate) loaded: Loaded,
     contents: Option<Contents>,
 }
 
@@ -201,11 +206,11 @@ impl Live {
     /// Step 7: not paused, and attempts are left. [GATE-070] [GATE-071]
     pub(crate) fn unpaused(self, pause: Option<&Pause>) -> Result<Running, Refusal> {
         unpaused(pause)?;
-        let limit = self.opened.header.record.policy.limits.gate_attempts;
-        if self.opened.state.gate_attempts >= limit {
+        let limit = self.loaded.opened.header.record.policy.limits.gate_attempts;
+        if self.loaded.opened.state.gate_attempts >= limit {
             return Err(Refusal::new(Reason::RateLimited, format!("{limit} attempts on this plan were refused")));
         }
-        Ok(Running { opened: self.opened, contents: self.contents })
+        Ok(Running { loaded: self.loaded, contents: self.contents })
     }
 }
 
@@ -219,15 +224,15 @@ pub(super) fn unpaused(pause: Option<&Pause>) -> Result<(), Refusal> {
 /// Step 7 passed.
 #[derive(Debug)]
 pub(crate) struct Running {
-    opened: Opened,
+    loaded: Loaded,
     contents: Option<Contents>,
 }
 
 impl Running {
     /// Step 8: the rule is satisfied by distinct persons, on this digest, under one challenge. [GATE-080]
     pub(crate) fn approved(self, now: Timestamp) -> Result<Approved, Refusal> {
-        approved(&self.opened, now)?;
-        Ok(Approved { opened: self.opened, contents: self.contents })
+        approved(&self.loaded.opened, now)?;
+        Ok(Approved { loaded: self.loaded, contents: self.contents })
     }
 }
 
@@ -264,7 +269,7 @@ pub(super) fn approved(opened: &Opened, now: Timestamp) -> Result<(), Refusal> {
 /// Step 8 passed.
 #[derive(Debug)]
 pub(crate) struct Approved {
-    opened: Opened,
+    loaded: Loaded,
     contents: Option<Contents>,
 }
 
@@ -290,28 +295,28 @@ impl Approved {
     pub(crate) fn resolve(self) -> Result<Resolved, Refusal> {
         let contents = self.contents.ok_or_else(|| internal("the documents were not read"))?;
         let documents = contents.documents.ok_or_else(|| broken("a plan that is open was pruned"))?;
-        let header = self.opened.header.clone();
+        let header = self.loaded.opened.header.clone();
         let plan = ResolvedPlan::resolve(header.record, header.digest, documents.intent.record, contents.secrets)?;
-        Ok(Resolved { opened: self.opened, plan, review: documents.review.record })
+        Ok(Resolved { loaded: self.loaded, plan, review: documents.review.record })
     }
 }
 
 /// Step 8 passed, with the documents at hand.
 #[derive(Debug)]
 pub(crate) struct Resolved {
-    opened: Opened,
+    loaded: Loaded,
     pub(crate) plan: ResolvedPlan,
     review: crate::record::Review,
 }
 
 impl Resolved {
     pub(crate) fn opened(&self) -> &Opened {
-        &self.opened
+        &self.loaded.opened
     }
 
     /// Step 9: requester and counted approvers may still, policy, enforcement, tool and target are as they were.
     pub(crate) fn current(self, facts: Facts) -> Result<Current, Stop> {
-        let header = &self.opened.header.record;
+        let header = &self.loaded.opened.header.record;
         let ends = |reason, detail: String| Err(Stop::Ends(Refusal::new(reason, detail)));
         let nobody = Standing::default();
         let standing = |person| facts.standings.get(person).unwrap_or(&nobody);
@@ -320,7 +325,7 @@ impl Resolved {
             let detail = format!("`{}` may no longer ask for this", header.requester.person); // [GATE-091]
             return ends(Reason::RequesterNotPermitted, detail);
         }
-        for person in &header.policy.rule.tally(&header.requester, &self.opened.decisions).counted {
+        for person in &header.policy.rule.tally(&header.requester, &self.loaded.opened.decisions).counted {
             let may_count = header.policy.rule.may_count(&header.requester, person, standing(person));
             if !may_count || !facts.may_approve.contains(person) {
                 let detail = format!("`{person}`, who approved, may no longer approve"); // [GATE-092]
@@ -340,14 +345,14 @@ impl Resolved {
         if identified.target.identity != self.plan.intent().target.identity {
             return ends(Reason::TargetChanged, "the target is another now".to_owned()); // [GATE-095]
         }
-        Ok(Current { opened: self.opened, plan: self.plan, review: self.review })
+        Ok(Current { loaded: self.loaded, plan: self.plan, review: self.review })
     }
 }
 
 /// Step 9 passed.
 #[derive(Debug)]
 pub(crate) struct Current {
-    opened: Opened,
+    loaded: Loaded,
     pub(crate) plan: ResolvedPlan,
     review: crate::record::Review,
 }
@@ -356,14 +361,14 @@ impl Current {
     /// Step 10, before the target is looked at: no other attempt stands in the way. [GATE-100] [GATE-101]
     pub(crate) fn alone(self, attempts: &[Attempt]) -> Result<Alone, Refusal> {
         attempt::allow(attempts, &self.review)?;
-        Ok(Alone { opened: self.opened, plan: self.plan, review: self.review })
+        Ok(Alone { loaded: self.loaded, plan: self.plan, review: self.review })
     }
 }
 
 /// Step 10 passed but for freshness.
 #[derive(Debug)]
 pub(crate) struct Alone {
-    opened: Opened,
+    loaded: Loaded,
     pub(crate) plan: ResolvedPlan,
     review: crate::record::Review,
 }
@@ -372,7 +377,7 @@ impl Alone {
     /// Step 10: live preconditions hold, and a fresh preview gives the reviewed result. [GATE-102]
     pub(crate) fn fresh(self, looked: Result<(), FreshnessError>) -> Result<Claimable, Stop> {
         looked.map_err(|error| stop_of(error, &self.plan))?;
-        Ok(Claimable::new(self.opened, self.plan, self.review))
+        Ok(Claimable::new(self.loaded, self.plan, self.review))
     }
 }
 

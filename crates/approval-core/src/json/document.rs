@@ -45,11 +45,13 @@ impl Document {
     ///
     /// # Errors
     /// As for [`Document::from_value`].
-    pub fn from_serialize<T: Serialize + ?Sized>(
-        value: &T,
-        limits: &Limits,
-    ) -> Result<Self, Inadmissible> {
+    pub fn from_serialize<T: Serialize + ?Sized>(value: &T, limits: &Limits) -> Result<Self, Inadmissible> {
         serialize::canonical(value, limits).map(|canonical| Self { canonical })
+    }
+
+    /// Takes what a seal vouches for: bytes that were the canonical form of an admitted document when they were sealed.
+    pub(crate) fn from_sealed(bytes: Vec<u8>) -> Option<Self> {
+        String::from_utf8(bytes).ok().map(|canonical| Self { canonical })
     }
 
     /// The canonical bytes.
@@ -101,8 +103,6 @@ impl Document {
 impl fmt::Debug for Document {
     /// Says how long the document is. What it holds may be secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Document")
-            .field("bytes", &self.canonical.len())
-            .finish_non_exhaustive()
+        f.debug_struct("Document").field("bytes", &self.canonical.len()).finish_non_exhaustive()
     }
 }

@@ -146,29 +146,17 @@ enum Place {
 impl Inadmissible {
     /// A fault of the document as a whole.
     pub(super) fn whole(fault: Fault) -> Self {
-        Self {
-            fault,
-            place: Place::Whole,
-            detail: None,
-        }
+        Self { fault, place: Place::Whole, detail: None }
     }
 
     /// A fault at a byte of the text received.
     pub(super) fn at_byte(fault: Fault, offset: usize) -> Self {
-        Self {
-            fault,
-            place: Place::Byte(offset),
-            detail: None,
-        }
+        Self { fault, place: Place::Byte(offset), detail: None }
     }
 
     /// A fault at a value, with what its own serialisation said.
     pub(super) fn at_pointer(fault: Fault, pointer: &Steps, detail: Option<Box<str>>) -> Self {
-        Self {
-            fault,
-            place: Place::Pointer(pointer.to_string().into()),
-            detail,
-        }
+        Self { fault, place: Place::Pointer(pointer.to_string().into()), detail }
     }
 
     /// What is wrong.

@@ -9,6 +9,7 @@ pub struct Limits {
 }
 
 impl Limits {
+    // [DIG-029]
     /// The arguments of one tool call: 2 MiB and 200 000 nodes.
     pub const ARGUMENTS: Self = Self::new(2 << 20, 200_000);
 
@@ -30,10 +31,7 @@ impl Limits {
     /// admitted again. A node is a value of any kind, the outermost object included; a member name is none.
     #[must_use]
     pub const fn new(max_bytes: usize, max_nodes: usize) -> Self {
-        Self {
-            max_bytes,
-            max_nodes,
-        }
+        Self { max_bytes, max_nodes }
     }
 
     /// The longest document, in bytes.

@@ -1,4 +1,4 @@
-//! Numbers: which tokens are admitted, and how they're written.
+//! Numbers: which tokens are admitted, and how they're written. [DIG-033]
 
 use super::fault::Fault;
 
@@ -95,7 +95,7 @@ pub(super) fn push_decimal(token: &str, out: &mut Vec<u8>) -> Result<(), Fault> 
 /// Writes a double.
 pub(super) fn push_f64(double: f64, out: &mut Vec<u8>) -> Result<(), Fault> {
     if !double.is_finite() {
-        return Err(Fault::NotFinite); // [DIG-021]
+        return Err(Fault::NotFinite); // [DIG-055]
     }
     if double.fract() == 0.0 && double.abs() > MAX_INTEGER as f64 {
         return Err(Fault::IntegerOutOfRange); // [DIG-022]
@@ -116,10 +116,7 @@ pub(super) fn push_i64(integer: i64, out: &mut Vec<u8>) -> Result<(), Fault> {
 
 /// Writes an integer.
 pub(super) fn push_u64(integer: u64, out: &mut Vec<u8>) -> Result<(), Fault> {
-    push_i64(
-        i64::try_from(integer).map_err(|_| Fault::IntegerOutOfRange)?,
-        out,
-    )
+    push_i64(i64::try_from(integer).map_err(|_| Fault::IntegerOutOfRange)?, out)
 }
 
 /// The exact value of a numeral, in one form per value: `significand × 10^exponent`, where the significand ends in no
@@ -165,33 +162,21 @@ impl Decimal {
             }
         }
         if significand == Some(0) {
-            return Self {
-                negative: false,
-                significand,
-                exponent: 0,
-            };
+            return Self { negative: false, significand, exponent: 0 };
         }
         let mut power = 0_i32;
         let mut power_negative = false;
         for byte in bytes {
             match byte {
                 b'-' => power_negative = true,
-                b'0'..=b'9' => {
-                    power = power
-                        .saturating_mul(10)
-                        .saturating_add(i32::from(byte - b'0'))
-                }
+                b'0'..=b'9' => power = power.saturating_mul(10).saturating_add(i32::from(byte - b'0')),
                 _ => {}
             }
         }
         // A numeral has at most 40 bytes, so both counts are small.
         exponent += i32::try_from(zeros).unwrap_or(i32::MAX);
         let power = if power_negative { -power } else { power };
-        Self {
-            negative,
-            significand,
-            exponent: exponent.saturating_add(power),
-        }
+        Self { negative, significand, exponent: exponent.saturating_add(power) }
     }
 }
 
@@ -230,23 +215,10 @@ mod tests {
             ("0.00120", "12e-4"),
             ("12e99999999999999999999", "12e9999999999999999999"),
         ] {
-            assert_eq!(
-                Decimal::of(a.as_bytes()),
-                Decimal::of(b.as_bytes()),
-                "{a} {b}"
-            );
+            assert_eq!(Decimal::of(a.as_bytes()), Decimal::of(b.as_bytes()), "{a} {b}");
         }
-        for (a, b) in [
-            ("1", "-1"),
-            ("1", "10"),
-            ("0.1", "0.01"),
-            ("1", "123456789012345678901"),
-        ] {
-            assert_ne!(
-                Decimal::of(a.as_bytes()),
-                Decimal::of(b.as_bytes()),
-                "{a} {b}"
-            );
+        for (a, b) in [("1", "-1"), ("1", "10"), ("0.1", "0.01"), ("1", "123456789012345678901")] {
+            assert_ne!(Decimal::of(a.as_bytes()), Decimal::of(b.as_bytes()), "{a} {b}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! From bytes to the canonical text, in one pass.
+//! From bytes to the canonical text, in one pass. [DIG-001] [DIG-002]
 //!
 //! There's no recursion: what is open is a list in the [`Writer`], and no input makes the stack grow.
 
@@ -28,12 +28,7 @@ pub(super) fn canonical(bytes: &[u8], limits: &Limits) -> Result<String, Inadmis
             (str::from_utf8(valid).unwrap_or_default(), true)
         }
     };
-    let mut parser = Parser {
-        source,
-        bytes: source.as_bytes(),
-        at: 0,
-        writer: Writer::new(source.len(), limits),
-    };
+    let mut parser = Parser { source, bytes: source.as_bytes(), at: 0, writer: Writer::new(source.len(), limits) };
     match parser.document() {
         // The valid part lacks something only because it ends there, or is followed by the bytes that aren't UTF-8.
         Ok(()) if broken => Err(Inadmissible::at_byte(Fault::InvalidUtf8, source.len())), // [DIG-014]
@@ -53,15 +48,13 @@ struct Parser<'a> {
 }
 
 impl Parser<'_> {
-    /// Reads the whole text. On a fault the offset is the lowest of all faults.
+    /// Reads the whole text. On a fault the offset is the lowest of all faults. [DIG-003]
     fn document(&mut self) -> Result<(), At> {
         self.object_and_nothing_else().map_err(|fault| {
             // All bytes before the fault have been read, so the only faults that may lie before it are those that are
             // looked for when an object closes: duplicate names in the objects that are still open.
             match self.writer.first_duplicate() {
-                Some(duplicate) if duplicate.source < fault.1 => {
-                    (Fault::DuplicateName, duplicate.source)
-                }
+                Some(duplicate) if duplicate.source < fault.1 => (Fault::DuplicateName, duplicate.source),
                 _ => fault,
             }
         })
@@ -140,9 +133,7 @@ impl Parser<'_> {
 
     fn close(&mut self) -> Result<(), At> {
         self.at += 1;
-        self.writer
-            .close()
-            .map_err(|duplicate| (Fault::DuplicateName, duplicate.source))
+        self.writer.close().map_err(|duplicate| (Fault::DuplicateName, duplicate.source))
     }
 
     fn scalar(&mut self) -> Result<(), At> {
@@ -162,9 +153,7 @@ impl Parser<'_> {
         }
         let (source, start) = (self.at, self.writer.out.len());
         self.string()?;
-        self.writer
-            .name(start, source)
-            .map_err(|fault| (fault, source))?;
+        self.writer.name(start, source).map_err(|fault| (fault, source))?;
         self.skip_white_space();
         if self.peek() != Some(b':') {
             return self.syntax(self.at);
@@ -201,9 +190,7 @@ impl Parser<'_> {
         match form {
             Form::Incomplete => return self.syntax(self.at),
             Form::Integer => number::push_integer(window.get(..len).unwrap_or_default(), out),
-            Form::Decimal => {
-                number::push_decimal(self.source.get(start..self.at).unwrap_or_default(), out)
-            }
+            Form::Decimal => number::push_decimal(self.source.get(start..self.at).unwrap_or_default(), out),
         }
         .map_err(|fault| (fault, start))
     }
@@ -250,19 +237,14 @@ impl Parser<'_> {
             Some(b'u') => {
                 self.at += 1;
                 let unit = self.four_digits()?;
-                let decoded = self
-                    .code_point(unit)
-                    .ok_or((Fault::LoneSurrogate, backslash))?; // [DIG-015]
+                let decoded = self.code_point(unit).ok_or((Fault::LoneSurrogate, backslash))?; // [DIG-015]
                 text::push_escaped(decoded.encode_utf8(&mut [0; 4]), &mut self.writer.out);
                 return Ok(());
             }
             _ => return self.syntax(self.at),
         };
         self.at += 1;
-        text::push_escaped(
-            char::from(plain).encode_utf8(&mut [0; 4]),
-            &mut self.writer.out,
-        );
+        text::push_escaped(char::from(plain).encode_utf8(&mut [0; 4]), &mut self.writer.out);
         Ok(())
     }
 

@@ -21,24 +21,13 @@ impl Steps {
 
 impl fmt::Display for Steps {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0
-            .iter()
-            .rev()
-            .try_for_each(|step| write!(f, "/{}", step.replace('~', "~0").replace('/', "~1")))
+        self.0.iter().rev().try_for_each(|step| write!(f, "/{}", step.replace('~', "~0").replace('/', "~1")))
     }
 }
 
 /// A piece of input in backticks, its control characters visible and its length bounded.
 pub(super) fn quoted(input: &str) -> String {
-    let shown: String = input
-        .chars()
-        .take(MAX_QUOTED)
-        .flat_map(char::escape_debug)
-        .collect();
-    let more = if input.chars().nth(MAX_QUOTED).is_some() {
-        "…"
-    } else {
-        ""
-    };
+    let shown: String = input.chars().take(MAX_QUOTED).flat_map(char::escape_debug).collect();
+    let more = if input.chars().nth(MAX_QUOTED).is_some() { "…" } else { "" };
     format!("`{shown}{more}`")
 }

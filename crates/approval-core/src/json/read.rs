@@ -7,8 +7,8 @@ use std::borrow::Cow;
 
 use serde::de::value::{BorrowedStrDeserializer, CowStrDeserializer};
 use serde::de::{
-    DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error as _, MapAccess, SeqAccess,
-    VariantAccess, Visitor,
+    DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error as _, MapAccess, SeqAccess, VariantAccess,
+    Visitor,
 };
 use serde::forward_to_deserialize_any;
 
@@ -20,10 +20,7 @@ pub use error::ReadError;
 
 /// Reads a canonical text as a record.
 pub(super) fn read<T: DeserializeOwned>(canonical: &str) -> Result<T, ReadError> {
-    let mut reader = Reader {
-        text: canonical,
-        at: 0,
-    };
+    let mut reader = Reader { text: canonical, at: 0 };
     let record = T::deserialize(&mut reader)?;
     if reader.peek().is_some() {
         return Err(reader.misread());
@@ -49,19 +46,12 @@ impl<'de> Reader<'de> {
     }
 
     fn expect(&mut self, byte: u8) -> Result<(), ReadError> {
-        if self.take(byte) {
-            Ok(())
-        } else {
-            Err(self.misread())
-        }
+        if self.take(byte) { Ok(()) } else { Err(self.misread()) }
     }
 
     /// The error where the text isn't what a canonical text has to be, or a visitor left something unread.
     fn misread(&self) -> ReadError {
-        ReadError::new(format!(
-            "nothing more was expected than the first {} bytes",
-            self.at
-        ))
+        ReadError::new(format!("nothing more was expected than the first {} bytes", self.at))
     }
 
     fn slice(&self, from: usize) -> &'de str {
@@ -109,33 +99,20 @@ impl<'de> Reader<'de> {
     fn word(&mut self, word: &str) -> Result<(), ReadError> {
         let start = self.at;
         self.at += word.len();
-        if self.slice(start) == word {
-            Ok(())
-        } else {
-            Err(self.misread())
-        }
+        if self.slice(start) == word { Ok(()) } else { Err(self.misread()) }
     }
 
     fn visit_array<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, ReadError> {
         self.expect(b'[')?;
-        let value = visitor.visit_seq(Elements {
-            reader: self,
-            index: 0,
-        })?;
-        self.expect(b']')
-            .map_err(|_| ReadError::new("more elements than expected"))?;
+        let value = visitor.visit_seq(Elements { reader: self, index: 0 })?;
+        self.expect(b']').map_err(|_| ReadError::new("more elements than expected"))?;
         Ok(value)
     }
 
     fn visit_object<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, ReadError> {
         self.expect(b'{')?;
-        let value = visitor.visit_map(Members {
-            reader: self,
-            first: true,
-            name: Cow::Borrowed(""),
-        })?;
-        self.expect(b'}')
-            .map_err(|_| ReadError::new("more members than expected"))?;
+        let value = visitor.visit_map(Members { reader: self, first: true, name: Cow::Borrowed("") })?;
+        self.expect(b'}').map_err(|_| ReadError::new("more members than expected"))?;
         Ok(value)
     }
 
@@ -202,11 +179,7 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
         }
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, ReadError> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, ReadError> {
         visitor.visit_newtype_struct(self)
     }
 
@@ -234,8 +207,7 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
             Some(b'{') => {
                 self.expect(b'{')?;
                 let value = visitor.visit_enum(Variant { reader: self })?;
-                self.expect(b'}')
-                    .map_err(|_| ReadError::new("more members than expected"))?;
+                self.expect(b'}').map_err(|_| ReadError::new("more members than expected"))?;
                 Ok(value)
             }
             _ => self.deserialize_any(visitor),
@@ -261,10 +233,7 @@ struct Elements<'a, 'de> {
 impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
     type Error = ReadError;
 
-    fn next_element_seed<T: DeserializeSeed<'de>>(
-        &mut self,
-        seed: T,
-    ) -> Result<Option<T::Value>, ReadError> {
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, ReadError> {
         if self.reader.peek() == Some(b']') {
             return Ok(None);
         }
@@ -273,9 +242,7 @@ impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
             self.reader.expect(b',')?;
         }
         self.index += 1;
-        let element = seed
-            .deserialize(&mut *self.reader)
-            .map_err(|error| error.within(index.to_string()))?;
+        let element = seed.deserialize(&mut *self.reader).map_err(|error| error.within(index.to_string()))?;
         Ok(Some(element))
     }
 }
@@ -290,10 +257,7 @@ struct Members<'a, 'de> {
 impl<'de> MapAccess<'de> for Members<'_, 'de> {
     type Error = ReadError;
 
-    fn next_key_seed<K: DeserializeSeed<'de>>(
-        &mut self,
-        seed: K,
-    ) -> Result<Option<K::Value>, ReadError> {
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, ReadError> {
         if self.reader.peek() == Some(b'}') {
             return Ok(None);
         }
@@ -311,8 +275,7 @@ impl<'de> MapAccess<'de> for Members<'_, 'de> {
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, ReadError> {
-        seed.deserialize(&mut *self.reader)
-            .map_err(|error| error.within(&*self.name))
+        seed.deserialize(&mut *self.reader).map_err(|error| error.within(&*self.name))
     }
 }
 
@@ -325,25 +288,14 @@ impl<'a, 'de> EnumAccess<'de> for Variant<'a, 'de> {
     type Error = ReadError;
     type Variant = VariantContents<'a, 'de>;
 
-    fn variant_seed<V: DeserializeSeed<'de>>(
-        self,
-        seed: V,
-    ) -> Result<(V::Value, Self::Variant), ReadError> {
+    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self::Variant), ReadError> {
         if self.reader.peek() == Some(b'}') {
-            return Err(ReadError::new(
-                "found an empty object, expected one with a member",
-            ));
+            return Err(ReadError::new("found an empty object, expected one with a member"));
         }
         let name = self.reader.string()?;
         self.reader.expect(b':')?;
         let variant = seed.deserialize(CowStrDeserializer::new(Cow::Borrowed(&*name)))?;
-        Ok((
-            variant,
-            VariantContents {
-                reader: self.reader,
-                name,
-            },
-        ))
+        Ok((variant, VariantContents { reader: self.reader, name }))
     }
 }
 
@@ -360,14 +312,11 @@ impl<'de> VariantAccess<'de> for VariantContents<'_, 'de> {
     }
 
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, ReadError> {
-        seed.deserialize(self.reader)
-            .map_err(|error| error.within(&*self.name))
+        seed.deserialize(self.reader).map_err(|error| error.within(&*self.name))
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, ReadError> {
-        self.reader
-            .deserialize_any(visitor)
-            .map_err(|error| error.within(&*self.name))
+        self.reader.deserialize_any(visitor).map_err(|error| error.within(&*self.name))
     }
 
     fn struct_variant<V: Visitor<'de>>(
@@ -375,8 +324,6 @@ impl<'de> VariantAccess<'de> for VariantContents<'_, 'de> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, ReadError> {
-        self.reader
-            .deserialize_struct("", fields, visitor)
-            .map_err(|error| error.within(&*self.name))
+        self.reader.deserialize_struct("", fields, visitor).map_err(|error| error.within(&*self.name))
     }
 }

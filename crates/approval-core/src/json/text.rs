@@ -34,13 +34,17 @@ fn specials(word: u64) -> u64 {
         & HIGH
 }
 
+/// Whether a word holds ASCII without escapes.
+pub(super) fn is_plain_ascii(word: u64) -> bool {
+    let backslash = word ^ (ONES * 0x5c);
+    (backslash.wrapping_sub(ONES) & !backslash | word) & HIGH == 0
+}
+
 /// Writes text in canonical form (RFC 8785, section 3.2.2.2), without quotes.
 pub(super) fn push_escaped(text: &str, out: &mut Vec<u8>) {
     let mut rest = text.as_bytes();
     loop {
-        let (plain, special) = rest
-            .split_at_checked(plain_len(rest))
-            .unwrap_or((rest, &[]));
+        let (plain, special) = rest.split_at_checked(plain_len(rest)).unwrap_or((rest, &[]));
         out.extend_from_slice(plain);
         match special.split_first() {
             Some((&byte, after)) => {
@@ -63,20 +67,9 @@ pub(super) fn push_escape(byte: u8, out: &mut Vec<u8>) {
         b'"' | b'\\' => byte,
         _ => {
             let digit = |value: u8| {
-                if value < 10 {
-                    b'0' + value
-                } else {
-                    b'a' + value - 10
-                }
+                if value < 10 { b'0' + value } else { b'a' + value - 10 }
             };
-            out.extend_from_slice(&[
-                b'\\',
-                b'u',
-                b'0',
-                b'0',
-                digit(byte >> 4),
-                digit(byte & 0x0f),
-            ]);
+            out.extend_from_slice(&[b'\\', b'u', b'0', b'0', digit(byte >> 4), digit(byte & 0x0f)]);
             return;
         }
     };
@@ -144,10 +137,7 @@ mod tests {
     fn of_two_special_bytes_the_first_is_found() {
         for first in (0..=u8::MAX).filter(|&byte| is_special(byte)) {
             for second in 0..=u8::MAX {
-                assert_eq!(
-                    plain_len(&[b'a', first, second, b'!', b'!', b'!', b'!', b'!']),
-                    1
-                );
+                assert_eq!(plain_len(&[b'a', first, second, b'!', b'!', b'!', b'!', b'!']), 1);
                 assert_eq!(
                     plain_len(&[b'a', b'!', second, first, b'!', b'!', b'!', b'!']),
                     if is_special(second) { 2 } else { 3 }

@@ -1,4 +1,4 @@
-//! The canonical text as it grows, behind both ways in.
+//! The canonical text as it grows, behind both ways in. [DIG-030]
 //!
 //! Tokens are written in the order in which they come. Where an object turns out to have come unsorted, its members are
 //! put in order in place as it closes. So there's one text, one spare of at most its size, and a record for each member
@@ -115,11 +115,7 @@ impl Writer {
             return Err(Fault::TooDeep); // [DIG-025]
         }
         self.out.push(if object { b'{' } else { b'[' });
-        self.open.push(Container {
-            start: self.out.len(),
-            first_member: self.members.len(),
-            object,
-        });
+        self.open.push(Container { start: self.out.len(), first_member: self.members.len(), object });
         Ok(())
     }
 
@@ -139,18 +135,12 @@ impl Writer {
     /// Records a name that has just been written, with its quotes, from `start` on.
     pub(super) fn name(&mut self, start: usize, source: usize) -> Result<(), Fault> {
         let name_end = self.out.len();
-        let name = self.text(start + 1..name_end - 1);
-        if name.starts_with(RESERVED) {
+        let name = start + 1..name_end - 1;
+        if self.text(name.clone()).starts_with(RESERVED) {
             return Err(Fault::ReservedName); // [DIG-027]
         }
-        let prefix = order::prefix(name);
-        self.members.push(Member {
-            prefix,
-            start,
-            name_end,
-            end: name_end,
-            source,
-        });
+        let prefix = order::prefix(&self.out, name);
+        self.members.push(Member { prefix, start, name_end, end: name_end, source });
         Ok(())
     }
 
@@ -168,9 +158,7 @@ impl Writer {
 
     /// The name of an open object's member, with its quotes.
     pub(super) fn member_name(&self, index: usize) -> &[u8] {
-        self.members
-            .get(index)
-            .map_or(&[], |member| self.text(member.start..member.name_end))
+        self.members.get(index).map_or(&[], |member| self.text(member.start..member.name_end))
     }
 
     /// Bytes of the text so far.
@@ -187,15 +175,8 @@ impl Writer {
             self.out.push(b']');
             return Ok(());
         }
-        let Self {
-            out,
-            spare,
-            members,
-            ..
-        } = self;
-        let members_here = members
-            .get_mut(container.first_member..)
-            .unwrap_or_default();
+        let Self { out, spare, members, .. } = self;
+        let members_here = members.get_mut(container.first_member..).unwrap_or_default();
         if !members_here.is_sorted_by(|a, b| compare(out, a, b).is_lt()) {
             if let Some(duplicate) = sort(out, members_here) {
                 members.truncate(container.first_member);
@@ -218,23 +199,13 @@ impl Writer {
 
     /// Of the names that are written twice in an open object, the first in what was read.
     pub(super) fn first_duplicate(&mut self) -> Option<Duplicate> {
-        let Self {
-            out, open, members, ..
-        } = self;
+        let Self { out, open, members, .. } = self;
         let mut end = members.len();
         let mut first: Option<Duplicate> = None;
         for container in open.iter().rev() {
-            let found = sort(
-                out,
-                members
-                    .get_mut(container.first_member..end)
-                    .unwrap_or_default(),
-            );
+            let found = sort(out, members.get_mut(container.first_member..end).unwrap_or_default());
             end = container.first_member;
-            first = first
-                .into_iter()
-                .chain(found)
-                .min_by_key(|duplicate| duplicate.source);
+            first = first.into_iter().chain(found).min_by_key(|duplicate| duplicate.source);
         }
         first
     }
@@ -247,21 +218,13 @@ fn sort(out: &[u8], members: &mut [Member]) -> Option<Duplicate> {
     members
         .windows(2)
         .filter_map(|pair| match pair {
-            [a, b] if compare(out, a, b).is_eq() => Some(Duplicate {
-                source: b.source,
-                name: b.start..b.name_end,
-            }),
+            [a, b] if compare(out, a, b).is_eq() => Some(Duplicate { source: b.source, name: b.start..b.name_end }),
             _ => None,
         })
         .min_by_key(|duplicate| duplicate.source)
 }
 
 fn compare(out: &[u8], a: &Member, b: &Member) -> std::cmp::Ordering {
-    let name = |member: &Member| {
-        out.get(member.start + 1..member.name_end - 1)
-            .unwrap_or_default()
-    };
-    a.prefix
-        .cmp(&b.prefix)
-        .then_with(|| order::compare(name(a), name(b)))
+    let name = |member: &Member| out.get(member.start + 1..member.name_end - 1).unwrap_or_default();
+    a.prefix.cmp(&b.prefix).then_with(|| order::compare(name(a), name(b)))
 }

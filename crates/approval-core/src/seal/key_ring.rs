@@ -51,7 +51,8 @@ impl fmt::Debug for MasterKey {
 }
 
 /// What a key is still good for. [SEAL-005]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum KeyState {
     /// It seals and opens. A ring has exactly one active key.
     Active,

@@ -139,20 +139,21 @@ pub struct Binding<'a> {
 
 impl Binding<'_> {
     fn associated_data(&self, key: &KeyId) -> Result<Vec<u8>, SealError> {
+        /// The members in their canonical order.
         #[derive(Serialize)]
         #[serde(rename_all = "camelCase")]
         struct WithKey<'a> {
-            record: &'a str,
-            version: u32,
+            audience: &'a Audience,
             id: &'a str,
+            key_id: &'a KeyId,
             #[serde(skip_serializing_if = "Option::is_none")]
             plan_id: Option<PlanId>,
+            record: &'a str,
             revision: u64,
-            audience: &'a Audience,
-            key_id: &'a KeyId,
+            version: u32,
         }
         let Self { record, version, id, plan_id, revision, audience } = *self;
-        let whole = WithKey { record, version, id, plan_id, revision, audience, key_id: key };
+        let whole = WithKey { audience, id, key_id: key, plan_id, record, revision, version };
         Ok(Document::from_serialize(&whole, &Limits::ARGUMENTS)?.into_bytes())
     }
 }

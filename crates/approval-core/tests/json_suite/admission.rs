@@ -54,6 +54,7 @@ fn numbers_have_one_form() {
 
 #[test]
 fn numbers_without_one_are_refused() {
+    // [DIG-020] [DIG-021] [DIG-022] [DIG-023]
     for (token, fault) in [
         ("9007199254740992", Fault::IntegerOutOfRange),
         ("9007199254740993", Fault::IntegerOutOfRange),
@@ -84,6 +85,7 @@ fn numbers_without_one_are_refused() {
 
 #[test]
 fn a_number_may_have_forty_bytes() {
+    // [DIG-020]
     let forty = "0.50000000000000000000000000000000000000";
     assert_eq!(forty.len(), 40);
     assert_eq!(canonical(&format!("[{forty}]").replace('[', r#"{"n":"#).replace(']', "}")), r#"{"n":0.5}"#);
@@ -169,6 +171,10 @@ fn a_name_occurs_once_after_escapes_are_decoded() {
 fn of_several_faults_the_first_in_the_text_is_reported() {
     // [DIG-003]
     refused(r#"{"b":1,"a":1,"a":2,"b":3}"#, Fault::DuplicateName, 13);
+    refused(r#"{"b":1,"a":1,"b":2,"a":3}"#, Fault::DuplicateName, 13);
+    refused(r#"{"b":1,"a":1,"b":2,"a":3"#, Fault::DuplicateName, 13);
+    // The same name in the object around is none of it.
+    refused(r#"{"y":0,"a":{"y":1,"z":2,"z":3}}"#, Fault::DuplicateName, 24);
     refused(r#"{"a":1,"a":{"b":1,"b":2}}"#, Fault::DuplicateName, 7);
     refused(r#"{"x":1,"a":{"b":1,"b":2},"x":3}"#, Fault::DuplicateName, 18);
     refused(r#"{"a":1,"a":{"b":[{"c":1e400}]}}"#, Fault::DuplicateName, 7);
@@ -273,4 +279,14 @@ fn a_refusal_says_what_and_where() {
     assert_eq!(error.code(), "duplicate_name");
     assert_eq!(error.to_string(), "a second member of the same name, at byte 7");
     assert_eq!(error.pointer(), None);
+}
+
+#[test]
+fn the_limits_are_those_of_the_profile() {
+    // [DIG-029]
+    let sizes = |limits: Limits| (limits.max_bytes(), limits.max_nodes());
+    assert_eq!(sizes(Limits::ARGUMENTS), (2 * 1024 * 1024, 200_000));
+    assert_eq!(sizes(Limits::PLAN), (16 * 1024 * 1024, 2_000_000));
+    assert_eq!(Limits::RESULT.max_bytes(), 16 * 1024);
+    assert_eq!((Limits::MAX_DEPTH, Limits::MAX_NUMBER_LEN), (64, 40));
 }

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use crate::{naive, texts};
 
-/// Compares the verdicts on one text. [DIG-002] [DIG-003]
+/// Compares the verdicts on one text. [DIG-001] [DIG-002] [DIG-003]
 fn compare(text: &[u8], limits: &Limits) -> Result<(), TestCaseError> {
     let verdict = Document::parse(text, limits).map(|_| ()).map_err(|error| (error.fault(), error.offset()));
     match (verdict, naive::verdict(text, limits)) {
@@ -27,7 +27,7 @@ fn limits() -> impl Strategy<Value = Limits> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(4000))]
+    #![proptest_config(texts::cases())]
 
     #[test]
     fn of_damaged_documents(text in texts::damaged(), limits in limits()) {
@@ -37,6 +37,11 @@ proptest! {
     #[test]
     fn of_pieces(text in texts::soup(), limits in limits()) {
         compare(&text, &limits)?;
+    }
+
+    #[test]
+    fn of_objects_with_names_that_come_twice(text in texts::crowded()) {
+        compare(&text, &Limits::ARGUMENTS)?;
     }
 
     #[test]

@@ -229,7 +229,11 @@ impl Naive<'_> {
                             units.extend(text.encode_utf16().map(|unit| (unit, None)));
                             self.at += len;
                         }
-                        None => self.at += 1, // noted as malformed already
+                        None => {
+                            // Noted as malformed already; it keeps apart what stands around it.
+                            units.push((0xfffd, None));
+                            self.at += 1;
+                        }
                     }
                 }
             }

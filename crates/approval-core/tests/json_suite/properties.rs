@@ -9,7 +9,7 @@ use crate::texts;
 const LIMITS: Limits = Limits::PLAN;
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(texts::cases())]
 
     /// However a document is spelt, its canonical bytes are those that another implementation gives. [DIG-030] [DIG-032] [DIG-033]
     #[test]
@@ -43,13 +43,11 @@ proptest! {
 
     /// Wherever bytes and the value that another parser made of them are both admitted, they are the same document.
     #[test]
-    fn bytes_and_value_agree(text in prop_oneof![texts::damaged(), texts::soup()]) {
+    fn bytes_and_value_agree(text in prop_oneof![texts::spelt().prop_map(|(_, text)| text.into_bytes()), texts::damaged(), texts::soup()]) {
         let Ok(parsed) = Document::parse(&text, &LIMITS) else { return Ok(()) };
         let value: Value = serde_json::from_slice(&text).unwrap();
-        // serde_json may misread the last digit of a decimal; that is why there's a parser of our own.
-        if let Ok(taken) = Document::from_value(&value, &LIMITS)
-            && parsed.to_value() == value
-        {
+        let misread = misread(&parsed.to_value(), &value)?;
+        if let Ok(taken) = Document::from_value(&value, &LIMITS) && !misread {
             prop_assert_eq!(taken, parsed);
         }
     }
@@ -65,4 +63,31 @@ proptest! {
         // serde_json escapes as JCS does.
         prop_assert_eq!(document.as_str(), format!("{{{}}}", members.join(",")));
     }
+}
+
+/// Whether the other value differs in the last digits of a number. As it's built here, serde_json misreads some decimals,
+/// which is why there's a parser of our own. It may differ in nothing else.
+fn misread(ours: &Value, other: &Value) -> Result<bool, TestCaseError> {
+    let mut misread_one = false;
+    match (ours, other) {
+        (Value::Number(a), Value::Number(b)) => {
+            let (a, b) = (a.as_f64().unwrap(), b.as_f64().unwrap());
+            prop_assert!((a - b).abs() <= a.abs() * 1e-15, "{} {}", a, b);
+            misread_one = a != b;
+        }
+        (Value::Array(a), Value::Array(b)) => {
+            prop_assert_eq!(a.len(), b.len());
+            for (a, b) in a.iter().zip(b) {
+                misread_one |= misread(a, b)?;
+            }
+        }
+        (Value::Object(a), Value::Object(b)) => {
+            prop_assert!(a.keys().eq(b.keys()));
+            for (a, b) in a.values().zip(b.values()) {
+                misread_one |= misread(a, b)?;
+            }
+        }
+        (a, b) => prop_assert_eq!(a, b),
+    }
+    Ok(misread_one)
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use approval_core::json::{Document, Fault, Limits};
 use serde::Serialize;
-use serde::ser::{Error as _, SerializeMap, Serializer};
-use serde_json::{Value, json};
+use serde::ser::{Error as _, SerializeMap, SerializeSeq, Serializer};
+use serde_json::json;
 
 #[track_caller]
 fn written(value: impl Serialize) -> String {
@@ -274,11 +274,69 @@ fn a_value_without_end_is_stopped() {
     assert_eq!(error.fault(), Fault::TooLarge);
 }
 
+/// A serialisation that is wrong in itself, by a sequence of calls.
+struct Script(&'static [Call]);
+
+#[derive(Clone, Copy)]
+enum Call {
+    Key(&'static str),
+    Value(u64),
+    /// As before, but the error is lost.
+    LostKey(u64),
+    LostValue(u64),
+}
+
+impl Serialize for Script {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for call in self.0 {
+            match call {
+                Call::Key(key) => map.serialize_key(key)?,
+                Call::Value(value) => map.serialize_value(value)?,
+                Call::LostKey(key) => assert!(map.serialize_key(key).is_err()),
+                Call::LostValue(value) => assert!(map.serialize_value(value).is_err()),
+            }
+        }
+        map.end()
+    }
+}
+
 #[test]
-fn an_unserialisable_value_leaves_nothing_behind() {
-    let mut value = json!({ "a": 1 });
-    assert!(Document::from_value(&json!({ "a": u64::MAX }), &Limits::ARGUMENTS).is_err());
-    assert_eq!(written(&value), r#"{"a":1}"#);
-    value["b"] = Value::Null;
-    assert_eq!(written(&value), r#"{"a":1,"b":null}"#);
+fn a_serialisation_that_is_wrong_in_itself_gives_no_document() {
+    use Call::{Key, LostKey, LostValue, Value};
+
+    const TOO_LARGE: u64 = u64::MAX;
+    assert_eq!(written(Script(&[Key("b"), Value(1), Key("a"), Value(2)])), r#"{"a":2,"b":1}"#);
+    let scripts: [&[Call]; 7] = [
+        &[Key("a")],
+        &[Value(1)],
+        &[Key("a"), Key("b"), Value(1)],
+        &[Key("a"), Value(1), Value(2)],
+        &[LostKey(1)],
+        &[Key("a"), LostValue(TOO_LARGE)],
+        &[Key("a"), LostValue(TOO_LARGE), LostValue(1)],
+    ];
+    for script in scripts {
+        // [DIG-054]
+        refused(BTreeMap::from([("in", Script(script))]), Fault::Unserializable, "/in");
+    }
+}
+
+#[test]
+fn an_error_that_a_sequence_loses_gives_no_document() {
+    struct Lossy(Vec<f64>);
+
+    impl Serialize for Lossy {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            let mut seq = serializer.serialize_seq(None)?;
+            for number in &self.0 {
+                let _ = seq.serialize_element(number);
+            }
+            seq.end()
+        }
+    }
+
+    assert_eq!(written(BTreeMap::from([("in", Lossy(vec![1.0, 0.5]))])), r#"{"in":[1,0.5]}"#);
+    refused(BTreeMap::from([("in", Lossy(vec![1.0, f64::NAN]))]), Fault::Unserializable, "/in");
+    refused(BTreeMap::from([("in", Lossy(vec![f64::NAN, 1.0]))]), Fault::Unserializable, "/in");
 }

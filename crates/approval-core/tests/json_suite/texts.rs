@@ -4,6 +4,12 @@ use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use serde_json::{Number, Value};
 
+/// A thousand cases of each property, or as many as `PROPTEST_CASES` says.
+pub(crate) fn cases() -> ProptestConfig {
+    let config = ProptestConfig::default();
+    if std::env::var_os("PROPTEST_CASES").is_some() { config } else { ProptestConfig { cases: 1000, ..config } }
+}
+
 /// A double that is admitted, drawn so that small, large, subnormal and short decimals all occur.
 pub(crate) fn double() -> impl Strategy<Value = f64> {
     let any_bits = any::<u64>().prop_map(f64::from_bits);
@@ -289,4 +295,31 @@ pub(crate) fn damaged() -> impl Strategy<Value = Vec<u8>> {
         }
         bytes
     })
+}
+
+/// Nested objects with few names to choose from, so that many come twice, here and there cut off.
+pub(crate) fn crowded() -> impl Strategy<Value = Vec<u8>> {
+    let name = proptest::sample::select(vec!["a", "b", "c", "d", "e", "\\u0061", "aaaaaaaaa", "aaaaaaaab"]);
+    let value = Just("0".to_owned()).prop_recursive(4, 40, 6, move |inner| {
+        prop_oneof![
+            1 => inner.clone(),
+            1 => inner.clone().prop_map(|value| format!("[{value}]")),
+            4 => vec((name.clone(), inner), 0..6).prop_map(|members| {
+                let members: Vec<_> = members.into_iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
+                format!("{{{}}}", members.join(","))
+            }),
+        ]
+    });
+    (
+        value.prop_filter("an object", |text| text.starts_with('{')),
+        any::<prop::sample::Index>(),
+        prop::bool::weighted(0.3),
+    )
+        .prop_map(|(text, place, cut)| {
+            let mut bytes = text.into_bytes();
+            if cut {
+                bytes.truncate(place.index(bytes.len()));
+            }
+            bytes
+        })
 }

@@ -17,18 +17,12 @@ use crate::support::{
 async fn anchored(anchor: impl Anchor + 'static) -> (Room, Arc<dyn Anchor>) {
     let mut room = Room::new().await;
     let anchor: Arc<dyn Anchor> = Arc::new(anchor);
-    room.approvals =
-        start(&room, always(Rule::same_subject()), |builder| builder.anchor(Arc::clone(&anchor))).await;
+    room.approvals = start(&room, always(Rule::same_subject()), |builder| builder.anchor(Arc::clone(&anchor))).await;
     (room, anchor)
 }
 
 fn entry(plan: &PlanView, kind: AnchorKind) -> AnchorEntry {
-    AnchorEntry {
-        plan: plan.header.plan_id,
-        kind,
-        plan_expires_at: plan.header.expires_at,
-        effects: Vec::new(),
-    }
+    AnchorEntry { plan: plan.header.plan_id, kind, plan_expires_at: plan.header.expires_at, effects: Vec::new() }
 }
 
 fn some_claim() -> AnchorKind {
@@ -125,10 +119,7 @@ async fn a_rejection_and_a_withdrawal_are_entered() {
     room.decide(&withdrawn, "alice", Verdict::Withdraw).await.unwrap();
     assert_eq!(
         anchor.kinds(),
-        [
-            (rejected.header.plan_id, AnchorKind::Rejected),
-            (withdrawn.header.plan_id, AnchorKind::Withdrawn),
-        ]
+        [(rejected.header.plan_id, AnchorKind::Rejected), (withdrawn.header.plan_id, AnchorKind::Withdrawn),]
     );
 }
 

@@ -9,15 +9,10 @@ pub(super) fn bodies(item: &ItemMacro) -> Vec<TokenStream> {
     if item.ident.is_none() {
         return vec![item.mac.tokens.clone()];
     }
-    let groups = item
-        .mac
-        .tokens
-        .clone()
-        .into_iter()
-        .filter_map(|token| match token {
-            TokenTree::Group(group) => Some(group.stream()),
-            _ => None,
-        });
+    let groups = item.mac.tokens.clone().into_iter().filter_map(|token| match token {
+        TokenTree::Group(group) => Some(group.stream()),
+        _ => None,
+    });
     groups.skip(1).step_by(2).map(plain).collect()
 }
 

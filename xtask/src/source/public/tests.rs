@@ -1,13 +1,8 @@
 use super::*;
 
 fn scan(sources: &[(&str, &str)]) -> Findings {
-    let files: Vec<_> = sources
-        .iter()
-        .map(|(path, text)| SourceFile {
-            path: path.into(),
-            text: text.to_string(),
-        })
-        .collect();
+    let files: Vec<_> =
+        sources.iter().map(|(path, text)| SourceFile { path: path.into(), text: text.to_string() }).collect();
     mentions(&["time", "uuid"], &files).unwrap()
 }
 
@@ -71,22 +66,14 @@ fn every_place_of_a_public_signature_is_seen() {
 fn an_alias_is_followed_into_other_files() {
     let findings = scan(&[
         ("ids.rs", "pub(crate) type Id = uuid::Uuid;"),
-        (
-            "lib.rs",
-            "mod ids; use ids::Id; pub fn id() -> Id { new() }",
-        ),
+        ("lib.rs", "mod ids; use ids::Id; pub fn id() -> Id { new() }"),
     ]);
     assert_eq!(findings.mentions, ["lib.rs: fn `id` names the alias `Id`"]);
 }
 
 #[test]
 fn what_cannot_be_judged_is_said() {
-    assert_eq!(
-        found("use time::*; pub fn at() -> Date { now() }")
-            .unread
-            .len(),
-        1
-    );
+    assert_eq!(found("use time::*; pub fn at() -> Date { now() }").unread.len(), 1);
     let unread = found("build! { pub => uuid::Uuid }").unread;
     assert_eq!(unread, ["lib.rs: macro `build` can't be read"]);
     assert_eq!(found("build! { => uuid::Uuid }"), Findings::default());

@@ -30,9 +30,7 @@ pub(super) enum Role {
 }
 
 /// Scripts and other suites cite in their own kind of comment; their whole text is read.
-const OTHER_LANGUAGES: &[&str] = &[
-    "feature", "go", "js", "mjs", "py", "sh", "sql", "toml", "ts", "yaml", "yml",
-];
+const OTHER_LANGUAGES: &[&str] = &["feature", "go", "js", "mjs", "py", "sh", "sql", "toml", "ts", "yaml", "yml"];
 
 /// Every citation: production code of the crates and their templates enforces, tests check, examples show.
 pub(super) fn find(root: &Path) -> Result<Vec<Citation>> {
@@ -41,36 +39,24 @@ pub(super) fn find(root: &Path) -> Result<Vec<Citation>> {
         let source = files(&crate_directory.join("src"), &["rs"])?;
         let tests = TestsOnly::find(&source)?;
         for file in &source {
-            rust(root, file, &mut found, |line| {
-                if tests.holds(&file.path, line) {
-                    Role::Check
-                } else {
-                    Role::Enforcement
-                }
-            });
+            rust(
+                root,
+                file,
+                &mut found,
+                |line| {
+                    if tests.holds(&file.path, line) { Role::Check } else { Role::Enforcement }
+                },
+            );
         }
         for file in files(&crate_directory, &["css", "html", "sql"])? {
             let is_test = file.path.starts_with(crate_directory.join("tests"));
-            text(
-                root,
-                &file,
-                if is_test {
-                    Role::Check
-                } else {
-                    Role::Enforcement
-                },
-                &mut found,
-            );
+            text(root, &file, if is_test { Role::Check } else { Role::Enforcement }, &mut found);
         }
         for file in files(&crate_directory.join("tests"), &["rs"])? {
             rust(root, &file, &mut found, |_| Role::Check);
         }
     }
-    for (directory, role) in [
-        ("tests", Role::Check),
-        ("conformance", Role::Check),
-        ("examples", Role::Example),
-    ] {
+    for (directory, role) in [("tests", Role::Check), ("conformance", Role::Check), ("examples", Role::Example)] {
         for file in files(&root.join(directory), &["rs"])? {
             rust(root, &file, &mut found, |_| role);
         }
@@ -95,14 +81,7 @@ fn directories(parent: &Path) -> Result<Vec<std::path::PathBuf>> {
 
 fn rust(root: &Path, file: &SourceFile, found: &mut Vec<Citation>, role: impl Fn(usize) -> Role) {
     for comment in comments(&file.text) {
-        note(
-            root,
-            file,
-            comment.line,
-            comment.text,
-            role(comment.line),
-            found,
-        );
+        note(root, file, comment.line, comment.text, role(comment.line), found);
     }
 }
 
@@ -112,41 +91,22 @@ fn text(root: &Path, file: &SourceFile, role: Role, found: &mut Vec<Citation>) {
     }
 }
 
-fn note(
-    root: &Path,
-    file: &SourceFile,
-    line: usize,
-    text: &str,
-    role: Role,
-    found: &mut Vec<Citation>,
-) {
+fn note(root: &Path, file: &SourceFile, line: usize, text: &str, role: Role, found: &mut Vec<Citation>) {
     let path = file.path.strip_prefix(root).unwrap_or(&file.path).display();
-    found.extend(bracketed(text).map(|id| Citation {
-        id: id.to_owned(),
-        role,
-        place: format!("{path}:{line}"),
-    }));
+    found.extend(bracketed(text).map(|id| Citation { id: id.to_owned(), role, place: format!("{path}:{line}") }));
 }
 
 /// The ids in `[GATE-012]` and `[GATE-012, GATE-013]`; brackets that hold anything else are no citation.
 pub(super) fn bracketed(text: &str) -> impl Iterator<Item = &str> {
-    text.split('[')
-        .skip(1)
-        .filter_map(|rest| rest.split_once(']'))
-        .flat_map(|(inside, _)| {
-            let ids: Vec<_> = inside.split(',').map(str::trim).collect();
-            if ids.iter().all(|id| is_id(id)) {
-                ids
-            } else {
-                Vec::new()
-            }
-        })
+    text.split('[').skip(1).filter_map(|rest| rest.split_once(']')).flat_map(|(inside, _)| {
+        let ids: Vec<_> = inside.split(',').map(str::trim).collect();
+        if ids.iter().all(|id| is_id(id)) { ids } else { Vec::new() }
+    })
 }
 
 /// Every word that looks like an id.
 pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
-    text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-')
-        .filter(|word| is_id(word))
+    text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-').filter(|word| is_id(word))
 }
 
 /// Upper-case words joined by hyphens, with three digits at the end: `GATE-012`.
@@ -156,11 +116,7 @@ pub(super) fn is_id(text: &str) -> bool {
     };
     let is_word = |word: &str| {
         word.starts_with(|c: char| c.is_ascii_uppercase())
-            && word
-                .chars()
-                .all(|c| c.is_ascii_uppercase() || c.is_ascii_digit())
+            && word.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit())
     };
-    number.len() == 3
-        && number.chars().all(|c| c.is_ascii_digit())
-        && prefix.split('-').all(is_word)
+    number.len() == 3 && number.chars().all(|c| c.is_ascii_digit()) && prefix.split('-').all(is_word)
 }

@@ -44,8 +44,7 @@ enum Level {
 
 impl Requirements {
     pub(super) fn read(path: &Path) -> Result<Self> {
-        let text =
-            fs::read_to_string(path).with_context(|| format!("reading `{}`", path.display()))?;
+        let text = fs::read_to_string(path).with_context(|| format!("reading `{}`", path.display()))?;
         Self::parse(&text).with_context(|| format!("reading `{}`", path.display()))
     }
 
@@ -53,36 +52,18 @@ impl Requirements {
         let requirements: Self = toml::from_str(text)?;
         ensure!(!requirements.all.is_empty(), "it holds no requirement");
         let mut seen = BTreeSet::new();
-        for Requirement {
-            id,
-            planned,
-            reason,
-            ..
-        } in &requirements.all
-        {
-            ensure!(
-                citations::is_id(id),
-                "`{id}` is no id: it must look like `GATE-012`"
-            );
+        for Requirement { id, planned, reason, .. } in &requirements.all {
+            ensure!(citations::is_id(id), "`{id}` is no id: it must look like `GATE-012`");
             ensure!(seen.insert(id), "`{id}` stands there twice");
-            ensure!(
-                planned.is_none() || reason.is_none(),
-                "`{id}` is both planned and excused: it can only be one"
-            );
+            ensure!(planned.is_none() || reason.is_none(), "`{id}` is both planned and excused: it can only be one");
             let excuse = planned.as_ref().or(reason.as_ref());
-            ensure!(
-                excuse.is_none_or(|why| !why.trim().is_empty()),
-                "`{id}` is excused without a word why"
-            );
+            ensure!(excuse.is_none_or(|why| !why.trim().is_empty()), "`{id}` is excused without a word why");
         }
         Ok(requirements)
     }
 
     pub(super) fn ids(&self) -> BTreeSet<&str> {
-        self.all
-            .iter()
-            .map(|requirement| requirement.id.as_str())
-            .collect()
+        self.all.iter().map(|requirement| requirement.id.as_str()).collect()
     }
 }
 

@@ -20,42 +20,24 @@ fn requirements(text: &str) -> Requirements {
 }
 
 fn prose(text: &str) -> Vec<SourceFile> {
-    vec![SourceFile {
-        path: "spec/v0/gate.md".into(),
-        text: text.into(),
-    }]
+    vec![SourceFile { path: "spec/v0/gate.md".into(), text: text.into() }]
 }
 
 fn citation(id: &str, role: Role) -> Citation {
-    Citation {
-        id: id.into(),
-        role,
-        place: "here:1".into(),
-    }
+    Citation { id: id.into(), role, place: "here:1".into() }
 }
 
 fn cited_both_ways() -> Vec<Citation> {
-    vec![
-        citation("GATE-001", Role::Enforcement),
-        citation("GATE-001", Role::Check),
-    ]
+    vec![citation("GATE-001", Role::Enforcement), citation("GATE-001", Role::Check)]
 }
 
 fn reasons(report: &Report) -> Vec<String> {
-    report
-        .failed
-        .iter()
-        .map(|remark| format!("{}: {}", remark.what, remark.why))
-        .collect()
+    report.failed.iter().map(|remark| format!("{}: {}", remark.what, remark.why)).collect()
 }
 
 #[test]
 fn what_is_enforced_and_checked_passes() {
-    let report = trace(
-        &requirements(SPEC),
-        &prose("**GATE-001** … GATE-002"),
-        &cited_both_ways(),
-    );
+    let report = trace(&requirements(SPEC), &prose("**GATE-001** … GATE-002"), &cited_both_ways());
     assert_eq!(reasons(&report), Vec::<String>::new());
     assert_eq!((report.passed, report.skips()), (3, 0));
 }
@@ -63,30 +45,12 @@ fn what_is_enforced_and_checked_passes() {
 #[test]
 fn each_gap_of_a_binding_requirement_fails() {
     let text = prose("GATE-001 GATE-002");
-    let only_enforced = trace(
-        &requirements(SPEC),
-        &text,
-        &[citation("GATE-001", Role::Enforcement)],
-    );
+    let only_enforced = trace(&requirements(SPEC), &text, &[citation("GATE-001", Role::Enforcement)]);
     assert_eq!(reasons(&only_enforced), ["GATE-001: no test checks it"]);
-    let only_checked = trace(
-        &requirements(SPEC),
-        &text,
-        &[citation("GATE-001", Role::Check)],
-    );
-    assert_eq!(
-        reasons(&only_checked),
-        ["GATE-001: nothing in crates/*/src enforces it"]
-    );
-    let only_shown = trace(
-        &requirements(SPEC),
-        &text,
-        &[citation("GATE-001", Role::Example)],
-    );
-    assert_eq!(
-        reasons(&only_shown),
-        ["GATE-001: nothing in crates/*/src enforces it; no test checks it"]
-    );
+    let only_checked = trace(&requirements(SPEC), &text, &[citation("GATE-001", Role::Check)]);
+    assert_eq!(reasons(&only_checked), ["GATE-001: nothing in crates/*/src enforces it"]);
+    let only_shown = trace(&requirements(SPEC), &text, &[citation("GATE-001", Role::Example)]);
+    assert_eq!(reasons(&only_shown), ["GATE-001: nothing in crates/*/src enforces it; no test checks it"]);
 }
 
 #[test]
@@ -94,19 +58,12 @@ fn a_citation_of_nothing_fails() {
     let mut citations = cited_both_ways();
     citations.push(citation("GATE-003", Role::Check));
     let report = trace(&requirements(SPEC), &prose("GATE-001 GATE-002"), &citations);
-    assert_eq!(
-        reasons(&report),
-        ["GATE-003: requirements.toml has no such id; cited in here:1"]
-    );
+    assert_eq!(reasons(&report), ["GATE-003: requirements.toml has no such id; cited in here:1"]);
 }
 
 #[test]
 fn text_and_table_must_agree_both_ways() {
-    let report = trace(
-        &requirements(SPEC),
-        &prose("GATE-001, GATE-009, [WIRE-001], SHA-256"),
-        &cited_both_ways(),
-    );
+    let report = trace(&requirements(SPEC), &prose("GATE-001, GATE-009, [WIRE-001], SHA-256"), &cited_both_ways());
     assert_eq!(
         reasons(&report),
         [
@@ -118,46 +75,24 @@ fn text_and_table_must_agree_both_ways() {
 
 #[test]
 fn an_excuse_is_counted_and_printed_until_it_is_stale() {
-    let spec =
-        "[[requirement]]\nid = \"GATE-001\"\nlevel = \"MUST NOT\"\nplanned = \"with the gateway\"";
-    let open = trace(
-        &requirements(spec),
-        &prose("GATE-001"),
-        &[citation("GATE-001", Role::Enforcement)],
-    );
+    let spec = "[[requirement]]\nid = \"GATE-001\"\nlevel = \"MUST NOT\"\nplanned = \"with the gateway\"";
+    let open = trace(&requirements(spec), &prose("GATE-001"), &[citation("GATE-001", Role::Enforcement)]);
     assert_eq!(reasons(&open), Vec::<String>::new());
-    let skipped: Vec<_> = open
-        .skipped
-        .iter()
-        .map(|remark| remark.why.as_str())
-        .collect();
+    let skipped: Vec<_> = open.skipped.iter().map(|remark| remark.why.as_str()).collect();
     assert_eq!(skipped, ["no test checks it (planned: with the gateway)"]);
     let stale = trace(&requirements(spec), &prose("GATE-001"), &cited_both_ways());
-    assert_eq!(
-        reasons(&stale),
-        ["GATE-001: it is enforced and checked, so its `planned` no longer holds: remove it"]
-    );
+    assert_eq!(reasons(&stale), ["GATE-001: it is enforced and checked, so its `planned` no longer holds: remove it"]);
 }
 
 #[test]
 fn a_table_that_can_hide_a_gap_is_refused() {
-    let entry =
-        |rest: &str| format!("[[requirement]]\nid = \"GATE-001\"\nlevel = \"MUST\"\n{rest}\n");
+    let entry = |rest: &str| format!("[[requirement]]\nid = \"GATE-001\"\nlevel = \"MUST\"\n{rest}\n");
     for (text, reason) in [
         ("requirement = []".to_owned(), "it holds no requirement"),
         (entry("") + &entry(""), "`GATE-001` stands there twice"),
-        (
-            entry("planned = \" \""),
-            "`GATE-001` is excused without a word why",
-        ),
-        (
-            entry("planned = \"a\"\nreason = \"b\""),
-            "`GATE-001` is both planned and excused: it can only be one",
-        ),
-        (
-            entry("").replace("GATE-001", "gate-1"),
-            "`gate-1` is no id: it must look like `GATE-012`",
-        ),
+        (entry("planned = \" \""), "`GATE-001` is excused without a word why"),
+        (entry("planned = \"a\"\nreason = \"b\""), "`GATE-001` is both planned and excused: it can only be one"),
+        (entry("").replace("GATE-001", "gate-1"), "`gate-1` is no id: it must look like `GATE-012`"),
     ] {
         assert_eq!(Requirements::parse(&text).unwrap_err().to_string(), reason);
     }
@@ -166,20 +101,10 @@ fn a_table_that_can_hide_a_gap_is_refused() {
 
 #[test]
 fn ids_and_citations_are_told_from_other_words() {
-    let ids: Vec<_> = citations::bracketed(
-        "// [GATE-012] and [GATE-013, WIRE-T-001] but [see GATE-014], [0], GATE-015",
-    )
-    .collect();
+    let ids: Vec<_> =
+        citations::bracketed("// [GATE-012] and [GATE-013, WIRE-T-001] but [see GATE-014], [0], GATE-015").collect();
     assert_eq!(ids, ["GATE-012", "GATE-013", "WIRE-T-001"]);
-    for word in [
-        "GATE-12",
-        "GATE-0123",
-        "gate-012",
-        "-012",
-        "GATE",
-        "1GATE-012",
-        "GATE--012",
-    ] {
+    for word in ["GATE-12", "GATE-0123", "gate-012", "-012", "GATE", "1GATE-012", "GATE--012"] {
         assert!(!citations::is_id(word), "{word}");
     }
 }
@@ -192,38 +117,22 @@ fn places_are_told_apart() {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     };
-    write(
-        "crates/a/src/lib.rs",
-        "// [GATE-001]\nlet x = \"[GATE-900]\";\n"
-            .replace("let x", "const X: &str")
-            .as_str(),
-    );
-    write(
-        "crates/a/src/gate.rs",
-        "fn a() {}\n#[cfg(test)]\nmod tests {\n    // [GATE-002]\n}\n",
-    );
+    write("crates/a/src/lib.rs", "// [GATE-001]\nlet x = \"[GATE-900]\";\n".replace("let x", "const X: &str").as_str());
+    write("crates/a/src/gate.rs", "fn a() {}\n#[cfg(test)]\nmod tests {\n    // [GATE-002]\n}\n");
     write("crates/a/tests/flow.rs", "/// [GATE-003]\nfn a() {}\n");
     write("crates/a/templates/plan.html", "{# [GATE-004] #}\n");
     write("tests/python/run.py", "# [GATE-005]\n");
     write("examples/quick/src/main.rs", "// [GATE-006]\n");
     write("xtask/src/main.rs", "// [GATE-901]\n");
-    let found: Vec<_> = citations::find(root.path())
-        .unwrap()
-        .into_iter()
-        .map(|found| (found.id, found.role, found.place))
-        .collect();
-    let expected =
-        |id: &str, role, place: &str| (id.to_owned(), role, Path::new(place).display().to_string());
+    let found: Vec<_> =
+        citations::find(root.path()).unwrap().into_iter().map(|found| (found.id, found.role, found.place)).collect();
+    let expected = |id: &str, role, place: &str| (id.to_owned(), role, Path::new(place).display().to_string());
     assert_eq!(
         found,
         [
             expected("GATE-002", Role::Check, "crates/a/src/gate.rs:4"),
             expected("GATE-001", Role::Enforcement, "crates/a/src/lib.rs:1"),
-            expected(
-                "GATE-004",
-                Role::Enforcement,
-                "crates/a/templates/plan.html:1"
-            ),
+            expected("GATE-004", Role::Enforcement, "crates/a/templates/plan.html:1"),
             expected("GATE-003", Role::Check, "crates/a/tests/flow.rs:1"),
             expected("GATE-005", Role::Check, "tests/python/run.py:1"),
             expected("GATE-006", Role::Example, "examples/quick/src/main.rs:1"),

@@ -20,10 +20,7 @@ impl ReadError {
     }
 
     pub(super) fn new(problem: impl Into<Box<str>>) -> Self {
-        Self {
-            problem: problem.into(),
-            steps: Steps::default(),
-        }
+        Self { problem: problem.into(), steps: Steps::default() }
     }
 
     pub(super) fn within(mut self, step: impl Into<String>) -> Self {
@@ -38,11 +35,7 @@ impl de::Error for ReadError {
     }
 
     fn invalid_type(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self::new(format!(
-            "found {}, expected {}",
-            kind(unexpected),
-            wanted(expected)
-        ))
+        Self::new(format!("found {}, expected {}", kind(unexpected), wanted(expected)))
     }
 
     fn invalid_value(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Self {
@@ -58,19 +51,12 @@ impl de::Error for ReadError {
     }
 
     fn invalid_length(len: usize, expected: &dyn Expected) -> Self {
-        Self::new(format!(
-            "found {len} elements, expected {}",
-            wanted(expected)
-        ))
+        Self::new(format!("found {len} elements, expected {}", wanted(expected)))
     }
 
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
         let known: Vec<_> = expected.iter().map(|name| format!("`{name}`")).collect();
-        Self::new(format!(
-            "unknown value {}, expected one of {}",
-            quoted(variant),
-            known.join(", ")
-        ))
+        Self::new(format!("unknown value {}, expected one of {}", quoted(variant), known.join(", ")))
     }
 
     fn unknown_field(name: &str, _: &'static [&'static str]) -> Self {
@@ -106,9 +92,7 @@ fn wanted(expected: &dyn Expected) -> String {
     let text = expected.to_string();
     let first = text.split(' ').next().unwrap_or_default();
     match (first, text.as_str()) {
-        ("i8" | "i16" | "i32" | "i64" | "u8" | "u16" | "u32" | "u64" | "isize" | "usize", _) => {
-            "an integer in range"
-        }
+        ("i8" | "i16" | "i32" | "i64" | "u8" | "u16" | "u32" | "u64" | "isize" | "usize", _) => "an integer in range",
         ("f32" | "f64", _) => "a number",
         ("tuple", _) | (_, "a sequence") => "an array",
         ("struct", _) | (_, "a map") => "an object",
@@ -125,10 +109,6 @@ struct At<'a>(&'a Steps);
 
 impl fmt::Display for At<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() {
-            Ok(())
-        } else {
-            write!(f, "at {}: ", quoted(&self.0.to_string()))
-        }
+        if self.0.is_empty() { Ok(()) } else { write!(f, "at {}: ", quoted(&self.0.to_string())) }
     }
 }

@@ -39,8 +39,7 @@ impl Forge {
     /// Seals a record as this row, and puts it into the store.
     pub(crate) fn write(&self, mut row: Row, record: &Value) -> Digest {
         let document = Document::from_value(record, &Limits::PLAN).unwrap();
-        row.sealed =
-            self.sealer.seal(Purpose::of(row.key.kind), &self.binding(&row), document.as_bytes()).unwrap();
+        row.sealed = self.sealer.seal(Purpose::of(row.key.kind), &self.binding(&row), document.as_bytes()).unwrap();
         self.memory.tables().rows.insert(row.key.clone(), row);
         document.digest()
     }

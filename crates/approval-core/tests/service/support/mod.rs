@@ -121,8 +121,8 @@ pub(crate) async fn applied(room: &Room, plan: &PlanView) -> ExecutionView {
 
 /// The kinds of all events, in order.
 pub(crate) async fn events(room: &Room) -> Vec<serde_json::Value> {
-    let lines = room.approvals.audit(0, u32::MAX).await.unwrap();
-    lines.iter().map(|(_, line)| serde_json::from_str(line).unwrap()).collect()
+    let lines = room.approvals.audit().lines(0, u32::MAX).await.unwrap();
+    lines.iter().map(|line| serde_json::from_str(&line.text).unwrap()).collect()
 }
 
 /// The kinds of the events about one plan, in order.

@@ -1,0 +1,79 @@
+//! Files that only their owner can read, and that are never half-written.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::StateDirError;
+use crate::json::{Document, Limits};
+
+pub(super) fn create_dir(path: &Path) -> Result<(), StateDirError> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path).map_err(|error| StateDirError::File { path: path.to_owned(), error })?;
+    check_owner_only(path)
+}
+
+/// Nobody but the owner may read or write the file or directory.
+pub(super) fn check_owner_only(path: &Path) -> Result<(), StateDirError> {
+    let metadata = fs::metadata(path).map_err(|error| StateDirError::File { path: path.to_owned(), error })?;
+    #[cfg(unix)]
+    if std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o077 != 0 {
+        return Err(StateDirError::Exposed { path: path.to_owned() });
+    }
+    let _ = metadata;
+    Ok(())
+}
+
+pub(super) fn open_owner_only(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(false).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+/// Reads a strict JSON document; `None` where there is no file.
+pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, StateDirError> {
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(StateDirError::File { path: path.to_owned(), error }),
+    };
+    check_owner_only(path)?;
+    let document =
+        Document::parse(&bytes, &Limits::ARGUMENTS).map_err(|error| StateDirError::inadmissible(path, &error))?;
+    document.read().map(Some).map_err(|error| StateDirError::unreadable(path, &error))
+}
+
+/// Writes a document in place of what was there: the whole of it, or nothing.
+pub(super) fn write<T: Serialize>(path: &Path, value: &T) -> Result<(), StateDirError> {
+    let document = Document::from_serialize(value, &Limits::ARGUMENTS)
+        .map_err(|error| StateDirError::inadmissible(path, &error))?;
+    write_bytes(path, document.as_bytes()).map_err(|error| StateDirError::File { path: path.to_owned(), error })
+}
+
+/// Writes a file beside its place, makes it durable, and moves it there.
+pub(super) fn write_bytes(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let beside = beside(path);
+    let mut file = open_owner_only(&beside)?;
+    file.set_len(0)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&beside, path)?;
+    match path.parent() {
+        Some(parent) => File::open(parent)?.sync_all(),
+        None => Ok(()),
+    }
+}
+
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".new");
+    name.into()
+}

@@ -1,0 +1,123 @@
+//! The keys of an installation, one file each, and the file that says what each is good for.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::{StateDir, StateDirError, files};
+use crate::entropy::Entropy;
+use crate::id::KeyId;
+use crate::seal::{KeyRing, KeyState, MasterKey};
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RingFile {
+    r#type: RingType,
+    keys: Vec<RingEntry>,
+}
+
+#[derive(Serialize, Deserialize)]
+enum RingType {
+    #[serde(rename = "mutation-approval/key-ring/v0")]
+    V0,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RingEntry {
+    id: KeyId,
+    state: KeyState,
+}
+
+impl StateDir {
+    /// The ring of this installation's keys.
+    ///
+    /// # Errors
+    /// [`StateDirError::NoKeys`] before the first key was made, [`StateDirError::MissingKey`] where a key's file is gone.
+    pub fn key_ring(&self, entropy: Arc<dyn Entropy>) -> Result<KeyRing, StateDirError> {
+        let directory = self.keys();
+        let ring: RingFile =
+            files::read(&self.ring_path())?.ok_or(StateDirError::NoKeys { path: directory.clone() })?;
+        let mut keys = Vec::new();
+        for RingEntry { id, state } in ring.keys {
+            // A revoked key opens nothing, so its file may be gone.
+            let key = match (read_key(&self.key_path(&id)), state) {
+                (Err(StateDirError::MissingKey { .. }), KeyState::Revoked) => MasterKey::from_bytes([0; 32]),
+                (key, _) => key?,
+            };
+            keys.push((id, key, state));
+        }
+        KeyRing::new(keys, entropy).map_err(|error| StateDirError::Ring { path: directory, error })
+    }
+
+    /// Makes the first key, unless there is one.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub fn ensure_key(&self, entropy: &dyn Entropy) -> Result<(), StateDirError> {
+        let _lock = self.lock()?;
+        match files::read::<RingFile>(&self.ring_path())? {
+            Some(_) => Ok(()),
+            None => self.add_key(Vec::new(), entropy).map(drop),
+        }
+    }
+
+    /// Makes a new key, under which everything is sealed from now on; the keys before it still open what they sealed.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub fn generate_key(&self, entropy: &dyn Entropy) -> Result<KeyId, StateDirError> {
+        let _lock = self.lock()?;
+        let ring: Option<RingFile> = files::read(&self.ring_path())?;
+        let keys = ring.map(|ring| ring.keys).unwrap_or_default();
+        self.add_key(keys, entropy)
+    }
+
+    fn add_key(&self, mut keys: Vec<RingEntry>, entropy: &dyn Entropy) -> Result<KeyId, StateDirError> {
+        let mut random = [0; 4];
+        entropy.fill(&mut random)?;
+        let id = KeyId::new(format!("k{:08x}", u32::from_be_bytes(random)));
+        let key = MasterKey::generate(entropy)?;
+        let text = Zeroizing::new(URL_SAFE_NO_PAD.encode(key.as_bytes()));
+        let path = self.key_path(&id);
+        // The key first: a ring that names a key whose file was never written would open nothing.
+        files::write_bytes(&path, text.as_bytes()).map_err(|error| StateDirError::File { path, error })?;
+        for key in &mut keys {
+            if key.state == KeyState::Active {
+                key.state = KeyState::VerifyOnly;
+            }
+        }
+        keys.push(RingEntry { id: id.clone(), state: KeyState::Active });
+        files::write(&self.ring_path(), &RingFile { r#type: RingType::V0, keys })?;
+        Ok(id)
+    }
+
+    fn ring_path(&self) -> PathBuf {
+        self.keys().join("ring.json")
+    }
+
+    fn key_path(&self, id: &KeyId) -> PathBuf {
+        self.keys().join(format!("{id}.key"))
+    }
+}
+
+fn read_key(path: &Path) -> Result<MasterKey, StateDirError> {
+    let text = match fs::read_to_string(path) {
+        Ok(text) => Zeroizing::new(text),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(StateDirError::MissingKey { path: path.to_owned() });
+        }
+        Err(error) => return Err(StateDirError::File { path: path.to_owned(), error }),
+    };
+    files::check_owner_only(path)?;
+    let bytes = URL_SAFE_NO_PAD.decode(text.trim_end()).map(Zeroizing::new);
+    let bytes = bytes.ok().and_then(|bytes| <[u8; 32]>::try_from(bytes.as_slice()).ok());
+    let bytes = bytes.ok_or_else(|| StateDirError::malformed(path, "not a key: 32 bytes in base64url are expected"))?;
+    Ok(MasterKey::from_bytes(bytes))
+}

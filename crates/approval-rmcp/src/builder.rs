@@ -1,0 +1,149 @@
+//! Putting a gate around a server.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use approval_core::Approvals;
+use rmcp::ServerHandler;
+
+use crate::answer;
+use crate::gated::Gated;
+use crate::gated_tool::GatedTool;
+use crate::names::{ProfileTool, ToolNames, settings};
+use crate::requester::{RequesterSource, VerifiedRequester};
+
+/// The prefix of the profile's tools, unless another is chosen.
+const PREFIX: &str = "approval_";
+
+/// The longest tool name that MCP recommends.
+const LONGEST_NAME: usize = 128;
+
+/// How long a tool may take, unless something else is said.
+const TIME_LIMIT: Duration = Duration::from_secs(600);
+
+/// A gate in the making. [`Gated::builder`] makes one.
+#[derive(Debug)]
+pub struct GatedBuilder<H> {
+    inner: H,
+    approvals: Approvals,
+    requesters: Arc<dyn RequesterSource>,
+    tools: BTreeMap<String, GatedTool>,
+    prefix: String,
+    server: Option<String>,
+    time_limit: Option<Duration>,
+    trusts_annotations: bool,
+}
+
+/// Why a server can't be gated.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BuildError {
+    /// The prefix doesn't make names of tools.
+    #[error("`{0}` is not a prefix of tool names: letters, digits, `_`, `-` and `.`")]
+    Prefix(String),
+    /// The server has a tool under one of the profile's names.
+    #[error("the server has a tool `{0}` already: choose another prefix")]
+    Reserved(String),
+}
+
+impl<H: ServerHandler> GatedBuilder<H> {
+    pub(crate) fn new(inner: H, approvals: Approvals) -> Self {
+        Self {
+            inner,
+            approvals,
+            requesters: Arc::new(VerifiedRequester),
+            tools: BTreeMap::new(),
+            prefix: PREFIX.to_owned(),
+            server: None,
+            time_limit: Some(TIME_LIMIT),
+            trusts_annotations: true,
+        }
+    }
+
+    /// Says for whom an agent acts. Without it, only requests with a verified bearer have a requester.
+    #[must_use]
+    pub fn requester(mut self, source: impl RequesterSource + 'static) -> Self {
+        self.requesters = Arc::new(source);
+        self
+    }
+
+    /// Gates a tool, read-only or not, and says how it is planned and run: a planner, or a [`GatedTool`].
+    #[must_use]
+    pub fn tool(mut self, name: impl Into<String>, tool: impl Into<GatedTool>) -> Self {
+        self.tools.insert(name.into(), tool.into());
+        self
+    }
+
+    /// Gates these tools, as opaque ones, even where they say that they are read-only.
+    #[must_use]
+    pub fn gate(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        for name in names {
+            self.tools.entry(name.into()).or_default();
+        }
+        self
+    }
+
+    /// Gates every tool, whatever it says about itself: for a server whose annotations aren't to be believed.
+    #[must_use]
+    pub fn gate_read_only(mut self) -> Self {
+        self.trusts_annotations = false;
+        self
+    }
+
+    /// Another prefix of the profile's tools than `approval_`.
+    #[must_use]
+    pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.prefix = prefix.into();
+        self
+    }
+
+    /// The name under which approvers and policy know the server. Without it, the name that it gives itself.
+    #[must_use]
+    pub fn server_name(mut self, name: impl Into<String>) -> Self {
+        self.server = Some(name.into());
+        self
+    }
+
+    /// How long a wrapped tool may take before its call is dropped, and what it did is `unknown`; ten minutes without it.
+    /// `None` waits for ever.
+    #[must_use]
+    pub fn time_limit(mut self, limit: Option<Duration>) -> Self {
+        self.time_limit = limit;
+        self
+    }
+
+    /// Puts the gate up.
+    ///
+    /// # Errors
+    /// When the server has a tool under a reserved name, or the prefix doesn't make names of tools. A server that lists
+    /// a tool under such a name later can't be listed any more.
+    pub fn build(self) -> Result<Gated<H>, BuildError> {
+        let names = ToolNames::with_prefix(&self.prefix);
+        let well_formed = |name: &str| {
+            name.len() <= LONGEST_NAME
+                && name.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'_' | b'-' | b'.'))
+        };
+        for tool in ProfileTool::ALL {
+            let name = names.of(tool);
+            if !well_formed(name) {
+                return Err(BuildError::Prefix(self.prefix));
+            }
+            if self.tools.contains_key(name) || self.inner.get_tool(name).is_some() {
+                return Err(BuildError::Reserved(name.to_owned()));
+            }
+        }
+        let server = self.server.unwrap_or_else(|| self.inner.get_info().server_info.name);
+        Ok(Gated {
+            settings: settings(&self.approvals, &names),
+            output_schema: Arc::new(answer::output_schema()),
+            inner: self.inner,
+            approvals: self.approvals,
+            requesters: self.requesters,
+            tools: self.tools,
+            names,
+            server,
+            time_limit: self.time_limit,
+            trusts_annotations: self.trusts_annotations,
+        })
+    }
+}

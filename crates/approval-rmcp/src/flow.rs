@@ -1,0 +1,192 @@
+//! Binding T: a gated call answers with its plan, and the profile's tools carry it on.
+
+use std::time::Duration;
+
+use approval_core::{Call, ChallengeView, ExecutionView, PlanView, Reason, Refusal, Requester, StatusView};
+use rmcp::model::{CallToolRequestParams, CallToolResult, Tool};
+use rmcp::service::RequestContext;
+use rmcp::{RoleServer, ServerHandler};
+
+use crate::answer::{Answer, ChallengeAnswer, ExecutionAnswer, PlanAnswer, RefusalAnswer, StatusAnswer};
+use crate::arguments::Arguments;
+use crate::definition;
+use crate::gated::Gated;
+use crate::guidance::About;
+use crate::names::{ProfileTool, ToolNames};
+use crate::result::result;
+use crate::run::Run;
+
+impl<H: ServerHandler> Gated<H> {
+    /// Plans a call of a gated tool. Nothing is mutated.
+    pub(crate) async fn plan(
+        &self,
+        tool: &Tool,
+        request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> CallToolResult {
+        let answer = match self.make_plan(tool, request, context).await {
+            Ok(plan) => plan_answer(plan, &self.names),
+            Err(refusal) => Answer::Refusal(RefusalAnswer::of(&refusal)),
+        };
+        self.result(answer)
+    }
+
+    async fn make_plan(
+        &self,
+        tool: &Tool,
+        request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<PlanView, Refusal> {
+        let requester = self.requester(&context)?;
+        if request.input_responses.is_some() || request.request_state.is_some() {
+            // Nobody was asked for input: this answers something else, which must not be taken for a call.
+            return Err(Refusal::new(Reason::PayloadInvalid, "the call answers a request for input that wasn't made"));
+        }
+        let definition_digest = definition::digest(tool).map_err(|error| {
+            Refusal::new(Reason::Unsupported, format!("the definition of `{}`: {error}", tool.name))
+        })?;
+        let call =
+            Call { tool: tool.name.to_string(), definition_digest, arguments: request.arguments.unwrap_or_default() };
+        let run = Run { gated: self, context, tool: Some(tool) };
+        self.approvals.plan(&requester, call, &run).await
+    }
+
+    /// Answers a call of one of the profile's tools.
+    pub(crate) async fn answer(
+        &self,
+        tool: ProfileTool,
+        request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> CallToolResult {
+        let answer = match self.requester(&context) {
+            Ok(requester) => match Arguments::read(tool, request.arguments) {
+                Ok(arguments) => self.carry_on(tool, &requester, &arguments, context).await,
+                Err(misfit) => {
+                    let refusal = Refusal::new(Reason::PayloadInvalid, "an argument is not what the tool takes");
+                    Answer::Refusal(RefusalAnswer { member: misfit.member, ..RefusalAnswer::of(&refusal) })
+                }
+            },
+            Err(refusal) => Answer::Refusal(RefusalAnswer::of(&refusal)),
+        };
+        self.result(answer)
+    }
+
+    async fn carry_on(
+        &self,
+        tool: ProfileTool,
+        requester: &Requester,
+        arguments: &Arguments,
+        context: RequestContext<RoleServer>,
+    ) -> Answer {
+        let (id, digest) = (arguments.plan_id.as_str(), arguments.plan_digest.as_deref());
+        let names = &self.names;
+        let answer = match tool {
+            ProfileTool::Cancel => {
+                self.approvals.cancel(requester, id).await.map(|status| status_answer(&status, names))
+            }
+            ProfileTool::Challenge => {
+                let challenge = self.approvals.challenge(requester, id, digest).await;
+                challenge.map(|challenge| challenge_answer(challenge, names))
+            }
+            ProfileTool::Execute => {
+                let run = Run { gated: self, context, tool: None };
+                let executed = self.approvals.execute(requester, id, digest, &run, &run).await;
+                executed.map(|execution| execution_answer(execution, names))
+            }
+            ProfileTool::Status => {
+                let wait = Duration::from_secs(arguments.wait_seconds.into());
+                let waited = context.ct.run_until_cancelled(self.approvals.status(requester, id, wait)).await;
+                let status = match waited {
+                    Some(status) => status,
+                    // Nobody waits any more: say how it is and be done.
+                    None => self.approvals.status(requester, id, Duration::ZERO).await,
+                };
+                status.map(|status| status_answer(&status, names))
+            }
+        };
+        answer.unwrap_or_else(|refusal| refusal_answer(&refusal, arguments, names))
+    }
+
+    fn requester(&self, context: &RequestContext<RoleServer>) -> Result<Requester, Refusal> {
+        let requester = self.requesters.requester(context);
+        requester.ok_or_else(|| Refusal::new(Reason::RequesterNotPermitted, "nobody is known for whom the agent acts"))
+    }
+
+    fn result(&self, answer: Answer) -> CallToolResult {
+        result(answer, |plan| self.approvals.plan_url(plan))
+    }
+}
+
+fn plan_answer(plan: PlanView, names: &ToolNames) -> Answer {
+    let about = About { plan_id: plan.header.plan_id, plan_digest: Some(plan.plan_digest) };
+    Answer::Plan(Box::new(PlanAnswer {
+        plan_id: plan.header.plan_id,
+        plan_digest: plan.plan_digest,
+        header: plan.header,
+        headline: Some(plan.headline),
+        findings: plan.findings,
+        steps: plan.steps,
+        warnings: plan.warnings,
+        changes: plan.changes,
+        omitted: None,
+        next: Some(names.next(ProfileTool::Challenge, about)),
+    }))
+}
+
+fn challenge_answer(view: ChallengeView, names: &ToolNames) -> Answer {
+    let challenge = view.challenge;
+    let about = About { plan_id: challenge.plan_id, plan_digest: Some(challenge.plan_digest) };
+    Answer::Challenge(ChallengeAnswer {
+        plan_id: challenge.plan_id,
+        plan_digest: challenge.plan_digest,
+        challenge_id: challenge.challenge_id,
+        url: view.url,
+        state: view.state,
+        created_at: challenge.created_at,
+        expires_at: challenge.expires_at,
+        next: names.next_in(view.state, about),
+    })
+}
+
+fn status_answer(status: &StatusView, names: &ToolNames) -> Answer {
+    let about = About { plan_id: status.plan_id, plan_digest: Some(status.plan_digest) };
+    Answer::Status(Box::new(StatusAnswer {
+        plan_id: status.plan_id,
+        plan_digest: status.plan_digest,
+        state: status.state,
+        cause: status.cause,
+        expires_at: status.expires_at,
+        challenge_expires_at: status.challenge_expires_at,
+        approval_expires_at: status.approval_expires_at,
+        approvals: status.approvals,
+        approvals_required: status.approvals_required,
+        next: names.next_in(status.state, about),
+    }))
+}
+
+fn execution_answer(view: ExecutionView, _names: &ToolNames) -> Answer {
+    let execution = view.execution;
+    Answer::Execution(Box::new(ExecutionAnswer {
+        plan_id: execution.plan_id,
+        plan_digest: execution.plan_digest,
+        claim_id: execution.claim_id,
+        outcome: execution.outcome,
+        replayed: view.replayed,
+        claimed_at: execution.claimed_at,
+        settled_at: execution.settled_at,
+        steps: execution.steps,
+        result_digest: execution.result_digest,
+        tool_result: view.tool_result,
+        omitted: None,
+        next: None,
+    }))
+}
+
+fn refusal_answer(refusal: &Refusal, arguments: &Arguments, names: &ToolNames) -> Answer {
+    let mut answer = RefusalAnswer::of(refusal);
+    if let Ok(plan_id) = arguments.plan_id.parse() {
+        // A digest that was right once is right again; one that wasn't is no help.
+        answer.next = names.next_after(refusal.reason(), About { plan_id, plan_digest: None });
+    }
+    Answer::Refusal(answer)
+}

@@ -1,0 +1,167 @@
+//! What the model is told: fixed sentences, and the call that comes next.
+//!
+//! No word of an agent, a target or a wrapped server gets into these sentences: a model takes what stands here for the
+//! server's own.
+
+use approval_core::record::{Outcome, State};
+use approval_core::{Digest, PlanId, Reason};
+
+use crate::answer::{Answer, Next, NextArguments};
+use crate::names::{ProfileTool, ToolNames};
+
+/// How long the next status call is asked to wait, in seconds; no call waits longer.
+pub(crate) const LONGEST_WAIT_SECONDS: u8 = 25;
+
+/// The plan that the next call is about.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct About {
+    pub(crate) plan_id: PlanId,
+    pub(crate) plan_digest: Option<Digest>,
+}
+
+impl ToolNames {
+    /// A call of `tool` about a plan.
+    pub(crate) fn next(&self, tool: ProfileTool, about: About) -> Next {
+        let takes_digest = matches!(tool, ProfileTool::Challenge | ProfileTool::Execute);
+        Next {
+            tool: self.of(tool).to_owned(),
+            arguments: NextArguments {
+                plan_id: about.plan_id,
+                plan_digest: about.plan_digest.filter(|_| takes_digest),
+                wait_seconds: (tool == ProfileTool::Status).then_some(LONGEST_WAIT_SECONDS),
+            },
+        }
+    }
+
+    /// What comes after a plan that stands like this.
+    pub(crate) fn next_in(&self, state: State, about: About) -> Option<Next> {
+        let tool = match state {
+            State::Planned => ProfileTool::Challenge,
+            State::AwaitingApproval | State::Executing => ProfileTool::Status,
+            // Called on what was executed already, it gives the recorded outcome.
+            State::Applied | State::Approved | State::Failed | State::Partial | State::Unknown => ProfileTool::Execute,
+            State::Cancelled | State::Expired | State::Rejected | State::Stale => return None,
+        };
+        Some(self.next(tool, about))
+    }
+
+    /// What comes after a refusal, where a call about the same plan helps.
+    pub(crate) fn next_after(&self, reason: Reason, about: About) -> Option<Next> {
+        let tool = match reason {
+            Reason::ApprovalRequired | Reason::ChallengeExpired => ProfileTool::Challenge,
+            Reason::ApprovalPending | Reason::ExecutionInProgress => ProfileTool::Status,
+            _ => return None,
+        };
+        Some(self.next(tool, about))
+    }
+}
+
+/// The text of a result: what it is, and which call comes next.
+pub(crate) fn text(answer: &Answer) -> String {
+    let sentence = match answer {
+        Answer::Challenge(challenge) => of_challenge(challenge.state),
+        Answer::Execution(execution) => of_outcome(execution.outcome),
+        Answer::Plan(_) => {
+            "Nothing has been changed. This is a plan, and a person has to approve it before it can run."
+        }
+        Answer::Refusal(refusal) => of_reason(refusal.reason),
+        Answer::Status(status) => of_state(status.state),
+    };
+    match answer.next() {
+        Some(next) => format!("{sentence} Next call: `{}`, with the arguments in `next`.", next.tool),
+        None => sentence.to_owned(),
+    }
+}
+
+fn of_challenge(state: State) -> &'static str {
+    match state {
+        State::AwaitingApproval => {
+            "A person has to decide. Show the user the address in `url`; it can't be approved from here."
+        }
+        state => of_state(state),
+    }
+}
+
+fn of_state(state: State) -> &'static str {
+    match state {
+        State::Applied => "The plan was executed, and its effect has occurred.",
+        State::Approved => "The plan is approved and can be executed.",
+        State::AwaitingApproval => "No decision yet: the plan is waiting for a person.",
+        State::Cancelled => "The plan was cancelled. Nothing was changed.",
+        State::Executing => "The plan is being executed.",
+        State::Expired => "The plan has expired. Nothing was changed. Call the tool again for a new plan.",
+        State::Failed => "The plan was executed without any effect. Call the tool again for a new plan.",
+        State::Partial => "The plan was executed in part only. A person has to look at what it did.",
+        State::Planned => "The plan is not before a person yet. Nothing has been changed.",
+        State::Rejected => "A person has rejected the plan. Nothing was changed. Do not ask for the same again.",
+        State::Stale => {
+            "Something has changed since the plan was made. Nothing was changed. Call the tool again for a new plan."
+        }
+        State::Unknown => "The plan was executed, and it is not known what it did. A person has to look.",
+    }
+}
+
+fn of_outcome(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Applied => "The approved plan was executed. The tool's answer is in `toolResult`.",
+        Outcome::Failed => {
+            "The plan was executed without any effect. It can't run again; call the tool again for a new plan."
+        }
+        Outcome::Partial => {
+            "The plan was executed in part only. It can't run again; a person has to look at what it did."
+        }
+        Outcome::Unknown => "It is not known what the execution did. It can't run again; a person has to look.",
+    }
+}
+
+fn of_reason(reason: Reason) -> &'static str {
+    match reason {
+        Reason::AlreadyExecuted => "Refused: the plan was executed, and its outcome is no longer kept.",
+        Reason::ApprovalExpired => "Refused: the approval has run out. Call the tool again for a new plan.",
+        Reason::ApprovalHashMismatch => "Refused: that is not the digest of this plan.",
+        Reason::ApprovalPending => "Refused: no person has approved the plan yet.",
+        Reason::ApprovalRejected => "Refused: a person has rejected the plan. Do not ask for the same again.",
+        Reason::ApprovalRequired => "Refused: the plan has to be put before a person first.",
+        Reason::ApprovalWithdrawn => "Refused: the approval was withdrawn.",
+        Reason::ApproverNotPermitted => "Refused: a person who approved the plan may no longer do so.",
+        Reason::ChallengeExpired => "Refused: nobody approved the plan in time. It can be put before a person again.",
+        Reason::DryRunFailed => "Refused: the target would not accept this.",
+        Reason::ExecutionInProgress => "Refused: an execution on the same object is running.",
+        Reason::IntegrityFailure => "Refused: the stored plan is not intact. A person has to look.",
+        Reason::Internal => "Refused: something went wrong inside the server.",
+        Reason::OutcomeUnknown => {
+            "Refused: it is not known what an earlier execution on the same object did. Call the tool again for a new plan."
+        }
+        Reason::Paused => "Refused: the operator has paused executions. The plan stays as it is.",
+        Reason::PayloadInvalid => "Refused: the arguments are not what this tool takes.",
+        Reason::PayloadTooLarge => "Refused: the arguments are larger than the limit.",
+        Reason::PlanCancelled => "Refused: the plan was cancelled.",
+        Reason::PlanExpired => "Refused: the plan has expired. Call the tool again for a new plan.",
+        Reason::PlanNotFound => "Refused: there is no such plan.",
+        Reason::PlanStale => {
+            "Refused: something has changed since the plan was made. Call the tool again for a new plan."
+        }
+        Reason::PolicyChanged => {
+            "Refused: the policy has changed since the plan was made. Call the tool again for a new plan."
+        }
+        Reason::PolicyDenied => "Refused: the policy forbids this.",
+        Reason::PreconditionFailed => {
+            "Refused: the target has changed since the plan was made. Call the tool again for a new plan."
+        }
+        Reason::PreviewChanged => {
+            "Refused: the effect would no longer be the reviewed one. Call the tool again for a new plan."
+        }
+        Reason::RateLimited => "Refused: too many plans or attempts. Try again later.",
+        Reason::RecentlyRejected => "Refused: a person has rejected this recently. Do not ask for the same again.",
+        Reason::RequesterNotPermitted => "Refused: the person for whom this was asked is not known or not permitted.",
+        Reason::StoreUnavailable => "Refused: the server can't reach its store. Try again later.",
+        Reason::TargetChanged => {
+            "Refused: the target is not the one that the plan was made for. Call the tool again for a new plan."
+        }
+        Reason::TargetUnavailable => "Refused: the target can't be reached. Try again later.",
+        Reason::ToolChanged => {
+            "Refused: the tool has changed since the plan was made. Call the tool again for a new plan."
+        }
+        Reason::Unsupported => "Refused: this call can't be gated.",
+    }
+}

@@ -1,0 +1,35 @@
+//! A gated server over streamable HTTP.
+
+use std::sync::Arc;
+
+use rmcp::ServerHandler;
+use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
+use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
+
+use crate::gated::Gated;
+
+/// The longest request: the longest arguments that are planned, written with every escape, and some room around them.
+const LONGEST_BODY: usize = 4 << 20;
+
+/// A gated server over streamable HTTP, for 2025-11-25 and 2026-07-28: a tower service, to be put behind a middleware that
+/// verifies the bearer token and inserts an [`approval_core::Requester`] into the request's extensions.
+///
+/// A request with an `Origin` that isn't among `allowed_origins` (`https://app.example:443`, `http://localhost:*`) is
+/// refused, whatever the list holds; one without `Origin` passes. `allowed_hosts` are the values of `Host` that are
+/// answered; where none is given, loopback's only.
+pub fn streamable_http<H: ServerHandler>(
+    gated: Arc<Gated<H>>,
+    allowed_origins: impl IntoIterator<Item = impl Into<String>>,
+    allowed_hosts: impl IntoIterator<Item = impl Into<String>>,
+) -> StreamableHttpService<Arc<Gated<H>>, LocalSessionManager> {
+    let hosts: Vec<String> = allowed_hosts.into_iter().map(Into::into).collect();
+    let mut config = StreamableHttpServerConfig::default()
+        .with_allowed_origins(allowed_origins)
+        .enforce_origin_validation()
+        .with_max_request_body_bytes(LONGEST_BODY);
+    // To rmcp an empty list means any host.
+    if !hosts.is_empty() {
+        config = config.with_allowed_hosts(hosts);
+    }
+    StreamableHttpService::new(move || Ok(Arc::clone(&gated)), Arc::new(LocalSessionManager::default()), config)
+}

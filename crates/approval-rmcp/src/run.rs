@@ -1,0 +1,134 @@
+//! One call's planner and executor: what the service asks of a tool, passed on to whoever knows.
+
+use approval_core::record::{Outcome, StepOutcome, StepReport, ToolReference};
+use approval_core::{
+    Call, Draft, ExecutionPermit, Executor, FreshnessError, Identified, PlanError, Planner, Report, ResolvedPlan,
+};
+use async_trait::async_trait;
+use rmcp::model::{CallToolRequestParams, CallToolResponse, CallToolResult, ErrorData, JsonObject, Tool};
+use rmcp::service::RequestContext;
+use rmcp::{RoleServer, ServerHandler};
+use serde_json::{Value, json};
+
+use crate::gated::Gated;
+use crate::gated_tool::GatedTool;
+use crate::{definition, opaque};
+
+/// A request that plans or executes, on its way through the service.
+///
+/// The wrapped tool is called within the request's own task and context: a spawned call could no longer ask its client
+/// anything.
+pub(crate) struct Run<'a, H> {
+    pub(crate) gated: &'a Gated<H>,
+    pub(crate) context: RequestContext<RoleServer>,
+    /// The definition of the tool that is called, while planning.
+    pub(crate) tool: Option<&'a Tool>,
+}
+
+impl<H: ServerHandler> Run<'_, H> {
+    fn options(&self, tool: &str) -> GatedTool {
+        self.gated.tools.get(tool).cloned().unwrap_or_default()
+    }
+}
+
+#[async_trait]
+impl<H: ServerHandler> Planner for Run<'_, H> {
+    async fn plan(&self, call: &Call) -> Result<Draft, PlanError> {
+        let options = self.options(&call.tool);
+        match &options.planner {
+            Some(planner) => planner.plan(call).await,
+            None => opaque::draft(&self.gated.server, self.tool, &options, call),
+        }
+    }
+
+    async fn identify(&self, plan: &ResolvedPlan) -> Result<Identified, FreshnessError> {
+        let name = plan.intent().tool.name.clone();
+        let target = match self.options(&name).planner {
+            Some(planner) => planner.identify(plan).await?.target,
+            None => opaque::target(&self.gated.server),
+        };
+        let tool = self.gated.definition(&name, &self.context).await;
+        let tool = tool.map_err(|error| FreshnessError::Unavailable(format!("`{name}`: {}", error.message)))?;
+        // A tool that is gone, or can't be digested any more, is not the one that was planned with.
+        let definition_digest = tool.and_then(|tool| definition::digest(&tool).ok());
+        let definition_digest = definition_digest.unwrap_or_else(definition::missing);
+        Ok(Identified { tool: ToolReference { name, definition_digest }, target })
+    }
+
+    async fn revalidate(&self, plan: &ResolvedPlan) -> Result<(), FreshnessError> {
+        match self.options(&plan.intent().tool.name).planner {
+            Some(planner) => planner.revalidate(plan).await,
+            None => Ok(()),
+        }
+    }
+}
+
+#[async_trait]
+impl<H: ServerHandler> Executor for Run<'_, H> {
+    async fn execute(&self, permit: ExecutionPermit) -> Report {
+        let options = self.options(&permit.plan().intent().tool.name);
+        match &options.executor {
+            Some(executor) => executor.execute(permit).await,
+            None => self.call_inner(&options, permit).await,
+        }
+    }
+}
+
+impl<H: ServerHandler> Run<'_, H> {
+    /// Calls the wrapped tool with the stored arguments. [EXEC-001]
+    async fn call_inner(&self, options: &GatedTool, permit: ExecutionPermit) -> Report {
+        let intent = permit.plan().intent();
+        let steps = intent.steps.len();
+        if permit.start(0).is_err() {
+            return report(Outcome::Failed, steps, StepOutcome::Skipped, None);
+        }
+        let request = CallToolRequestParams::new(intent.tool.name.clone()).with_arguments(intent.arguments.clone());
+        let mut context = self.context.clone();
+        // From the claim on nothing aborts the attempt, so the tool doesn't get to see that its caller has gone.
+        context.ct = Default::default();
+        let call = self.gated.inner.call_tool(request, context);
+        let answer = match self.gated.time_limit {
+            Some(limit) => match tokio::time::timeout(limit, call).await {
+                Ok(answer) => answer,
+                Err(_) => {
+                    tracing::error!(plan = %permit.plan_id(), "the tool did not answer in time: it is unknown what it did");
+                    return report(Outcome::Unknown, steps, StepOutcome::Unknown, None);
+                }
+            },
+            None => call.await,
+        };
+        let (errors, step_errors) = match options.errors_are_effect_free {
+            true => (Outcome::Failed, StepOutcome::Failed),
+            false => (Outcome::Unknown, StepOutcome::Unknown),
+        };
+        match answer {
+            Ok(CallToolResponse::Complete(result)) if result.is_error != Some(true) => {
+                report(Outcome::Applied, steps, StepOutcome::Applied, Some(own_answer(result)))
+            }
+            Ok(CallToolResponse::Complete(result)) => report(errors, steps, step_errors, Some(own_answer(result))),
+            Err(error) => report(errors, steps, step_errors, Some(protocol_error(error))),
+            // It has run in part, and asks, or goes on elsewhere: nobody here sees how it ends.
+            Ok(_) => report(Outcome::Unknown, steps, StepOutcome::Unknown, None),
+        }
+    }
+}
+
+fn report(outcome: Outcome, steps: usize, each: StepOutcome, tool_result: Option<Value>) -> Report {
+    Report { outcome, steps: vec![StepReport { outcome: each, code: None }; steps], tool_result }
+}
+
+/// What the tool itself answered.
+fn own_answer(result: CallToolResult) -> Value {
+    let mut answer = JsonObject::new();
+    answer.insert("content".to_owned(), serde_json::to_value(result.content).unwrap_or_default());
+    if let Some(structured) = result.structured_content {
+        answer.insert("structuredContent".to_owned(), structured);
+    }
+    answer.insert("isError".to_owned(), result.is_error.unwrap_or(false).into());
+    Value::Object(answer)
+}
+
+/// What the tool answered, where that was no result but an error of the protocol.
+fn protocol_error(error: ErrorData) -> Value {
+    json!({ "isError": true, "error": { "code": error.code.0, "message": error.message } })
+}

@@ -1,0 +1,59 @@
+-- What is stored is sealed; the other columns are what it is found by. A decision uses the sealed part only, with which they
+-- must agree. Times are milliseconds since the Unix epoch. Plans have ids in the order of time, so an index ends in one.
+
+-- Every sealed record but the events. `named` is for lane heads: whether another writer has named this one.
+CREATE TABLE records (
+    kind     TEXT    NOT NULL,
+    id       TEXT    NOT NULL,
+    plan     TEXT,
+    revision INTEGER NOT NULL,
+    named    INTEGER NOT NULL DEFAULT 0 CHECK (named IN (0, 1)),
+    sealed   BLOB    NOT NULL,
+    UNIQUE (kind, id)
+) STRICT;
+
+CREATE INDEX records_by_plan ON records (plan) WHERE plan IS NOT NULL;
+CREATE INDEX records_unnamed_heads ON records (id) WHERE kind = 'lane-head' AND named = 0;
+
+CREATE TABLE plans (
+    plan       TEXT    NOT NULL PRIMARY KEY,
+    requester  TEXT    NOT NULL,
+    target     TEXT    NOT NULL,
+    state      TEXT    NOT NULL,
+    revision   INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX plans_by_requester ON plans (requester, plan);
+CREATE INDEX plans_by_target ON plans (target, plan);
+CREATE INDEX plans_by_state ON plans (state, plan);
+CREATE INDEX plans_by_requester_and_state ON plans (requester, state, expires_at);
+
+-- What the attempts of plans touch.
+CREATE TABLE attempts (
+    effect TEXT NOT NULL,
+    plan   TEXT NOT NULL,
+    PRIMARY KEY (effect, plan)
+) STRICT, WITHOUT ROWID;
+
+-- No position is ever given twice, even if somebody deletes the last events.
+CREATE TABLE events (
+    position INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    writer   TEXT    NOT NULL,
+    sequence INTEGER NOT NULL,
+    plan     TEXT,
+    sealed   BLOB    NOT NULL,
+    UNIQUE (writer, sequence)
+) STRICT;
+
+CREATE INDEX events_by_plan ON events (plan, position) WHERE plan IS NOT NULL;
+
+-- Sessions and logins under way, by tag.
+CREATE TABLE transient (
+    key        TEXT    NOT NULL PRIMARY KEY,
+    expires_at INTEGER NOT NULL,
+    sealed     BLOB    NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX transient_by_expiry ON transient (expires_at);

@@ -1,0 +1,235 @@
+//! Look-ups. Each runs inside a transaction, so that all that it finds is of one moment.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use approval_core::record::{RecordKind, State};
+use approval_core::seal::Tag;
+use approval_core::store::{EventRow, Include, PlanIndex, PlanPage, PlanQuery, PlanRows, Reads, Row, RowKey, Snapshot};
+use approval_core::{PlanId, Timestamp};
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params, params_from_iter};
+
+use crate::fault::Fault;
+
+const RECORD: &str = "kind, id, plan, revision, sealed";
+const PLAN: &str = "plan, requester, target, state, revision, created_at, expires_at";
+const EVENT: &str = "position, writer, sequence, plan, sealed";
+
+/// Looks something up at one moment.
+pub(crate) fn at_one_moment<T>(
+    connection: &mut Connection,
+    look: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>,
+) -> Result<T, Fault> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Deferred)?;
+    look(&transaction)
+}
+
+/// All that a transition is shown.
+pub(crate) fn snapshot(transaction: &Transaction<'_>, reads: &Reads, now: Timestamp) -> Result<Snapshot, Fault> {
+    let rows = rows(transaction, &reads.rows)?;
+    Ok(Snapshot {
+        now,
+        plan: match reads.plan {
+            Some(id) => plan(transaction, id, Include::Records)?,
+            None => None,
+        },
+        rows: rows.into_iter().map(|row| (row.key.clone(), row)).collect::<BTreeMap<RowKey, Row>>(),
+        attempts: attempts(transaction, &reads.attempts)?,
+        open_plans: match &reads.open_plans_of {
+            Some(requester) => open_plans(transaction, requester, now)?,
+            None => 0,
+        },
+        heads: if reads.unnamed_heads { unnamed_heads(transaction)? } else { Vec::new() },
+    })
+}
+
+pub(crate) fn plan(transaction: &Transaction<'_>, plan: PlanId, include: Include) -> Result<Option<PlanRows>, Fault> {
+    let sql = format!("SELECT {PLAN} FROM plans WHERE plan = ?1");
+    let index = transaction.prepare_cached(&sql)?.query_row([plan.to_string()], |row| Ok(index_of(row))).optional()?;
+    index.transpose()?.map(|index| with_rows(transaction, index, include)).transpose()
+}
+
+fn with_rows(transaction: &Transaction<'_>, index: PlanIndex, include: Include) -> Result<PlanRows, Fault> {
+    let plan = index.plan.to_string();
+    let sql = format!("SELECT {RECORD} FROM records WHERE plan = ?1");
+    let mut statement = transaction.prepare_cached(&sql)?;
+    let mut found = statement.query([&plan])?;
+    let mut rows = Vec::new();
+    while let Some(row) = found.next()? {
+        // A document that isn't wanted isn't read from the disk.
+        if include.covers(kind_of(row)?) {
+            rows.push(record_of(row)?);
+        }
+    }
+    let sql = format!("SELECT {EVENT} FROM events WHERE plan = ?1 ORDER BY position DESC LIMIT 1");
+    let last = transaction.prepare_cached(&sql)?.query_row([&plan], |row| Ok(event_of(row))).optional()?;
+    Ok(PlanRows { index, rows, last_event: last.transpose()? })
+}
+
+pub(crate) fn executing(transaction: &Transaction<'_>) -> Result<Vec<PlanId>, Fault> {
+    let mut statement = transaction.prepare_cached("SELECT plan FROM plans WHERE state = ?1 ORDER BY plan")?;
+    let mut found = statement.query([State::Executing.name()])?;
+    let mut plans = Vec::new();
+    while let Some(row) = found.next()? {
+        plans.push(parsed(row.get(0)?, "plan id")?);
+    }
+    Ok(plans)
+}
+
+pub(crate) fn rows(transaction: &Transaction<'_>, keys: &[RowKey]) -> Result<Vec<Row>, Fault> {
+    let sql = format!("SELECT {RECORD} FROM records WHERE kind = ?1 AND id = ?2");
+    let mut statement = transaction.prepare_cached(&sql)?;
+    let mut rows = Vec::new();
+    for key in keys {
+        let found = statement.query_row([key.kind.name(), &key.id], |row| Ok(record_of(row))).optional()?;
+        rows.extend(found.transpose()?);
+    }
+    Ok(rows)
+}
+
+/// [STORE-006]
+pub(crate) fn attempts(transaction: &Transaction<'_>, effects: &[Tag]) -> Result<Vec<(PlanId, PlanRows)>, Fault> {
+    let columns = PLAN.replace("plan,", "plans.plan,");
+    let sql = format!(
+        "SELECT {columns} FROM attempts JOIN plans ON plans.plan = attempts.plan \
+         WHERE attempts.effect = ?1 AND plans.state IN (?2, ?3, ?4)"
+    );
+    let mut statement = transaction.prepare_cached(&sql)?;
+    let [executing, partial, unknown] = [State::Executing, State::Partial, State::Unknown].map(State::name);
+    let mut plans: BTreeMap<PlanId, PlanIndex> = BTreeMap::new();
+    for effect in effects {
+        let mut found = statement.query(params![effect.to_string(), executing, partial, unknown])?;
+        while let Some(row) = found.next()? {
+            let index = index_of(row)?;
+            plans.insert(index.plan, index);
+        }
+    }
+    let with_rows = |(plan, index)| Ok((plan, with_rows(transaction, index, Include::Records)?));
+    plans.into_iter().map(with_rows).collect()
+}
+
+fn open_plans(transaction: &Transaction<'_>, requester: &str, now: Timestamp) -> Result<u32, Fault> {
+    let open: Vec<&str> = State::ALL.into_iter().filter(|state| state.is_open()).map(State::name).collect();
+    let places = vec!["?"; open.len()].join(", ");
+    let sql = format!("SELECT count(*) FROM plans WHERE expires_at > ? AND requester = ? AND state IN ({places})");
+    let now = Value::from(now.unix_millis());
+    let states = open.into_iter().map(|state| Value::from(state.to_owned()));
+    let values = [now, Value::from(requester.to_owned())].into_iter().chain(states);
+    let count: i64 = transaction.prepare_cached(&sql)?.query_row(params_from_iter(values), |row| row.get(0))?;
+    Ok(u32::try_from(count).unwrap_or(u32::MAX))
+}
+
+fn unnamed_heads(transaction: &Transaction<'_>) -> Result<Vec<Row>, Fault> {
+    // Every process that ever began has a head. The index holds the unnamed ones only; the planner has to be told.
+    let sql = format!(
+        "SELECT {RECORD} FROM records INDEXED BY records_unnamed_heads \
+         WHERE kind = 'lane-head' AND named = 0 ORDER BY id"
+    );
+    let mut statement = transaction.prepare_cached(&sql)?;
+    let mut found = statement.query([])?;
+    let mut heads = Vec::new();
+    while let Some(row) = found.next()? {
+        heads.push(record_of(row)?);
+    }
+    Ok(heads)
+}
+
+/// [STORE-007]
+pub(crate) fn list(transaction: &Transaction<'_>, query: &PlanQuery) -> Result<PlanPage, Fault> {
+    let mut conditions = Vec::new();
+    let mut values = Vec::new();
+    let mut must = |condition: String, value: Vec<String>| {
+        conditions.push(condition);
+        values.extend(value.into_iter().map(Value::from));
+    };
+    if let Some(requester) = &query.requester {
+        must("requester = ?".to_owned(), vec![requester.clone()]);
+    }
+    if let Some(target) = &query.target {
+        must("target = ?".to_owned(), vec![target.clone()]);
+    }
+    if let Some(after) = query.after {
+        must("plan < ?".to_owned(), vec![after.to_string()]);
+    }
+    if !query.states.is_empty() {
+        let states: Vec<_> = query.states.iter().map(|state| state.name().to_owned()).collect();
+        must(format!("state IN ({})", vec!["?"; states.len()].join(", ")), states);
+    }
+    let only = if conditions.is_empty() { String::new() } else { format!("WHERE {}", conditions.join(" AND ")) };
+    // One more than is asked for: it says whether more follow.
+    let sql = format!("SELECT {PLAN} FROM plans {only} ORDER BY plan DESC LIMIT ?");
+    values.push(Value::from(i64::from(query.limit) + 1));
+    let mut statement = transaction.prepare_cached(&sql)?;
+    let mut found = statement.query(params_from_iter(values))?;
+    let mut indexes = Vec::new();
+    while let Some(row) = found.next()? {
+        indexes.push(index_of(row)?);
+    }
+    let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
+    let more = indexes.len() > limit;
+    let with_rows = |index: PlanIndex| Ok((index.plan, with_rows(transaction, index, Include::Records)?));
+    let plans = indexes.into_iter().take(limit).map(with_rows).collect::<Result<_, Fault>>()?;
+    Ok(PlanPage { plans, more })
+}
+
+pub(crate) fn events(transaction: &Transaction<'_>, after: u64, limit: u32) -> Result<Vec<EventRow>, Fault> {
+    // No event is at a position that the database can't hold.
+    let after = i64::try_from(after).unwrap_or(i64::MAX);
+    let sql = format!("SELECT {EVENT} FROM events WHERE position > ?1 ORDER BY position LIMIT ?2");
+    let mut statement = transaction.prepare_cached(&sql)?;
+    let mut found = statement.query(params![after, limit])?;
+    let mut events = Vec::new();
+    while let Some(row) = found.next()? {
+        events.push(event_of(row)?);
+    }
+    Ok(events)
+}
+
+fn kind_of(row: &rusqlite::Row<'_>) -> Result<RecordKind, Fault> {
+    let name: String = row.get(0)?;
+    RecordKind::from_name(&name).ok_or(Fault::Unreadable { expected: "kind of record", value: name })
+}
+
+fn record_of(row: &rusqlite::Row<'_>) -> Result<Row, Fault> {
+    let plan: Option<String> = row.get(2)?;
+    Ok(Row {
+        key: RowKey { kind: kind_of(row)?, id: row.get(1)? },
+        plan: plan.map(|plan| parsed(plan, "plan id")).transpose()?,
+        revision: number(row.get(3)?, "revision")?,
+        sealed: row.get(4)?,
+    })
+}
+
+fn index_of(row: &rusqlite::Row<'_>) -> Result<PlanIndex, Fault> {
+    let state: String = row.get(3)?;
+    let known = State::ALL.into_iter().find(|known| known.name() == state);
+    Ok(PlanIndex {
+        plan: parsed(row.get(0)?, "plan id")?,
+        requester: row.get(1)?,
+        target: row.get(2)?,
+        state: known.ok_or(Fault::Unreadable { expected: "state", value: state })?,
+        revision: number(row.get(4)?, "revision")?,
+        created_at: Timestamp::from_unix_millis(row.get(5)?),
+        expires_at: Timestamp::from_unix_millis(row.get(6)?),
+    })
+}
+
+fn event_of(row: &rusqlite::Row<'_>) -> Result<EventRow, Fault> {
+    let plan: Option<String> = row.get(3)?;
+    Ok(EventRow {
+        position: number(row.get(0)?, "position")?,
+        writer: parsed(row.get(1)?, "writer id")?,
+        sequence: number(row.get(2)?, "sequence number")?,
+        plan: plan.map(|plan| parsed(plan, "plan id")).transpose()?,
+        sealed: row.get(4)?,
+    })
+}
+
+fn parsed<T: FromStr>(text: String, expected: &'static str) -> Result<T, Fault> {
+    text.parse().map_err(|_| Fault::Unreadable { expected, value: text })
+}
+
+fn number(number: i64, expected: &'static str) -> Result<u64, Fault> {
+    u64::try_from(number).map_err(|_| Fault::Unreadable { expected, value: number.to_string() })
+}

@@ -1,0 +1,165 @@
+//! Where the surface is: scheme, host and path.
+
+use std::net::IpAddr;
+
+use approval_core::{Digest, PlanId};
+use http::{HeaderMap, Uri, header};
+
+use super::SurfaceError;
+
+/// The address of the surface, from its absolute URL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Address {
+    is_https: bool,
+    host: String,
+    base: String,
+}
+
+impl Address {
+    /// Reads `https://host[:port][/path]`; plain http on loopback only, since everything else could be read on the way.
+    pub(crate) fn parse(url: &str) -> Result<Self, SurfaceError> {
+        let refuse = || SurfaceError::Address(url.to_owned());
+        let uri: Uri = url.parse().map_err(|_| refuse())?;
+        let authority = uri.authority().ok_or_else(refuse)?;
+        let is_https = match uri.scheme_str() {
+            Some("https") => true,
+            Some("http") if is_loopback(authority.host()) => false,
+            Some("http") => return Err(SurfaceError::PlainHttp(url.to_owned())),
+            _ => return Err(refuse()),
+        };
+        let base = uri.path().trim_end_matches('/');
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '-' | '_' | '.' | '~');
+        if uri.query().is_some() || !base.chars().all(plain) || authority.as_str().contains('@') {
+            return Err(refuse());
+        }
+        let default_port = if is_https { ":443" } else { ":80" };
+        let host = authority.as_str().to_ascii_lowercase();
+        let host = host.strip_suffix(default_port).unwrap_or(&host).to_owned();
+        Ok(Self { is_https, host, base: base.to_owned() })
+    }
+
+    pub(crate) fn is_https(&self) -> bool {
+        self.is_https
+    }
+
+    /// The path under which the surface is mounted, without a slash at its end.
+    pub(crate) fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// As browsers write it into `Origin` (RFC 6454).
+    pub(crate) fn origin(&self) -> String {
+        let scheme = if self.is_https { "https" } else { "http" };
+        format!("{scheme}://{}", self.host)
+    }
+
+    /// Whether a request was meant for this host. A foreign page whose name was made to lead here says its own.
+    pub(crate) fn is_addressed(&self, uri: &Uri, headers: &HeaderMap) -> bool {
+        let mut hosts = headers.get_all(header::HOST).iter();
+        let (host, another) = (hosts.next().map(|host| host.as_bytes()), hosts.next());
+        // HTTP/2 has the authority in the URI, and HTTP/1.1 in the absolute form; where both are there, both must hold.
+        let named = [host, uri.authority().map(|authority| authority.as_str().as_bytes())];
+        let mut named = named.into_iter().flatten().peekable();
+        let default_port: &[u8] = if self.is_https { b":443" } else { b":80" };
+        another.is_none()
+            && named.peek().is_some()
+            && named.all(|named| {
+                let named = named.strip_suffix(default_port).unwrap_or(named);
+                named.eq_ignore_ascii_case(self.host.as_bytes())
+            })
+    }
+
+    /// The name of the cookie. Under https the browser itself keeps it to this host (`__Host-`). On loopback every port
+    /// shares one jar, so the name tells installations apart.
+    pub(crate) fn cookie(&self, audience: &str) -> String {
+        if self.is_https {
+            return "__Host-mutation-approval".to_owned();
+        }
+        let installation = Digest::of_bytes(format!("{audience} {}{}", self.host, self.base).as_bytes());
+        let short = installation.as_bytes().get(..6).map(hex::encode).unwrap_or_default();
+        format!("mutation-approval-{short}")
+    }
+
+    pub(crate) fn inbox(&self) -> String {
+        format!("{}/", self.base)
+    }
+
+    pub(crate) fn plan(&self, plan: PlanId) -> String {
+        format!("{}/plans/{plan}", self.base)
+    }
+
+    /// Where to go after a login: a page of this surface, or the inbox. Nothing else is ever in a `Location`.
+    pub(crate) fn onward(&self, next: &str) -> String {
+        let plan = next.strip_prefix(&self.base).and_then(|path| path.strip_prefix("/plans/"));
+        match plan.and_then(|plan| plan.parse::<PlanId>().ok()) {
+            Some(plan) => self.plan(plan),
+            None => self.inbox(),
+        }
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost") || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAN: &str = "019ab12c-0000-7000-8000-000000000001";
+
+    #[test]
+    fn plain_http_is_for_loopback() {
+        for url in ["http://127.0.0.1:8080", "http://localhost", "http://[::1]:9", "https://approvals.example/a/b"] {
+            assert!(Address::parse(url).is_ok(), "{url}");
+        }
+        assert!(matches!(Address::parse("http://approvals.example"), Err(SurfaceError::PlainHttp(_))));
+        for url in ["ftp://127.0.0.1", "approvals.example", "https://a@b", "https://a/{b}", "https://a/b?c", ""] {
+            assert!(matches!(Address::parse(url), Err(SurfaceError::Address(_))), "{url}");
+        }
+    }
+
+    #[test]
+    fn only_own_pages_come_next() {
+        let address = Address::parse("https://approvals.example/approve").unwrap();
+        let plan = format!("/approve/plans/{PLAN}");
+        assert_eq!(address.onward(&plan), plan);
+        for next in [
+            "https://evil.example/",
+            "//evil.example",
+            "/\\evil.example",
+            "/approve//evil.example",
+            "/approve/plans/../../evil",
+            "/approve/logout",
+            &format!("//evil.example/approve/plans/{PLAN}"),
+            &format!("/plans/{PLAN}"),
+            &format!("{plan}?a"),
+            &format!("{plan}\r\nSet-Cookie: a=b"),
+            "javascript:alert(1)",
+            "",
+        ] {
+            assert_eq!(address.onward(next), "/approve/", "{next}");
+        }
+    }
+
+    #[test]
+    fn the_host_is_compared_whole() {
+        let address = Address::parse("https://Approvals.example").unwrap();
+        let addressed = |uri: &str, hosts: &[&str]| {
+            let mut headers = HeaderMap::new();
+            for host in hosts {
+                headers.append(header::HOST, host.parse().unwrap());
+            }
+            address.is_addressed(&uri.parse().unwrap(), &headers)
+        };
+        assert!(addressed("/", &["approvals.example"]));
+        assert!(addressed("/", &["APPROVALS.example:443"]));
+        assert!(addressed("https://approvals.example/", &[]));
+        for hosts in [&[][..], &["evil.example"], &["approvals.example.evil"], &["approvals.example:8443"]] {
+            assert!(!addressed("/", hosts), "{hosts:?}");
+        }
+        assert!(!addressed("/", &["approvals.example", "approvals.example"]));
+        assert!(!addressed("https://evil.example/", &["approvals.example"]));
+    }
+}

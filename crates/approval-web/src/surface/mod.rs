@@ -1,0 +1,165 @@
+//! The approval surface as a router.
+
+mod address;
+mod decide;
+mod files;
+mod form;
+mod guard;
+mod inbox;
+mod login;
+mod notice;
+mod plan;
+mod session;
+mod throttle;
+mod visitor;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use approval_core::seal::Sealer;
+use approval_core::transient::SealedTransient;
+use approval_core::{Approvals, Entropy, OsEntropy, Timestamp};
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{any, get, post};
+
+use crate::accounts::Accounts;
+use address::Address;
+use session::Cookie;
+use throttle::Throttle;
+
+pub use throttle::Pace;
+
+/// The largest form that is read: a comment of 2000 characters, each written as twelve, and the rest.
+const LARGEST_FORM: usize = 64 * 1024;
+
+/// The pages on which a person decides. See the [crate documentation](crate).
+#[derive(Debug)]
+pub struct Surface {
+    approvals: Approvals,
+    transient: SealedTransient,
+    sealer: Arc<dyn Sealer>,
+    accounts: Accounts,
+    options: SurfaceOptions,
+    entropy: Arc<dyn Entropy>,
+    address: Address,
+}
+
+/// How long things last, and how often passwords may be tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SurfaceOptions {
+    /// A session during which nothing happens is over after this time: 30 minutes.
+    pub session_idle: Duration,
+    /// A session is over after this time, whatever happens: 8 hours.
+    pub session_length: Duration,
+    /// Wrong passwords for one account: 5, and then one in 30 seconds. Logins and decisions are counted apart, so that whoever
+    /// can only reach the login can't keep a person who is logged in from deciding.
+    pub password_pace: Pace,
+    /// Wrong passwords altogether: 60, and then one a second.
+    pub password_pace_altogether: Pace,
+}
+
+impl Default for SurfaceOptions {
+    fn default() -> Self {
+        Self {
+            session_idle: Duration::from_secs(30 * 60),
+            session_length: Duration::from_secs(8 * 60 * 60),
+            password_pace: Pace { burst: 5, interval: Duration::from_secs(30) },
+            password_pace_altogether: Pace { burst: 60, interval: Duration::from_secs(1) },
+        }
+    }
+}
+
+/// Why there can be no surface.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SurfaceError {
+    /// The service's surface URL can't be one.
+    #[error("`{0}` is not the URL of an approval surface: https://host[:port][/path]")]
+    Address(String),
+    /// Passwords would be sent in the clear.
+    #[error("`{0}` is plain http, which is for loopback addresses only")]
+    PlainHttp(String),
+}
+
+impl Surface {
+    /// A surface for the plans of `approvals`, at [`Approvals::surface`]. Sessions are kept in `transient`; forms are sealed by
+    /// `sealer`; persons log in with `accounts`. Its clock and audience are those of `approvals`.
+    ///
+    /// # Errors
+    /// When it could not be reached safely at its URL.
+    pub fn new(
+        approvals: Approvals,
+        transient: SealedTransient,
+        sealer: Arc<dyn Sealer>,
+        accounts: Accounts,
+    ) -> Result<Self, SurfaceError> {
+        let address = Address::parse(approvals.surface())?;
+        let (options, entropy) = (SurfaceOptions::default(), Arc::new(OsEntropy));
+        Ok(Self { approvals, transient, sealer, accounts, options, entropy, address })
+    }
+
+    /// Other options than the usual ones.
+    #[must_use]
+    pub fn options(mut self, options: SurfaceOptions) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// Another source of randomness than the operating system's.
+    #[must_use]
+    pub fn entropy(mut self, entropy: Arc<dyn Entropy>) -> Self {
+        self.entropy = entropy;
+        self
+    }
+
+    /// The routes, under the path of the surface's URL, each behind the guard. To be served or merged into another router as it
+    /// is: it has no fallback, and answers for every path under its own.
+    pub fn router(self) -> Router {
+        let Self { approvals, transient, sealer, accounts, options, entropy, address } = self;
+        let cookie = Cookie::new(&address, approvals.audience().as_str());
+        let throttle = Throttle::new(options.password_pace, options.password_pace_altogether);
+        let desk = Desk { approvals, transient, sealer, accounts, options, entropy, address, cookie, throttle };
+        let desk = Arc::new(desk);
+        let base = desk.address.base().to_owned();
+        let at = |path: &str| format!("{base}{path}");
+        let mut router = Router::new()
+            .route(&at("/"), get(inbox::show))
+            .route(&at("/login"), get(login::show).post(login::log_in))
+            .route(&at("/logout"), post(login::log_out))
+            .route(&at("/plans/{plan}"), get(plan::show).post(decide::decide))
+            .route(&at("/plans/{plan}/decided"), get(plan::decided))
+            .route(&at("/plans/{plan}/{document}"), get(plan::document))
+            .route(&at("/healthz"), get(files::health))
+            .route(&at("/assets/{file}"), get(files::asset))
+            .route(&at("/{*rest}"), any(files::nowhere));
+        if !base.is_empty() {
+            router = router.route(&base, get(files::add_slash));
+        }
+        router
+            .layer(DefaultBodyLimit::max(LARGEST_FORM))
+            .layer(from_fn_with_state(Arc::clone(&desk), guard::guard))
+            .with_state(desk)
+    }
+}
+
+/// What every page is made with.
+#[derive(Debug)]
+struct Desk {
+    approvals: Approvals,
+    transient: SealedTransient,
+    sealer: Arc<dyn Sealer>,
+    accounts: Accounts,
+    options: SurfaceOptions,
+    entropy: Arc<dyn Entropy>,
+    address: Address,
+    cookie: Cookie,
+    throttle: Throttle,
+}
+
+impl Desk {
+    fn now(&self) -> Timestamp {
+        self.approvals.clock().now()
+    }
+}

@@ -1,0 +1,162 @@
+//! The page of a plan, what became of a decision on it, and its documents.
+
+use std::sync::Arc;
+
+use approval_core::record::{Record as _, State as PlanStanding, Verdict};
+use approval_core::{PlanPageView, Reason, Refusal, Timestamp};
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Redirect, Response};
+use http::{StatusCode, header};
+
+use super::Desk;
+use super::form::{Form, Forms};
+use super::notice::{self, Notice};
+use super::visitor::{PlanPath, Visitor};
+use crate::page::chrome::DecidedPage;
+use crate::page::fold::Passage;
+use crate::page::live::Live;
+use crate::page::name::Name;
+use crate::page::plan::{Asks, DecisionForm, PlanPage, PlanPart, asks_for_name, last_verdict, may_withdraw};
+use crate::page::shown::Shown;
+use crate::page::words;
+
+/// What was wrong with a decision that wasn't taken, and what the person had written.
+#[derive(Debug, Default)]
+pub(super) struct Again {
+    pub(super) error: Option<String>,
+    pub(super) comment: String,
+}
+
+pub(super) async fn show(State(desk): State<Arc<Desk>>, visitor: Visitor, plan: PlanPath) -> Response {
+    match desk.approvals.view(&visitor.identity, &plan.id).await {
+        Ok(view) => render(&desk, &visitor, view, StatusCode::OK, Again::default()).await,
+        Err(refusal) => refused(&desk, &visitor, &refusal),
+    }
+}
+
+/// The page, with a fresh form where there is something to decide. Large plans take a while: not on the event loop.
+pub(super) async fn render(
+    desk: &Arc<Desk>,
+    visitor: &Visitor,
+    view: PlanPageView,
+    status: StatusCode,
+    again: Again,
+) -> Response {
+    let chrome = visitor.chrome(desk, "Plan");
+    let (session, identity, account) = (visitor.session.clone(), visitor.identity.clone(), visitor.account.clone());
+    let desk_of_page = Arc::clone(desk);
+    let rendered = tokio::task::spawn_blocking(move || {
+        let desk = desk_of_page;
+        let now = desk.now();
+        let part = PlanPart::new(&view);
+        let withdraw = may_withdraw(&view, &identity.person);
+        let decides = view.may_approve || view.may_reject;
+        let form = match view.challenge.as_ref().filter(|_| decides) {
+            Some(challenge) => {
+                let folded = part.is_folded();
+                let form = Form::new(challenge, now, folded, desk.entropy.as_ref());
+                let forms = Forms { sealer: desk.sealer.as_ref(), audience: desk.approvals.audience() };
+                let token = form.and_then(|form| forms.seal(&form, &session, view.header.plan_id));
+                let asks = Asks { name: asks_for_name(&view.review), whole: folded };
+                Some(token.map_err(|error| error.to_string()).map(|token| DecisionForm {
+                    token,
+                    account,
+                    asks,
+                    approve: view.may_approve,
+                    reject: view.may_reject,
+                    withdraw,
+                    error: again.error,
+                    comment: again.comment,
+                })?)
+            }
+            None => None,
+        };
+        let live = Live::new(&view, now);
+        Ok::<_, String>(notice::page(status, &PlanPage::new(chrome, part, live, form)))
+    });
+    match rendered.await {
+        Ok(Ok(response)) => response,
+        Ok(Err(error)) => notice::unavailable(desk, Some(visitor.name()), &error),
+        Err(error) => notice::unavailable(desk, Some(visitor.name()), &error),
+    }
+}
+
+/// What the person decided and where the plan stands: read from the plan, so a link can't make it up.
+pub(super) async fn decided(State(desk): State<Arc<Desk>>, visitor: Visitor, plan: PlanPath) -> Response {
+    let view = match desk.approvals.view(&visitor.identity, &plan.id).await {
+        Ok(view) => view,
+        Err(refusal) => return refused(&desk, &visitor, &refusal),
+    };
+    let Some((verdict, at)) = last_verdict(&view, &visitor.identity.person) else {
+        return Redirect::to(&desk.address.plan(view.header.plan_id)).into_response();
+    };
+    let page = DecidedPage {
+        chrome: visitor.chrome(&desk, "Decided"),
+        id: view.header.plan_id.to_string(),
+        verdict: words::verdict(verdict),
+        at,
+        headline: Passage::new(Shown::prose(&view.review.headline.text)),
+        target: Name::new(&view.intent.target.name),
+        state: words::state(&view.status),
+        tone: words::tone(view.status.state),
+        next: what_next(&view, verdict, desk.now()),
+        plan_digest: view.plan_digest.to_string(),
+    };
+    notice::page(StatusCode::OK, &page)
+}
+
+fn what_next(view: &PlanPageView, verdict: Verdict, now: Timestamp) -> String {
+    let status = &view.status;
+    match (status.state, verdict) {
+        (PlanStanding::AwaitingApproval, _) => format!(
+            "{} of {} approvals are there. The plan waits for the others.",
+            status.approvals, status.approvals_required
+        ),
+        (PlanStanding::Approved, _) => {
+            let left = status.approval_expires_at.unwrap_or(status.expires_at).since(now);
+            format!("The agent may execute this plan, once, within {}.", words::duration(left))
+        }
+        (PlanStanding::Rejected, _) => "The plan will never run. The agent is told that it was rejected.".to_owned(),
+        (PlanStanding::Cancelled, _) => "The plan will never run.".to_owned(),
+        _ => "The plan’s page says what became of it.".to_owned(),
+    }
+}
+
+/// The header, the intent or the review as it is digested: the file's SHA-256 is the digest on the page.
+pub(super) async fn document(State(desk): State<Arc<Desk>>, visitor: Visitor, plan: PlanPath) -> Response {
+    let view = match desk.approvals.view(&visitor.identity, &plan.id).await {
+        Ok(view) => view,
+        Err(refusal) => return refused(&desk, &visitor, &refusal),
+    };
+    let document = plan.document.as_str();
+    let bytes = match document {
+        "header.json" => view.header.document(),
+        "intent.json" => view.intent.document(),
+        "review.json" => view.review.document(),
+        _ => return notice::not_found(&desk, Some(visitor.name())),
+    };
+    match bytes {
+        Ok(bytes) => {
+            let disposition = format!("attachment; filename=\"{}-{document}\"", view.header.plan_id);
+            let headers =
+                [(header::CONTENT_TYPE, "application/json".to_owned()), (header::CONTENT_DISPOSITION, disposition)];
+            (headers, bytes.into_bytes()).into_response()
+        }
+        Err(error) => notice::unavailable(&desk, Some(visitor.name()), &error),
+    }
+}
+
+/// A plan that can't be shown.
+pub(super) fn refused(desk: &Desk, visitor: &Visitor, refusal: &Refusal) -> Response {
+    let name = Some(visitor.name());
+    match refusal.reason() {
+        Reason::PlanNotFound => notice::not_found(desk, name),
+        Reason::IntegrityFailure | Reason::ApprovalHashMismatch => {
+            tracing::error!(%refusal, "a plan does not hold together");
+            Notice::new(StatusCode::CONFLICT, "This plan can’t be trusted", words::refusal(refusal.reason()))
+                .detail(refusal.detail())
+                .show(desk, name)
+        }
+        _ => notice::unavailable(desk, name, refusal),
+    }
+}

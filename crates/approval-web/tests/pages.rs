@@ -1,0 +1,365 @@
+//! What the pages show, to whom, and under which headers.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that can't go on has failed"
+)]
+
+mod kit;
+
+use std::time::Duration;
+
+use approval_core::record::{Outcome, Rule, Verdict};
+use approval_core::{Digest, Group, Policy, Terms};
+use axum::body::Body;
+use http::{HeaderMap, Method, StatusCode, header};
+use kit::{Browser, PASSWORD, Site, plans};
+
+/// What a plan's page says between its header and its end, without what is another in every run; diffs line by line.
+fn told(page: &kit::Answer, plan: &approval_core::PlanView) -> String {
+    let main = page.body.split_once("<main>").unwrap().1.split_once("</main>").unwrap().0;
+    main.replace(&page.form(), "FORM")
+        .replace(&plan.header.plan_id.to_string(), "PLAN-ID")
+        .replace(&plan.plan_digest.to_string(), "PLAN-DIGEST")
+        .replace(&plan.header.intent_digest.to_string(), "INTENT-DIGEST")
+        .replace(&plan.header.review_digest.to_string(), "REVIEW-DIGEST")
+        .replace("<div class=\"row", "\n<div class=\"row")
+}
+
+#[tokio::test]
+async fn a_plan_of_others_is_no_plan() {
+    let site = Site::new().await;
+    let plan = site.plan("a").await;
+    let mut bob = site.logged_in("bob").await;
+    let unknown = "019ab12c-0000-7000-8000-000000000001".to_owned();
+    let of_alice = plan.header.plan_id.to_string();
+    let before = site.tables();
+    for (path, method) in [("", "get"), ("/decided", "get"), ("/intent.json", "get"), ("", "post")] {
+        let mut answers = Vec::new();
+        for id in [&unknown, &of_alice, &of_alice.to_uppercase(), &"x".to_owned(), &"%FF".to_owned()] {
+            let path = format!("/plans/{id}{path}");
+            let form = [("form", "x"), ("verdict", "reject"), ("password", PASSWORD)];
+            answers.push(if method == "get" { bob.get(&path).await } else { bob.post(&path, &form).await });
+        }
+        assert_eq!(answers[0].status, StatusCode::NOT_FOUND);
+        assert!(answers.iter().all(|answer| *answer == answers[0]), "{path} {method}");
+        assert_eq!(answers[0], bob.get("/no/such/page").await, "{path} {method}");
+    }
+    assert_eq!(site.tables(), before);
+    // The control: to alice there is one.
+    assert_eq!(site.logged_in("alice").await.open(&plan).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn looking_changes_nothing() {
+    let site = Site::new().await;
+    let plan = site.plan("a").await;
+    let alice = site.logged_in("alice").await;
+    let before = site.tables();
+    let page = format!("/plans/{}", plan.header.plan_id);
+    let query = format!("{page}?verdict=approve&password={}", PASSWORD.replace(' ', "+"));
+    let paths = ["/", &page, &query, "/logout", "/login", "/healthz", "/assets/surface.css", "/nowhere"];
+    for path in paths.into_iter().chain([format!("{page}/decided").as_str(), &format!("{page}/header.json")]) {
+        for method in [Method::GET, Method::HEAD, Method::OPTIONS] {
+            let request = alice.request(method, path).body(Body::empty()).unwrap();
+            site.send(request).await;
+        }
+    }
+    for method in [Method::PUT, Method::DELETE, Method::PATCH] {
+        let request = alice.request(method, &page).header("origin", kit::ORIGIN).body(Body::empty()).unwrap();
+        assert_eq!(site.send(request).await.status, StatusCode::METHOD_NOT_ALLOWED);
+    }
+    assert_eq!(site.tables(), before);
+    assert_eq!(site.state(&plan).await, "awaiting_approval");
+    // The control: a form does change something.
+    alice.clone().decide(&plan, Verdict::Reject).await;
+    assert_ne!(site.tables(), before);
+}
+
+/// Everything that can be answered, errors and assets included.
+async fn everything(site: &Site, browser: &mut Browser<'_>, plan: &str) -> Vec<(String, kit::Answer)> {
+    let mut answers = Vec::new();
+    for path in
+        ["/", "/login", "/healthz", "/assets/surface.css", "/assets/icon.svg", "/assets/none", "/none", "/logout"]
+    {
+        answers.push((path.to_owned(), browser.get(path).await));
+    }
+    for path in ["", "/decided", "/header.json", "/intent.json", "/review.json", "/none.json"] {
+        let path = format!("/plans/{plan}{path}");
+        answers.push((path.clone(), browser.get(&path).await));
+        answers.push((format!("nobody {path}"), site.browser().get(&path).await));
+    }
+    let path = format!("/plans/{plan}");
+    answers.push(("empty form".to_owned(), browser.post(&path, &[]).await));
+    let form = [("form", "x"), ("verdict", "approve"), ("password", "x")];
+    answers.push(("wrong form".to_owned(), browser.post(&path, &form).await));
+    answers.push(("foreign".to_owned(), browser.post_from(&[], &path, &form).await));
+    answers.push(("login".to_owned(), browser.clone().log_in("alice", "x", "").await));
+    let elsewhere = browser.request(Method::GET, "/").header(header::HOST, "evil.example");
+    answers.push(("elsewhere".to_owned(), site.send(elsewhere.body(Body::empty()).unwrap()).await));
+    let put = browser.request(Method::PUT, &format!("{}/", site.base)).header("origin", &site.origin);
+    answers.push(("put".to_owned(), site.send(put.body(Body::empty()).unwrap()).await));
+    answers
+}
+
+fn one<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next().map(|value| value.to_str().unwrap()).unwrap_or_default();
+    assert!(values.next().is_none(), "{name} twice");
+    value
+}
+
+#[tokio::test]
+async fn every_answer_has_the_headers() {
+    for site in [Site::new().await, Site::https().await] {
+        let plan = site.plan("a").await;
+        let mut alice = site.logged_in("alice").await;
+        let id = plan.header.plan_id.to_string();
+        for (what, answer) in everything(&site, &mut alice, &id).await {
+            let headers = &answer.headers;
+            assert_eq!(
+                one(headers, "content-security-policy"),
+                "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; \
+                 base-uri 'none'",
+                "{what}"
+            );
+            for (name, value) in [
+                ("x-frame-options", "DENY"),
+                ("x-content-type-options", "nosniff"),
+                ("referrer-policy", "no-referrer"),
+                ("cache-control", "no-store"),
+                ("cross-origin-opener-policy", "same-origin"),
+                ("cross-origin-resource-policy", "same-origin"),
+            ] {
+                assert_eq!(one(headers, name), value, "{what}");
+            }
+            assert!(one(headers, "permissions-policy").contains("camera=()"), "{what}");
+            let hsts = if site.base.is_empty() { "" } else { "max-age=63072000" };
+            assert_eq!(one(headers, "strict-transport-security"), hsts, "{what}");
+            assert!(!answer.body.contains("style=") && !answer.body.contains("<script"), "{what}");
+            assert!(!answer.status.is_server_error(), "{what}: {}", answer.status);
+        }
+    }
+}
+
+#[tokio::test]
+async fn another_host_gets_nothing() {
+    let site = Site::new().await;
+    let plan = site.plan("a").await;
+    let alice = site.logged_in("alice").await;
+    let path = format!("/plans/{}", plan.header.plan_id);
+    for host in ["evil.example:8080", "127.0.0.1:8081", "127.0.0.1", "localhost:8080", ""] {
+        let request = http::Request::builder().uri(&path).header(header::HOST, host);
+        let request = request.header(header::COOKIE, alice.cookie.clone().unwrap());
+        let answer = site.send(request.body(Body::empty()).unwrap()).await;
+        assert_eq!(answer.status, StatusCode::MISDIRECTED_REQUEST, "{host}");
+        assert!(!answer.body.contains("shelf"));
+    }
+    let none = http::Request::builder().uri("/healthz").body(Body::empty()).unwrap();
+    assert_eq!(site.send(none).await.status, StatusCode::MISDIRECTED_REQUEST);
+}
+
+#[tokio::test]
+async fn health_tells_whose_surface_it_is() {
+    let site = Site::new().await;
+    let answer = site.browser().get("/healthz").await;
+    assert_eq!(one(&answer.headers, "content-type"), "application/json");
+    assert_eq!(
+        answer.body,
+        r#"{"audience":"urn:uuid:00000000-0000-4000-8000-000000000001","service":"mutation-approval"}"#
+    );
+}
+
+#[tokio::test]
+async fn the_surface_lives_under_its_path() {
+    let site = Site::https().await;
+    let plan = site.plan("a").await;
+    assert_eq!(plan.header.enforcement.isolation, approval_core::record::Isolation::SameUser);
+    let mut alice = site.browser();
+    let url = site.approvals.plan_url(plan.header.plan_id);
+    let path = url.strip_prefix("https://approvals.example").unwrap();
+    let answer = alice.get(path.strip_prefix("/approve").unwrap()).await;
+    assert_eq!(answer.location(), format!("/approve/login?next={path}"));
+    let answer = alice.log_in("alice", PASSWORD, path).await;
+    assert_eq!(answer.location(), path);
+    let page = alice.open(&plan).await.body;
+    assert!(page.contains("This approval is no boundary."), "the server may share a user with the agent");
+    assert!(page.contains("href=\"/approve/assets/surface.css\""));
+    let answer = alice.decide(&plan, Verdict::Approve).await;
+    assert_eq!(answer.location(), format!("{path}/decided"));
+    assert_eq!(site.state(&plan).await, "approved");
+    for outside in ["/", "/login", "/plans/x"] {
+        let request = alice.request(Method::GET, outside).body(Body::empty()).unwrap();
+        assert_eq!(site.send(request).await.status, StatusCode::NOT_FOUND, "{outside} is somebody else's");
+    }
+}
+
+#[tokio::test]
+async fn other_routes_can_stand_beside_it() {
+    let mut site = Site::new().await;
+    let mcp = axum::Router::new().route("/mcp", axum::routing::get(|| async { "mcp" }));
+    site.router = site.router.merge(mcp);
+    let answer = site.browser().get("/mcp").await;
+    assert_eq!((answer.status, answer.body.as_str()), (StatusCode::OK, "mcp"), "the guard is the surface's own");
+    assert_eq!(site.browser().get("/healthz").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn hostile_text_is_made_visible() {
+    let site = Site::new().await;
+    let plan = site.put("patch", plans::hostile()).await;
+    let page = site.logged_in("alice").await.open(&plan).await;
+    insta::assert_snapshot!("hostile", told(&page, &plan));
+    let hostile = |c: &char| {
+        c.is_control() && *c != '\n'
+            || matches!(*c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{e0000}'..='\u{e0fff}')
+    };
+    assert_eq!(page.body.chars().find(hostile), None);
+}
+
+#[tokio::test]
+async fn a_plan_is_shown_whole() {
+    let site = Site::new().await;
+    let plan = site.put("apply_manifest", plans::benign()).await;
+    let page = site.logged_in("alice").await.open(&plan).await;
+    insta::assert_snapshot!("benign", told(&page, &plan));
+}
+
+#[tokio::test]
+async fn findings_come_with_the_worst_first() {
+    let site = Site::new().await;
+    let plan = site.put("create_pod", plans::dangerous()).await;
+    let page = site.logged_in("alice").await.open(&plan).await.body;
+    let places = ["host-path", "privileged", "no-limits", "image-tag"].map(|code| page.find(&format!("{code}</bdi>")));
+    assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{places:?}");
+    let (findings, quotes) = (page.find("id=\"findings\""), page.find("Just a quick look"));
+    assert!(findings < quotes && page.find("id=\"digests\"") > quotes, "the agent's words come after the server's");
+}
+
+#[tokio::test]
+async fn secrets_are_on_no_page() {
+    const TOKEN: &str = "s3cret-token-that-nobody-sees";
+    let site = Site::new().await;
+    let mut call = site.room.target.call("a", &serde_json::json!("open-value"));
+    call.arguments.insert("token".to_owned(), TOKEN.into());
+    let alice = approval_testkit::Room::alice();
+    let plan = site.approvals.plan(&alice, call, &site.room.target).await.unwrap();
+    site.challenge(&plan).await;
+    let tls = site.put("apply_manifest", plans::benign()).await;
+    let mut browser = site.logged_in("alice").await;
+    let (id, tls) = (plan.header.plan_id.to_string(), tls.header.plan_id.to_string());
+    let mut seen = everything(&site, &mut browser, &id).await;
+    seen.extend(everything(&site, &mut browser, &tls).await);
+    browser.decide(&plan, Verdict::Approve).await;
+    site.room.execute(&plan).await.unwrap();
+    seen.extend(everything(&site, &mut browser, &id).await);
+    assert_eq!(site.room.target.tokens(), [TOKEN], "it was a secret that counts");
+    for (what, answer) in &seen {
+        for secret in [TOKEN, "MIIEvQ"] {
+            assert!(!answer.body.contains(secret), "{what}");
+        }
+    }
+    let page = browser.open(&plan).await.body;
+    assert!(page.contains("open-value") && page.contains("<span class=\"words\">secret: set</span>"), "{page}");
+    let commitment = seen.iter().find(|(what, _)| what.ends_with(&format!("{id}/intent.json"))).unwrap();
+    assert!(commitment.1.body.contains("{\"$secret\":\"sha256:"), "the document has the commitment");
+    assert!(!page.contains("$secret"), "the page has not");
+}
+
+#[tokio::test]
+async fn documents_have_the_digests_on_the_page() {
+    let site = Site::new().await;
+    let plan = site.plan("a").await;
+    let alice = site.logged_in("alice").await;
+    let page = alice.open(&plan).await.body;
+    for (document, digest) in
+        [("header", plan.plan_digest), ("intent", plan.header.intent_digest), ("review", plan.header.review_digest)]
+    {
+        let answer = alice.get(&format!("/plans/{}/{document}.json", plan.header.plan_id)).await;
+        assert_eq!(Digest::of_bytes(answer.body.as_bytes()), digest, "{document}");
+        assert!(page.contains(&digest.to_string()), "{document}");
+        assert!(one(&answer.headers, "content-disposition").starts_with("attachment"));
+    }
+}
+
+#[tokio::test]
+async fn the_live_part_says_how_things_stand() {
+    let site = Site::new().await;
+    site.room.target.report(Outcome::Unknown);
+    let lost = site.plan("a").await;
+    let mut alice = site.logged_in("alice").await;
+    let page = alice.open(&lost).await.body;
+    assert!(page.contains("live, not covered by the digest") && page.contains("14 min 59 s to decide"), "{page}");
+    alice.decide(&lost, Verdict::Approve).await;
+    assert!(alice.open(&lost).await.body.contains("15 min until the approval runs out"));
+    site.room.execute(&lost).await.unwrap();
+    assert!(alice.open(&lost).await.body.contains("unknown: it can’t be told what occurred"));
+    // The next plan on the same thing says so, before the decision.
+    let next = site.plan("a").await;
+    let page = alice.open(&next).await.body;
+    assert!(page.contains("An earlier attempt on the same thing is unresolved."));
+    assert!(page.contains(&lost.header.plan_id.to_string()));
+    let operator = "operator\u{202e}";
+    site.approvals
+        .reconcile(lost.header.plan_id, approval_core::record::Reconciled::NotApplied, operator)
+        .await
+        .unwrap();
+    assert!(alice.open(&lost).await.body.contains("the effect isn’t there"));
+    site.room.clock.advance(Duration::from_secs(4000));
+    let alice = site.logged_in("alice").await;
+    assert!(alice.open(&next).await.body.contains("<span class=\"chip over\">expired</span>"));
+}
+
+#[tokio::test]
+async fn the_inbox_holds_what_waits_and_what_is_mine() {
+    let policy = Policy::always(Terms { rule: Rule::other_subject([Group::from("sre")]), ..Terms::same_subject() });
+    let site = Site::with_policy(policy).await;
+    let names: Vec<_> = (0..20).map(|n| format!("plan-{n:02}")).collect();
+    for name in &names {
+        site.plan(name).await;
+    }
+    let bob = site.logged_in("bob").await.get("/").await.body;
+    let (pending, mine) = bob.split_once("id=\"mine\"").unwrap();
+    assert!(names.iter().all(|name| pending.contains(name)), "{pending}");
+    assert!(mine.contains("No agent has asked for anything in your name."));
+    let alice = site.logged_in("alice").await.get("/").await.body;
+    let (pending, mine) = alice.split_once("id=\"mine\"").unwrap();
+    assert!(pending.contains("Nothing waits for your decision.") && names.iter().all(|name| mine.contains(name)));
+}
+
+#[tokio::test]
+async fn the_inbox_has_pages() {
+    let limits = approval_core::record::Limits { open_plans: 100, ..Default::default() };
+    let site = Site::with_policy(Policy::always(Terms { limits, ..Terms::same_subject() })).await;
+    for n in 0..30 {
+        site.plan(&format!("plan-{n:02}")).await;
+    }
+    let alice = site.logged_in("alice").await;
+    let first = alice.get("/").await.body;
+    assert!(first.contains("plan-29") && !first.contains("plan-04"));
+    let next = first.split_once("href=\"/?mine=").unwrap().1.split('"').next().unwrap();
+    let second = alice.get(&format!("/?mine={next}")).await.body;
+    let mine = second.split_once("id=\"mine\"").unwrap().1;
+    assert!((0..5).all(|n| mine.contains(&format!("plan-0{n}"))) && !mine.contains("plan-05"), "{mine}");
+    assert_eq!(alice.get("/?mine=%E2%80%AE&pending=x").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_tampered_plan_is_not_shown() {
+    let site = Site::new().await;
+    let plan = site.plan("a").await;
+    let alice = site.logged_in("alice").await;
+    {
+        let memory = site.room.memory.as_ref().unwrap();
+        let mut tables = memory.tables();
+        let row =
+            tables.rows.values_mut().find(|row| row.key.kind == approval_core::record::RecordKind::Review).unwrap();
+        let last = row.sealed.len() - 1;
+        row.sealed[last] ^= 1;
+    }
+    let answer = alice.open(&plan).await;
+    assert_eq!(answer.status, StatusCode::CONFLICT);
+    assert!(answer.body.contains("This plan can’t be trusted") && !answer.body.contains("shelf"), "{}", answer.body);
+}

@@ -1,0 +1,6 @@
+//! The commands of the program.
+
+pub mod audit;
+pub mod digest;
+pub mod operator;
+pub mod user;

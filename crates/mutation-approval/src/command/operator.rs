@@ -1,0 +1,83 @@
+//! What an operator does: `keygen`, `pause`, `resume`, `reconcile`.
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use approval_core::record::Reconciled;
+use approval_core::state_dir::StateDir;
+use approval_core::{OsEntropy, PlanId};
+use clap::{Args, ValueEnum};
+
+use crate::State;
+use crate::installation::{self, Failure, Installation};
+
+/// Make a new key: everything is sealed under it from now on, and earlier keys still open what they sealed.
+#[derive(Debug, Args)]
+pub struct KeygenArgs {
+    #[command(flatten)]
+    state: State,
+}
+
+/// Stop all execution: plans and decisions go on, the gate refuses until `resume`.
+#[derive(Debug, Args)]
+pub struct PauseArgs {
+    #[command(flatten)]
+    state: State,
+}
+
+/// Let execution go on after `pause`.
+#[derive(Debug, Args)]
+pub struct ResumeArgs {
+    #[command(flatten)]
+    state: State,
+}
+
+/// Record what an attempt did that ended `unknown` or `partial`, once you have looked.
+#[derive(Debug, Args)]
+pub struct ReconcileArgs {
+    #[command(flatten)]
+    state: State,
+    /// The plan whose attempt it is.
+    plan: PlanId,
+    /// What you found.
+    finding: Finding,
+}
+
+/// What an operator found out about an attempt.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Finding {
+    /// The effect is there.
+    Applied,
+    /// The effect isn't there.
+    NotApplied,
+}
+
+pub fn keygen(args: &KeygenArgs) -> Result<ExitCode, Failure> {
+    let state = StateDir::create(installation::state_dir(&args.state)?)?;
+    let id = state.generate_key(&OsEntropy)?;
+    writeln!(io::stdout(), "made key `{id}` in `{}`; keep a backup where the agent can't read it", state.root().display())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+pub async fn pause(args: &PauseArgs) -> Result<ExitCode, Failure> {
+    Installation::open(&args.state)?.operator().await?.pause(&installation::operator_name()).await?;
+    writeln!(io::stdout(), "execution is paused")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+pub async fn resume(args: &ResumeArgs) -> Result<ExitCode, Failure> {
+    Installation::open(&args.state)?.operator().await?.resume(&installation::operator_name()).await?;
+    writeln!(io::stdout(), "execution goes on")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+pub async fn reconcile(args: &ReconcileArgs) -> Result<ExitCode, Failure> {
+    let finding = match args.finding {
+        Finding::Applied => Reconciled::Applied,
+        Finding::NotApplied => Reconciled::NotApplied,
+    };
+    let operator = installation::operator_name();
+    Installation::open(&args.state)?.operator().await?.reconcile(args.plan, finding, &operator).await?;
+    writeln!(io::stdout(), "the attempt of plan `{}` is resolved", args.plan)?;
+    Ok(ExitCode::SUCCESS)
+}
