@@ -12,7 +12,7 @@ pub trait Executor: Send + Sync {
     /// Runs the plan that the permit carries, and reports what came of it.
     ///
     /// It takes the permit by value: it can't be used twice. An executor that finds an error must not report
-    /// [`Outcome::Failed`] unless it knows that no effect occurred.
+    /// [`Outcome::Failed`] unless it knows that no effect occurred. [EXEC-003]
     async fn execute(&self, permit: ExecutionPermit) -> Report;
 }
 

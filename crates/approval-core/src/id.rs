@@ -26,7 +26,7 @@ impl IdError {
     }
 }
 
-/// Names a plan: a lower-case UUID of version 7 (RFC 9562), made from the injected clock and entropy. [REC-003]
+/// Names a plan: a lower-case UUID of version 7 (RFC 9562), made from the injected clock and entropy. [REC-003] [DIG-131]
 ///
 /// A plan id is a name, not a capability: it confers nothing to whoever knows it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -150,7 +150,7 @@ macro_rules! text_form {
 use text_form;
 
 random_bytes!(
-    /// Names a challenge: 128 random bits. A new one is made each time a plan is put before a person anew.
+    /// Names a challenge: 128 random bits. [DIG-132] A new one is made each time a plan is put before a person anew.
     ChallengeId, 16, "^[A-Za-z0-9_-]{22}$", "a challenge id"
 );
 random_bytes!(
@@ -246,7 +246,7 @@ mod tests {
 
     #[test]
     fn a_plan_id_has_one_spelling() {
-        // [REC-003]
+        // [REC-003, DIG-131]
         let id = "019ab12c-0000-7000-8000-000000000001";
         assert_eq!(id.parse::<PlanId>().unwrap().to_string(), id);
         for other in [

@@ -13,7 +13,7 @@ use time::{PrimitiveDateTime, UtcDateTime};
 /// A moment in UTC, in whole milliseconds since the Unix epoch, between the years 0000 and 9999.
 ///
 /// Its text is `YYYY-MM-DDThh:mm:ss.sssZ`, exactly: a profile of RFC 3339 with one spelling for each moment, so that equal
-/// moments have equal digests. [REC-002]
+/// moments have equal digests. [REC-002] [DIG-130]
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn one_spelling_for_each_moment() {
-        // [REC-002]
+        // [REC-002, DIG-130]
         let text = "2026-11-23T04:28:22.007Z";
         assert_eq!(text.parse::<Timestamp>().unwrap().to_string(), text);
         for other in [

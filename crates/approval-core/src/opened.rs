@@ -128,7 +128,7 @@ impl Opened {
         if complete { Ok(()) } else { Err(broken(format!("the plan state `{}` is incomplete", state.state.name()))) }
     }
 
-    /// The digest is the same wherever it stands. [GATE-040]
+    /// The digest is the same wherever it stands. [GATE-040] [DIG-104]
     pub(crate) fn recompute(&self) -> Result<(), Refusal> {
         let digest = self.header.digest;
         let mismatch = |what| Err(Refusal::new(Reason::ApprovalHashMismatch, format!("{what} is for another digest")));
@@ -197,7 +197,7 @@ impl Documents {
         Ok(Self { intent, review })
     }
 
-    /// Each document has the digest that the header gives. [GATE-041]
+    /// Each document has the digest that the header gives. [GATE-041] [DIG-103]
     fn recompute(&self, opened: &Opened) -> Result<(), Refusal> {
         let header = &opened.header.record;
         if self.intent.digest == header.intent_digest && self.review.digest == header.review_digest {

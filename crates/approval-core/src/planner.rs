@@ -11,7 +11,7 @@ use crate::id::EffectKey;
 use crate::record::{Change, Finding, Normaliser, Step, Target, Text, ToolReference};
 use crate::resolved::ResolvedPlan;
 
-/// Turns a call into a draft of a plan, and looks again before the plan runs. Mutates nothing.
+/// Turns a call into a draft of a plan, and looks again before the plan runs. Mutates nothing. [PLAN-008]
 #[async_trait]
 pub trait Planner: Send + Sync {
     /// What the call would do.

@@ -157,7 +157,7 @@ impl Reason {
         }
     }
 
-    /// What to do about it: the same call again, a new plan, or neither.
+    /// What to do about it: the same call again, a new plan, or neither. [GATE-007]
     #[must_use]
     pub fn retry(self) -> Retry {
         match self {

@@ -9,7 +9,7 @@ use crate::record::{Intent, PlanHeader, SecretLeaf, Secrets, zeroize_value};
 use crate::refusal::Refusal;
 use crate::vault::broken;
 
-/// A verified plan with secret values in their places. Only the freshness step and the permit get one. [LEAF-005]
+/// A verified plan with secret values in their places. Only the freshness step and the permit get one. [LEAF-008]
 pub struct ResolvedPlan {
     header: PlanHeader,
     digest: Digest,
@@ -18,7 +18,8 @@ pub struct ResolvedPlan {
 }
 
 impl ResolvedPlan {
-    /// Puts the values back, after every commitment has been recomputed. [LEAF-005]
+    /// Puts the values back, after every commitment has been recomputed. What only looks like a
+    /// commitment, at a place that is not listed, is data. [LEAF-005, LEAF-006, DIG-105]
     pub(crate) fn resolve(
         header: PlanHeader,
         digest: Digest,
@@ -62,7 +63,7 @@ impl ResolvedPlan {
     }
 
     /// The digest of a fresh preview of a step, with its secret leaves replaced under the plan's recorded nonces, to be
-    /// compared with the step's `preview_digest`. [LEAF-006]
+    /// compared with the step's `preview_digest`. [LEAF-010]
     ///
     /// # Errors
     /// When the preview isn't strict JSON.
@@ -71,7 +72,7 @@ impl ResolvedPlan {
         preview_digest(step, preview, leaves)
     }
 
-    /// Replaces every occurrence of a secret value in `value` by its commitment: for what a tool answers. [LEAF-007]
+    /// Replaces every occurrence of a secret value in `value` by its commitment: for what a tool answers. [LEAF-009]
     ///
     /// # Errors
     /// When a secret isn't strict JSON.
@@ -112,7 +113,7 @@ impl Redactor {
 }
 
 impl Drop for ResolvedPlan {
-    /// Secret values don't outlive the plan in memory, as far as this copy of them is concerned. [LEAF-011]
+    /// Secret values don't outlive the plan in memory, as far as this copy of them is concerned. [EXEC-006]
     fn drop(&mut self) {
         self.erase();
     }
@@ -296,7 +297,7 @@ mod tests {
 
     #[test]
     fn a_value_goes_back_to_its_place_and_from_memory_when_dropped() {
-        // [LEAF-008, LEAF-011]
+        // [LEAF-008, EXEC-006]
         let secret = leaf("/intent/arguments/token", json!("s3cret"));
         let body = leaf("/intent/steps/0/body/list/0", json!({ "inner": ["s3cret", 7] }));
         let (first, second) = (secret.placeholder().unwrap(), body.placeholder().unwrap());

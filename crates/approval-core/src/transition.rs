@@ -79,7 +79,7 @@ pub fn next(from: State, trigger: Trigger) -> Result<(State, Option<Cause>), NoT
     };
     let to = match (from, trigger) {
         (Planned, Trigger::ChallengeOpened) => (AwaitingApproval, None),
-        (AwaitingApproval, Trigger::ChallengeRanOut) => (Planned, None),
+        (AwaitingApproval, Trigger::ChallengeRanOut) => (Planned, None), // [STATE-012]
         (AwaitingApproval, Trigger::RuleSatisfied) => (Approved, None),
         (AwaitingApproval | Approved, Trigger::Reject) => (Rejected, None),
         (AwaitingApproval | Approved, Trigger::Withdraw) => (Cancelled, Some(Cause::Withdrawn)),
@@ -87,7 +87,7 @@ pub fn next(from: State, trigger: Trigger) -> Result<(State, Option<Cause>), NoT
         (Planned | AwaitingApproval | Approved, Trigger::PlanRanOut) => (Expired, Some(Cause::Plan)),
         (Planned | AwaitingApproval | Approved, Trigger::Cancel) => (Cancelled, Some(Cause::Cancelled)),
         (Planned | AwaitingApproval | Approved, Trigger::FoundStale) => (Stale, None),
-        (Approved, Trigger::Claim) => (Executing, None),
+        (Approved, Trigger::Claim) => (Executing, None), // [STATE-003]
         (Executing, Trigger::LeasePassed) => (Unknown, None),
         (Executing, Trigger::Settle(outcome)) | (Unknown, Trigger::SettleLate(outcome)) => match outcome {
             Outcome::Applied => (Applied, None),
@@ -95,6 +95,7 @@ pub fn next(from: State, trigger: Trigger) -> Result<(State, Option<Cause>), NoT
             Outcome::Partial => (Partial, None),
             Outcome::Unknown => (Unknown, None),
         },
+        // [STATE-002]
         _ => return Err(NoTransition { from, trigger }),
     };
     Ok(to)

@@ -95,6 +95,7 @@ impl Vault {
         revision: u64,
     ) -> Result<Document, Refusal> {
         let binding = self.binding(kind, id, plan, revision);
+        // First verified, then parsed, once. [DIG-035]
         let bytes = self
             .sealer
             .open(Purpose::of(kind), &binding, sealed)

@@ -176,7 +176,7 @@ impl Approvals {
             }
             let mut ledger = Ledger::of_server(&vault, writer, snapshot)?;
             let mut started = EventDraft::new(EventKind::AuditStarted);
-            started.enforcement = Some(enforcement);
+            started.enforcement = Some(enforcement); // [AUDIT-007]
             started.heads = heads.values().cloned().collect();
             ledger.tell(started)?;
             ledger.write(Write::NameHeads(heads.into_keys().collect()));

@@ -50,6 +50,7 @@ impl Approvals {
             }
             next = follow(&next, Trigger::ChallengeOpened)?;
             let header = &opened.header.record;
+            // [CHAL-002]
             let runs_out = snapshot.now.after(header.policy.limits.challenge()).min(header.expires_at);
             let challenge = Challenge {
                 kind: ChallengeType::V0,

@@ -148,6 +148,7 @@ impl Approvals {
         }
     }
 
+    /// Tells the audit of a decision that was not taken. [DEC-010]
     async fn record_refused_decision(&self, request: &DecisionRequest, reason: Reason) {
         let (vault, writer, plan) = (self.service.vault.clone(), self.service.writer, request.plan_id);
         let Ok(actor) = self.pseudonym(&request.approver.person) else { return };
@@ -205,6 +206,7 @@ fn check(request: &DecisionRequest, opened: &Opened, eligible: bool, now: Timest
         .any(|decision| decision.verdict == Verdict::Approve && decision.approver.person == request.approver.person);
     match request.verdict {
         Verdict::Approve if approved => refuse(Reason::ApprovalPending, "this person has approved already"), // [DEC-006]
+        // [DEC-008]
         Verdict::Withdraw if !approved => refuse(Reason::ApproverNotPermitted, "this person has approved nothing"),
         _ => Ok(()),
     }
@@ -248,13 +250,14 @@ fn record(
     let mut next = match request.verdict {
         Verdict::Approve if header.policy.rule.tally(&header.requester, &decisions).is_satisfied() => {
             let mut next = follow(&opened.state, Trigger::RuleSatisfied)?;
+            // [DEC-009]
             let good_until = snapshot.now.after(header.policy.limits.approval());
             next.approval_expires_at = Some(good_until.min(header.expires_at));
-            next.gate_attempts = 0;
+            next.gate_attempts = 0; // [GATE-072]
             next
         }
         Verdict::Approve => opened.state.clone(),
-        Verdict::Reject => follow(&opened.state, Trigger::Reject)?,
+        Verdict::Reject => follow(&opened.state, Trigger::Reject)?, // [DEC-007]
         Verdict::Withdraw => follow(&opened.state, Trigger::Withdraw)?,
     };
     next.decisions.push(digest);

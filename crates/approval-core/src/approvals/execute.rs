@@ -174,7 +174,8 @@ impl Approvals {
         }
     }
 
-    /// The claim: a compare-and-set on the plan's state, which checks again, in the transaction, what may have changed.
+    /// The claim: a compare-and-set on the plan's state, which checks again, in the transaction, what may have changed. Of any
+    /// number of claims one commits. [STATE-004]
     fn claim_transition(
         &self,
         requester: &Requester,

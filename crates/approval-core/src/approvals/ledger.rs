@@ -157,7 +157,7 @@ pub(super) fn open_head(vault: &Vault, row: &Row) -> Result<Head, Refusal> {
     }
 }
 
-/// The plan's state after a trigger; secrets count as erased once the plan is claimed or has ended. [STATE-001] [LEAF-004]
+/// The plan's state after a trigger; secrets count as erased once the plan is claimed or has ended. [STATE-001] [LEAF-007]
 pub(super) fn follow(state: &PlanState, trigger: Trigger) -> Result<PlanState, Refusal> {
     let (to, cause) = transition::next(state.state, trigger).map_err(internal)?;
     let mut next = state.clone();

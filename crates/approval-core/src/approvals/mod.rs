@@ -78,7 +78,7 @@ impl fmt::Debug for Approvals {
 }
 
 impl Approvals {
-    /// The page of a plan on the approval surface.
+    /// The page of a plan on the approval surface. [SURF-002]
     #[must_use]
     pub fn plan_url(&self, plan: PlanId) -> String {
         format!("{}/plans/{plan}", self.service.surface)

@@ -1,4 +1,4 @@
-//! What an operator does: never reachable over MCP, and told of in the audit.
+//! What an operator does: never reachable over MCP, and told of in the audit. [OPER-002]
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::store::{Include, Reads, Transition};
 use crate::vault::broken;
 
 impl Approvals {
-    /// Stops all execution: the gate refuses until [`resume`](Self::resume). What is running runs on.
+    /// Stops all execution: the gate refuses until [`resume`](Self::resume). What is running runs on. [OPER-001]
     ///
     /// # Errors
     /// `store_unavailable`, `integrity_failure`.

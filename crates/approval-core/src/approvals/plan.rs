@@ -54,6 +54,7 @@ impl Approvals {
         if !permitted.map_err(|error| Refusal::new(Reason::StoreUnavailable, error.to_string()))? {
             return Err(not_permitted(requester)); // [PLAN-001]
         }
+        // Of the call nothing but its tool and arguments has a say in it. [POLICY-002]
         let Some(policy) = self.service.policy.evaluate(&call.tool, &draft.target, &call.arguments) else {
             return Err(self.deny(requester, &call).await?); // [PLAN-002]
         };
@@ -113,7 +114,8 @@ impl Approvals {
         })
     }
 
-    /// Intent and review of a draft, with every secret leaf replaced by its commitment before anything is digested.
+    /// Intent and review of a draft, each with a fresh salt, and with every secret leaf replaced by its commitment before
+    /// anything is digested. [DIG-110]
     fn documents(
         &self,
         call: &Call,
@@ -122,6 +124,7 @@ impl Approvals {
     ) -> Result<(Intent, Review, Option<Secrets>), Refusal> {
         let entropy = self.service.entropy.as_ref();
         let salt = || Salt::generate(entropy).map_err(internal);
+        // [PLAN-009]
         let warnings = attempts.iter().map(|attempt| Warning {
             code: WarningCode::UnresolvedAttempt,
             plan_id: attempt.plan,
@@ -238,7 +241,7 @@ impl Made {
             findings,
             steps,
             warnings,
-            changes: self.header.policy.requester_reads_target.then_some(changes),
+            changes: self.header.policy.requester_reads_target.then_some(changes), // [PLAN-010]
         }
     }
 
@@ -288,7 +291,7 @@ impl Made {
     }
 }
 
-/// Takes secret values out of the documents of a plan. [LEAF-001] [LEAF-003]
+/// Takes secret values out of the documents of a plan. [LEAF-001, LEAF-002]
 struct Leaves<'a> {
     entropy: &'a dyn crate::entropy::Entropy,
     leaves: Vec<SecretLeaf>,
@@ -346,7 +349,7 @@ impl Leaves<'_> {
     }
 
     /// A leaf with a nonce of its own; before and after of one change share one where they are equal, so that the page can
-    /// tell a secret that changes from one that stays.
+    /// tell a secret that changes from one that stays. [LEAF-004]
     fn commit(&mut self, pointer: String, value: Value) -> Result<Value, Refusal> {
         let twin = twin(&pointer).and_then(|twin| self.leaves.iter().find(|leaf| leaf.pointer == twin));
         let nonce = match twin {
@@ -422,7 +425,7 @@ fn admit(call: Call) -> Result<Call, Refusal> {
     }
 }
 
-/// What the request is recognised by: a tag over audience, tool and arguments, that never leaves the server.
+/// What the request is recognised by: a tag over audience, tool and arguments, that never leaves the server. [DIG-123]
 pub(super) fn request_tags(vault: &Vault, call: &Call) -> Result<Vec<Tag>, Refusal> {
     vault.sealer.tags(TagPurpose::Request, &request_bytes(vault, call)?).map_err(internal)
 }
@@ -450,6 +453,7 @@ fn refuse_inadmissible(error: &Inadmissible, what: &str) -> Refusal {
     Refusal::new(reason, format!("{what}: {error}"))
 }
 
+/// What a planner's refusal is to the caller. [PLAN-011]
 fn refuse_plan(error: PlanError) -> Refusal {
     let reason = match error {
         PlanError::Invalid(_) => Reason::PayloadInvalid,

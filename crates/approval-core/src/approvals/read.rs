@@ -50,7 +50,7 @@ impl Approvals {
         })
     }
 
-    /// A page of a person's plans, newest first.
+    /// A page of a person's plans, newest first. [SURF-003]
     ///
     /// # Errors
     /// `store_unavailable`. A plan that does not hold together is left out, and logged.

@@ -58,7 +58,7 @@ impl Approvals {
     }
 
     /// The tool's answer as it is kept and shown: strict, and without secret values. One that can't be kept is left out, and
-    /// says so: the effect has occurred, and its outcome must be recorded. [LEAF-007]
+    /// says so: the effect has occurred, and its outcome must be recorded. [LEAF-009] [DIG-110]
     fn admit_result(&self, result: Value, redactor: &Redactor) -> Result<ToolResult, Refusal> {
         let salt = Salt::generate(self.service.entropy.as_ref()).map_err(internal)?;
         let mut kept = ToolResult { kind: ResultType::V0, salt, tool_result: result };

@@ -20,7 +20,7 @@ pub const LONGEST_WAIT: Duration = Duration::from_secs(55);
 
 impl Approvals {
     /// Where a plan stands. Waits at most `wait`, and never longer than [`LONGEST_WAIT`], while it is awaiting approval or
-    /// executing.
+    /// executing. [STATE-013]
     ///
     /// # Errors
     /// `plan_not_found`, `integrity_failure`, `approval_hash_mismatch`, `store_unavailable`.

@@ -10,7 +10,7 @@ use crate::record::{
     Warning,
 };
 
-/// What a requester gets of a plan: the header and the server's own part of the review, never a salt.
+/// What a requester gets of a plan: the header and the server's own part of the review, never a salt. [DIG-111]
 #[derive(Clone, Debug, PartialEq)]
 pub struct PlanView {
     /// The header.

@@ -27,6 +27,7 @@ impl Chain {
     /// # Errors
     /// When the event is not strict JSON.
     pub fn append(&mut self, event: EventDraft, at: Timestamp) -> Result<(Event, Document), Inadmissible> {
+        // [AUDIT-008]
         let plan_previous = match (&self.plan, event.plan_id) {
             (Some((chained, previous)), Some(plan)) if *chained == plan => *previous,
             _ => None,
@@ -34,7 +35,7 @@ impl Chain {
         let event = Event {
             kind: super::event::EventType::V0,
             writer: self.writer,
-            sequence: self.head.as_ref().map_or(1, |head| head.sequence + 1),
+            sequence: self.head.as_ref().map_or(1, |head| head.sequence + 1), // [AUDIT-009]
             previous: self.head.as_ref().map(|head| head.digest),
             plan_previous,
             at,

@@ -113,6 +113,7 @@ fn read(line: &str) -> Result<(Event, Digest), FaultKind> {
     if document.as_bytes() != line.as_bytes() {
         return Err(FaultKind::NotCanonical);
     }
+    // The digest is of what was read, not of what a typed reading would write. [DIG-046]
     let event = Event::read(&document).map_err(|error| FaultKind::NotAnEvent(error.to_string()))?;
     Ok((event, document.digest()))
 }

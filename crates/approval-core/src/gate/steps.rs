@@ -92,6 +92,7 @@ impl Intact {
     }
 
     /// Step 4: the digests are recomputed, and are the same everywhere, in the caller's hands too. [GATE-040] [GATE-042]
+    /// [GATE-043]
     pub(crate) fn recompute(self) -> Result<Bound, Refusal> {
         self.loaded.opened.recompute()?;
         self.contents.as_ref().map_or(Ok(()), |contents| contents.recompute(&self.loaded.opened))?;
@@ -239,14 +240,17 @@ pub(super) fn approved(opened: &Opened, now: Timestamp) -> Result<(), Refusal> {
     let header = &opened.header.record;
     let refuse = |reason, detail: &str| Err(Refusal::new(reason, detail));
     let challenge = match &opened.challenge {
+        // [GATE-081]
         None => return refuse(Reason::ApprovalRequired, "the plan has not been put before a person"),
         Some(challenge) => &challenge.record,
     };
     match opened.state.state {
         State::Approved => {}
+        // [GATE-082]
         State::AwaitingApproval if now < challenge.expires_at => {
             return refuse(Reason::ApprovalPending, "not enough persons have approved yet");
         }
+        // [GATE-083]
         _ => return refuse(Reason::ChallengeExpired, "the challenge ran out before enough persons approved"),
     }
     // The state says `approved`; whether that is so is counted again, from the decisions themselves.

@@ -14,7 +14,7 @@ use crate::instant::Timestamp;
 record_type!(HeaderType, PlanHeader, Header, "mutation-approval/plan/v0");
 record_type!(PolicyType, EffectivePolicy, Header, "mutation-approval/policy/v0");
 
-/// The header of a plan. Its digest is the `planDigest`: what a person approves. Immutable. [REC-010]
+/// The header of a plan. Its digest is the `planDigest`: what a person approves. Immutable. [REC-010] [DIG-102]
 ///
 /// It needs no salt of its own, since it holds two salted digests.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -14,7 +14,7 @@ record_type!(IntentType, Intent, Intent, "mutation-approval/intent/v0");
 
 /// What will run: tool, arguments, target and resolved steps, with everything that was generated at plan time. Immutable.
 ///
-/// The executor gets these bytes and no others. Secret values are replaced by commitments before the digest is taken. [REC-011]
+/// The executor gets these bytes and no others. Secret values are replaced by commitments before the digest is taken. [REC-011] [DIG-100]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Intent {

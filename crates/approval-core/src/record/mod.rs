@@ -66,7 +66,8 @@ pub trait Record: Serialize + DeserializeOwned {
     }
 }
 
-/// The `type` member of one record: a type with one value, so that another record can't be read in its place.
+/// The `type` member of one record: a type with one value, so that another record can't be read in its place. [DIG-043]
+/// [DIG-044]
 macro_rules! record_type {
     ($name:ident, $record:ty, $kind:ident, $value:literal) => {
         #[doc = concat!("The `type` member `", $value, "`.")]

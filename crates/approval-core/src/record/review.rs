@@ -9,7 +9,7 @@ use crate::id::{PlanId, Salt};
 
 record_type!(ReviewType, Review, Review, "mutation-approval/review/v0");
 
-/// What was shown to the person who decides. Immutable. [REC-012]
+/// What was shown to the person who decides. Immutable. [REC-012] [DIG-101]
 ///
 /// Headline, findings and steps are the server's own words, derived from the intent. Every other text is quoted, with its
 /// source, below them.
@@ -97,7 +97,7 @@ pub enum Severity {
     High,
 }
 
-/// One change: a value before and after.
+/// One change: a value before and after. [DIG-106]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Change {

@@ -12,7 +12,7 @@ use crate::json::{Document, Inadmissible, Limits};
 
 record_type!(SecretsType, Secrets, Secrets, "mutation-approval/secrets/v0");
 
-/// The one encrypted record of a plan's secret values, erased when the plan is claimed or ends. [LEAF-004]
+/// The one encrypted record of a plan's secret values, erased when the plan is claimed or ends. [LEAF-007]
 #[derive(Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Secrets {
@@ -54,7 +54,7 @@ impl Drop for SecretLeaf {
 }
 
 impl SecretLeaf {
-    /// What stands in the leaf's place: a hiding commitment, by which no value can be guessed. [LEAF-002]
+    /// What stands in the leaf's place: a hiding commitment, by which no value can be guessed. [LEAF-003]
     ///
     /// # Errors
     /// When the value is not strict JSON.

@@ -16,7 +16,7 @@ use super::{Binding, Purpose, SealError, Sealer, Tag, TagPurpose};
 use crate::entropy::{Entropy, EntropyError};
 use crate::id::KeyId;
 
-/// 32 secret bytes from which the subkeys of all purposes are derived. Erased from memory when dropped.
+/// 32 secret bytes from which the subkeys of all purposes are derived. Erased from memory when dropped. [SEAL-009]
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct MasterKey([u8; 32]);
 

@@ -166,7 +166,7 @@ pub struct Tag {
 }
 
 impl Tag {
-    /// Whether both are the same tag, in constant time.
+    /// Whether both are the same tag, in constant time. [SEAL-008]
     #[must_use]
     pub fn matches(&self, other: &Self) -> bool {
         self.key == other.key && bool::from(self.bytes.ct_eq(&other.bytes))

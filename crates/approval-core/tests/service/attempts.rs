@@ -30,7 +30,7 @@ async fn two_plans_on_one_effect_key_do_not_run_at_once() {
 
 #[tokio::test]
 async fn an_attempt_that_is_unresolved_must_have_been_shown() {
-    // [GATE-101, PLAN-009, STATE-030]
+    // [GATE-101, PLAN-009, STATE-030, STORE-006]
     for outcome in [Outcome::Partial, Outcome::Unknown] {
         let room = Room::new().await;
         let (lost, before) = (approved(&room).await, approved(&room).await);

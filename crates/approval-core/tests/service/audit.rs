@@ -82,7 +82,7 @@ async fn every_transition_is_one_event() {
 
 #[tokio::test]
 async fn an_export_verifies_and_each_fault_is_named_with_its_line() {
-    // [AUDIT-003]
+    // [AUDIT-003, DIG-046]
     let room = long_run().await;
     let whole = lines(&room).await;
     let report = verify(&whole).unwrap();

@@ -236,7 +236,7 @@ async fn the_lease_is_renewed_while_the_executor_runs() {
 
 #[tokio::test]
 async fn a_lease_that_passed_is_unknown_and_never_tried_again() {
-    // [STATE-022]
+    // [STATE-022, GATE-051]
     for by_recovery in [true, false] {
         let room = Room::new().await;
         let (plan, alive) = (approved(&room).await, room.plan("b", json!(1)).await.unwrap());

@@ -32,7 +32,7 @@ async fn to_plan_is_to_mutate_nothing() {
 
 #[tokio::test]
 async fn the_requester_reads_the_target_only_where_the_policy_lets_them() {
-    // [PLAN-010]
+    // [PLAN-010, DIG-106]
     let mut terms = Terms::same_subject();
     terms.requester_reads_target = true;
     let room = Room::with_policy(Policy::always(terms)).await;
@@ -152,7 +152,7 @@ async fn intent_and_review_share_one_limit() {
 
 #[tokio::test]
 async fn what_runs_is_the_parse_of_what_is_stored() {
-    // [PLAN-003, DIG-105]
+    // [PLAN-003, DIG-105, DIG-035]
     let room = Room::new().await;
     let plan = room.plan("a", json!({ "n": 1.0, "z": -0.0 })).await.unwrap();
     room.decide(&plan, "alice", Verdict::Approve).await.unwrap();

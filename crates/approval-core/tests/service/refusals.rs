@@ -528,7 +528,7 @@ async fn step_10_another_attempt_is_unresolved() {
 
 #[tokio::test]
 async fn a_refusal_is_one_of_a_closed_list_and_says_whether_to_try_again() {
-    // [GATE-004, GATE-007]
+    // [GATE-003, GATE-004, GATE-007]
     let room = Room::new().await;
     let plan = room.plan_with_token("a", json!(1), "s3cret").await.unwrap();
     let refusal = refused(&room, &plan, Reason::ApprovalRequired).await;

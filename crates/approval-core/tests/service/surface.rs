@@ -1,0 +1,134 @@
+//! What a person sees.
+
+use approval_core::record::{Identity, Rule, State, Verdict};
+use approval_core::{InboxQuery, PlanView, Reason, Scope};
+use approval_testkit::{FakeDirectory, Room};
+use serde_json::json;
+
+use crate::support::{Forge, always, applied, approved, id, key_of, seconds};
+
+async fn inbox(room: &Room, person: &str, scope: Scope) -> Vec<String> {
+    let query = InboxQuery { scope, after: None, limit: 100 };
+    let page = room.approvals.inbox(&FakeDirectory::identity(person), query).await.unwrap();
+    page.entries.into_iter().map(|entry| entry.header.plan_id.to_string()).collect()
+}
+
+async fn challenged(room: &Room, name: &str) -> PlanView {
+    let plan = room.plan(name, json!(1)).await.unwrap();
+    room.approvals.challenge(&Room::alice(), &id(&plan), None).await.unwrap();
+    room.clock.advance(seconds(1));
+    plan
+}
+
+#[tokio::test]
+async fn who_may_do_what_on_a_page() {
+    // [SURF-001, DEC-002]
+    let room = Room::with_policy(always(Rule::quorum(2, ["sre".into()]))).await;
+    let plan = room.plan("a", json!(1)).await.unwrap();
+    let may = async |person: &str| {
+        let page = room.page(&plan, person).await.unwrap();
+        (page.may_approve, page.may_reject)
+    };
+    assert_eq!(may("bob").await, (false, false), "no challenge is live");
+    room.decide(&plan, "carol", Verdict::Approve).await.unwrap();
+    assert_eq!(may("bob").await, (true, true));
+    assert_eq!(may("carol").await, (false, true), "who has approved may still say no");
+    assert_eq!(may("alice").await, (false, false), "the requester reads, and decides nothing");
+    room.decide(&plan, "bob", Verdict::Approve).await.unwrap();
+    assert_eq!(may("bob").await, (false, true));
+    applied(&room, &plan).await;
+    assert_eq!(may("bob").await, (false, false));
+    let page = room.page(&plan, "bob").await.unwrap();
+    assert_eq!(page.decisions.len(), 2);
+    assert_eq!(page.plan_digest, plan.plan_digest);
+    assert_eq!(page.execution.unwrap().plan_digest, plan.plan_digest);
+    assert_eq!(page.status.state, State::Applied);
+}
+
+#[tokio::test]
+async fn whoever_may_not_read_a_plan_finds_none() {
+    // [SURF-001]
+    let room = Room::new().await;
+    let plan = approved(&room).await;
+    room.page(&plan, "alice").await.unwrap();
+    let anothers = room.page(&plan, "bob").await.unwrap_err();
+    let bob = FakeDirectory::identity("bob");
+    for handle in ["019ab12c-0000-7000-8000-000000000001", "", "x"] {
+        assert_eq!(room.approvals.view(&bob, handle).await.unwrap_err(), anothers, "{handle}");
+    }
+    assert_eq!(anothers.reason(), Reason::PlanNotFound);
+}
+
+#[tokio::test]
+async fn an_account_of_another_person_with_the_same_subject() {
+    // [PERSON-001]: persons are compared, never subjects or issuers.
+    let room = Room::new().await;
+    let plan = approved(&room).await;
+    let other = Identity { person: "bob".into(), ..FakeDirectory::identity("alice") };
+    assert_eq!(room.approvals.view(&other, &id(&plan)).await.unwrap_err().reason(), Reason::PlanNotFound);
+    let mut requester = Room::alice();
+    requester.identity = other;
+    let executed = crate::support::execute_as(&room, &requester, &id(&plan)).await;
+    assert_eq!(executed.unwrap_err().reason(), Reason::PlanNotFound);
+    // And the same person by another account is the same.
+    requester.identity = Identity {
+        person: "alice".into(),
+        issuer: "https://another-issuer.test".to_owned(),
+        subject: "a.l.".to_owned(),
+    };
+    crate::support::execute_as(&room, &requester, &id(&plan)).await.unwrap();
+    assert_eq!(room.target.effects(), 1);
+}
+
+#[tokio::test]
+async fn an_inbox_shows_ones_own_and_what_waits_for_one() {
+    // [SURF-003]
+    let room = Room::with_policy(always(Rule::other_subject(["sre".into()]))).await;
+    let (first, second) = (challenged(&room, "a").await, challenged(&room, "b").await);
+    let planned = room.plan("c", json!(1)).await.unwrap();
+    assert_eq!(inbox(&room, "bob", Scope::Pending).await, [id(&second), id(&first)], "newest first");
+    assert_eq!(inbox(&room, "alice", Scope::Pending).await, [] as [String; 0]);
+    assert_eq!(inbox(&room, "alice", Scope::Mine).await, [id(&planned), id(&second), id(&first)]);
+    assert_eq!(inbox(&room, "bob", Scope::Mine).await, [] as [String; 0]);
+    room.directory.regroup("bob", &[]);
+    assert_eq!(inbox(&room, "bob", Scope::Pending).await, [] as [String; 0]);
+    room.decide(&first, "carol", Verdict::Approve).await.unwrap();
+    assert_eq!(inbox(&room, "carol", Scope::Pending).await, [id(&second)]);
+    room.clock.advance(seconds(900));
+    assert_eq!(inbox(&room, "carol", Scope::Pending).await, [] as [String; 0], "time alone has ended it");
+}
+
+#[tokio::test]
+async fn an_inbox_goes_page_by_page() {
+    // [SURF-003, STORE-007]
+    let room = Room::with_policy(always(Rule::other_subject([]))).await;
+    let mut all = Vec::new();
+    for name in ["a", "b", "c", "d", "e"] {
+        all.push(id(&challenged(&room, name).await));
+    }
+    all.reverse();
+    let mut seen = Vec::new();
+    let mut after = None;
+    loop {
+        let query = InboxQuery { scope: Scope::Pending, after, limit: 2 };
+        let page = room.approvals.inbox(&FakeDirectory::identity("bob"), query).await.unwrap();
+        assert!(page.entries.len() <= 2);
+        seen.extend(page.entries.iter().map(|entry| entry.header.plan_id.to_string()));
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(seen, all);
+}
+
+#[tokio::test]
+async fn a_page_opens_no_secret() {
+    // [LEAF-008]
+    let room = Room::new().await;
+    let plan = room.plan_with_token("a", json!(1), "s3cret").await.unwrap();
+    let key = key_of(approval_core::record::RecordKind::Secrets, plan.header.plan_id);
+    Forge::new(&room).memory.tables().rows.remove(&key);
+    room.page(&plan, "alice").await.unwrap();
+    assert_eq!(room.execute(&plan).await.unwrap_err().reason(), Reason::IntegrityFailure);
+}
