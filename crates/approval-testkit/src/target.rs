@@ -210,7 +210,7 @@ impl Planner for FakeTarget {
             }
             let mut preview = json!({ "name": step.object, "value": step.body });
             if self.look(|state| state.previews_otherwise) {
-                preview["value"] = json!("something else");
+                preview = json!({ "name": step.object, "value": "something else" });
             }
             let digest = plan.preview_digest(number, &preview).ok();
             if digest != step.preview_digest {

@@ -6,7 +6,9 @@ use approval_core::{Policy, Reason, Terms};
 use approval_testkit::{FakeDirectory, Room};
 use serde_json::json;
 
-use crate::support::{Interposed, applied, approved, events, execute_as, id, kinds, refused, reporting, run, seconds, start_over};
+use crate::support::{
+    Interposed, applied, approved, events, execute_as, id, kinds, refused, reporting, run, seconds, start_over,
+};
 
 async fn lines(room: &Room) -> Vec<String> {
     let mut lines = Vec::new();

@@ -25,8 +25,23 @@ macro_rules! snapshot {
 fn every_record_has_a_schema() {
     // [REC-001, DIG-043, DIG-044, DIG-100, DIG-101, DIG-102]: a change of members is a new `type`, and seen here.
     snapshot!(
-        Challenge, CoolDown, Decision, Event, Execution, Intent, LaneHead, Mute, Pause, PlanHeader, PlanState,
-        Reconciliation, Review, Secrets, ToolResult, Reason, Retry
+        Challenge,
+        CoolDown,
+        Decision,
+        Event,
+        Execution,
+        Intent,
+        LaneHead,
+        Mute,
+        Pause,
+        PlanHeader,
+        PlanState,
+        Reconciliation,
+        Review,
+        Secrets,
+        ToolResult,
+        Reason,
+        Retry
     );
 }
 

@@ -243,10 +243,7 @@ async fn sealed_anew_as_something_else() {
             ("kind", room.sealer.seal(purpose, &Binding { record: other_kind, ..binding() }, &bytes)),
             ("version", room.sealer.seal(purpose, &Binding { version: 1, ..binding() }, &bytes)),
             ("id", room.sealer.seal(purpose, &Binding { id: "another", ..binding() }, &bytes)),
-            (
-                "plan",
-                room.sealer.seal(purpose, &Binding { plan_id: Some(other.header.plan_id), ..binding() }, &bytes),
-            ),
+            ("plan", room.sealer.seal(purpose, &Binding { plan_id: Some(other.header.plan_id), ..binding() }, &bytes)),
             ("no plan", room.sealer.seal(purpose, &Binding { plan_id: None, ..binding() }, &bytes)),
             ("revision", room.sealer.seal(purpose, &Binding { revision: row.revision + 1, ..binding() }, &bytes)),
             ("audience", room.sealer.seal(purpose, &Binding { audience: &another_audience, ..binding() }, &bytes)),

@@ -1,10 +1,10 @@
 //! The agent of the demo: a script that calls tools over MCP, and is sure of itself.
 
+use rmcp::ServiceExt as _;
 use rmcp::model::{CallToolRequestParams, JsonObject};
 use rmcp::service::{RoleClient, RunningService};
 use rmcp::transport::StreamableHttpClientTransport;
 use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
-use rmcp::ServiceExt as _;
 use serde_json::{Value, json};
 
 use super::databases::TOOL;

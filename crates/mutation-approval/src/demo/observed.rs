@@ -231,7 +231,9 @@ impl Play {
             return Err(Failure::Demo("the secret is in an answer or in the audit".to_owned()));
         }
         let searched = search(self.world.state.root())?;
-        self.ok(&format!("the secret is in no answer, not in the audit, and in none of {searched} files of state and logs"))
+        self.ok(&format!(
+            "the secret is in no answer, not in the audit, and in none of {searched} files of state and logs"
+        ))
     }
 
     /// Has a plan made, and puts it before the person.
