@@ -77,11 +77,6 @@ impl Context {
     pub(crate) fn program(&self, name: &str) -> PathBuf {
         self.metadata.target_directory.join("debug").join(name)
     }
-
-    /// A path for people: relative to the root where it lies below it.
-    pub(crate) fn shown(&self, path: &Path) -> String {
-        path.strip_prefix(&self.root).unwrap_or(path).display().to_string()
-    }
 }
 
 impl Package {

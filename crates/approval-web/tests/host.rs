@@ -14,6 +14,7 @@ fn pages(audience: &str) -> Router {
     Router::new().route("/healthz", get(move || async move { body }))
 }
 
+#[expect(clippy::unwrap_used, reason = "a test says what it expects by failing")]
 fn state() -> (tempfile::TempDir, StateDir) {
     let temporary = tempfile::tempdir().unwrap();
     let state = StateDir::create(temporary.path().join("state")).unwrap();
