@@ -208,10 +208,8 @@ impl Planner for FakeTarget {
             if step.preconditions.iter().any(|condition| condition.expected != live) {
                 return Err(FreshnessError::Precondition(format!("`{}` has another value now", step.object)));
             }
-            let mut preview = json!({ "name": step.object, "value": step.body });
-            if self.look(|state| state.previews_otherwise) {
-                preview["value"] = json!("something else");
-            }
+            let otherwise = self.look(|state| state.previews_otherwise).then(|| json!("something else"));
+            let preview = json!({ "name": step.object, "value": otherwise.or_else(|| step.body.clone()) });
             let digest = plan.preview_digest(number, &preview).ok();
             if digest != step.preview_digest {
                 return Err(FreshnessError::Preview(format!("`{}` would become something else", step.object)));

@@ -10,8 +10,8 @@ use crate::executor::Report;
 use crate::id::{ClaimId, Salt};
 use crate::opened::{Loaded, Opened};
 use crate::record::{
-    Enforcement, Execution, ExecutionType, Outcome, Record as _, RecordKind, RequesterAssurance, ResultType, State, StepReport,
-    ToolResult,
+    Enforcement, Execution, ExecutionType, Outcome, Record as _, RecordKind, RequesterAssurance, ResultType, State,
+    StepReport, ToolResult,
 };
 use crate::refusal::{Reason, Refusal};
 use crate::resolved::Redactor;
@@ -32,10 +32,10 @@ impl Approvals {
     ) -> Result<(Execution, Option<Value>), Refusal> {
         let plan = loaded.opened.plan();
         let tool_result = report.tool_result.map(|result| self.admit_result(result, &redactor)).transpose()?;
-        let steps = report.steps.into_iter().map(|step| StepReport {
-            code: step.code.map(|code| redactor.redact_text(&code)),
-            ..step
-        });
+        let steps = report
+            .steps
+            .into_iter()
+            .map(|step| StepReport { code: step.code.map(|code| redactor.redact_text(&code)), ..step });
         let settlement = Settlement {
             claim_id,
             outcome: report.outcome,

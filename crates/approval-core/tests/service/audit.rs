@@ -6,16 +6,18 @@ use approval_core::{Policy, Reason, Terms};
 use approval_testkit::{FakeDirectory, Room};
 use serde_json::json;
 
-use crate::support::{Interposed, applied, approved, events, execute_as, id, kinds, refused, reporting, run, seconds, start_over};
+use crate::support::{
+    Interposed, applied, approved, events, execute_as, id, kinds, refused, reporting, run, seconds, start_over,
+};
 
 async fn lines(room: &Room) -> Vec<String> {
     let mut lines = Vec::new();
     let mut after = 0;
     loop {
-        let page = room.approvals.audit(after, 7).await.unwrap();
-        let Some((last, _)) = page.last() else { return lines };
-        after = *last;
-        lines.extend(page.into_iter().map(|(_, line)| line));
+        let page = room.approvals.audit().lines(after, 7).await.unwrap();
+        let Some(last) = page.last() else { return lines };
+        after = last.position;
+        lines.extend(page.into_iter().map(|line| line.text));
     }
 }
 
@@ -230,10 +232,10 @@ async fn a_stored_event_that_was_edited_is_not_exported() {
     let room = Room::new().await;
     let _plan = approved(&room).await;
     room.memory.as_ref().unwrap().tables().events[2].sealed[90] ^= 1;
-    let refusal = room.approvals.audit(0, 100).await.unwrap_err();
+    let refusal = room.approvals.audit().lines(0, 100).await.unwrap_err();
     assert_eq!(refusal.reason(), Reason::IntegrityFailure);
     assert!(refusal.detail().starts_with("event 3: "), "{refusal}");
-    assert_eq!(room.approvals.audit(3, 100).await.unwrap().len(), 1);
+    assert_eq!(room.approvals.audit().lines(3, 100).await.unwrap().len(), 1);
 }
 
 #[tokio::test]

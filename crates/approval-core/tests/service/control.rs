@@ -8,7 +8,9 @@ use approval_core::{Approvals, ApprovalsBuilder, KeyId, Person, Policy, Reason, 
 use approval_testkit::{FakeDirectory, Room, SeededEntropy};
 use serde_json::json;
 
-use crate::support::{Held, always, applied, approved, events, id, kinds, parts, refused, reporting, run, seconds, state};
+use crate::support::{
+    Held, always, applied, approved, events, id, kinds, parts, refused, reporting, run, seconds, state,
+};
 
 #[tokio::test]
 async fn a_pause_stops_what_has_not_begun() {
@@ -28,10 +30,10 @@ async fn a_pause_stops_what_has_not_begun() {
     room.approvals.resume("op").await.unwrap();
     let told = events(&room).await;
     let told: Vec<_> = told.iter().filter_map(|event| event["event"]["kind"].as_str()).collect();
-    assert_eq!(told.iter().filter(|kind| kind.starts_with("server.")).collect::<Vec<_>>(), [
-        &"server.paused",
-        &"server.resumed"
-    ]);
+    assert_eq!(
+        told.iter().filter(|kind| kind.starts_with("server.")).collect::<Vec<_>>(),
+        [&"server.paused", &"server.resumed"]
+    );
     applied(&room, &plan).await;
 }
 

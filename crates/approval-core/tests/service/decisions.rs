@@ -183,9 +183,7 @@ async fn who_approved_may_withdraw_until_the_claim() {
 #[tokio::test]
 async fn an_approval_is_good_for_a_while() {
     // [DEC-009]
-    for (plan_seconds, good_for, reason) in
-        [(3600, 900, Reason::ApprovalExpired), (600, 599, Reason::PlanExpired)]
-    {
+    for (plan_seconds, good_for, reason) in [(3600, 900, Reason::ApprovalExpired), (600, 599, Reason::PlanExpired)] {
         let room = Room::with_policy(limited(|limits| limits.plan_seconds = plan_seconds)).await;
         let plan = approved(&room).await;
         room.clock.advance(seconds(good_for - 1));

@@ -132,7 +132,8 @@ async fn a_plan_is_one_records_of_each_kind() {
     let plan = room.plan_with_token("a", json!(1), "s3cret").await.unwrap();
     room.decide(&plan, "alice", Verdict::Approve).await.unwrap();
     let forge = Forge::new(&room);
-    for kind in [RecordKind::Header, RecordKind::Intent, RecordKind::Review, RecordKind::Challenge, RecordKind::Decision]
+    for kind in
+        [RecordKind::Header, RecordKind::Intent, RecordKind::Review, RecordKind::Challenge, RecordKind::Decision]
     {
         let keys = forge.keys(kind, plan.header.plan_id);
         assert_eq!(keys.len(), 1, "{kind}");

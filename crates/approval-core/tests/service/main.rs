@@ -2,6 +2,14 @@
 //!
 //! Each test has a control that passes, asserts the exact reason, and looks at the target for the effect.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, in its helpers too"
+)]
+
 mod anchor;
 mod attempts;
 mod audit;
@@ -16,6 +24,7 @@ mod refusals;
 mod schemas;
 mod seals;
 mod secrets;
+mod specification;
 mod stores;
 mod support;
 mod surface;

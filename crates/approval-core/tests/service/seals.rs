@@ -188,7 +188,8 @@ fn without_randomness_nothing_is_sealed() {
 #[test]
 fn which_kinds_are_encrypted() {
     // [SEAL-001]
-    let encrypted: Vec<_> = RecordKind::ALL.into_iter().filter(|kind| kind.is_encrypted()).map(RecordKind::name).collect();
+    let encrypted: Vec<_> =
+        RecordKind::ALL.into_iter().filter(|kind| kind.is_encrypted()).map(RecordKind::name).collect();
     assert_eq!(encrypted, ["intent", "login", "result", "review", "secrets", "session"]);
     for kind in RecordKind::ALL {
         assert_eq!(Purpose::of(kind).is_encrypted(), kind.is_encrypted(), "{kind}");

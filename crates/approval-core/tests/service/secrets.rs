@@ -114,8 +114,7 @@ async fn a_commitment_is_what_the_specification_says() {
     let secrets = Forge::new(&room).read(&key_of(RecordKind::Secrets, plan.header.plan_id));
     let leaf = &secrets["leaves"][0];
     assert_eq!(leaf["pointer"], "/intent/arguments/token");
-    let committed =
-        json!({ "type": "mutation-approval/secret/v0", "nonce": leaf["nonce"], "value": leaf["value"] });
+    let committed = json!({ "type": "mutation-approval/secret/v0", "nonce": leaf["nonce"], "value": leaf["value"] });
     let digest = Document::from_value(&committed, &Limits::PLAN).unwrap().digest();
     assert_eq!(page.intent.arguments["token"], json!({ "$secret": digest.to_string() }));
     assert_eq!(leaf["value"], SECRET);
@@ -261,7 +260,8 @@ async fn a_secret_that_is_not_where_the_planner_says() {
         &["/arguments/nested", "/arguments/nested/inner"],
     ] {
         let room = Room::new().await;
-        let drafted = |call: &Call| Draft { secrets: pointers.iter().map(ToString::to_string).collect(), ..drafted(call) };
+        let drafted =
+            |call: &Call| Draft { secrets: pointers.iter().map(ToString::to_string).collect(), ..drafted(call) };
         let arguments = json!({ "token": SECRET, "nested": { "inner": SECRET } });
         let planned = plan_draft(&room, arguments, drafted).await;
         assert_eq!(planned.unwrap_err().reason(), Reason::PayloadInvalid, "{pointers:?}");
