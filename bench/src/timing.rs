@@ -29,6 +29,7 @@ pub(crate) fn medians<const N: usize>(mut candidates: [&mut dyn FnMut(); N]) -> 
     })
 }
 
+#[expect(clippy::disallowed_methods, reason = "a benchmark measures by the machine's clock")]
 fn time(candidate: &mut dyn FnMut(), repeats: u32) -> f64 {
     let start = Instant::now();
     for _ in 0..repeats {

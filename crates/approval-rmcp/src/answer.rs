@@ -26,7 +26,7 @@ pub enum Answer {
     Status(Box<StatusAnswer>),
 }
 
-/// A plan: its header, and the server's own part of its review.
+/// A plan: its header, and the server's own part of its review, without a salt. [DIG-111]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PlanAnswer {

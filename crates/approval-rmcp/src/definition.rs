@@ -11,7 +11,7 @@ struct Definition<'a> {
     tool: &'a Tool,
 }
 
-/// The digest of all that a tool's definition says: name, descriptions, schemas, annotations, icons and metadata.
+/// The digest of all that a tool's definition says: name, descriptions, schemas, annotations, icons and metadata. [DIG-043]
 ///
 /// # Errors
 /// When the definition isn't strict JSON: then nothing can be said about whether it has changed.

@@ -75,7 +75,7 @@ impl<H: ServerHandler> Executor for Run<'_, H> {
 }
 
 impl<H: ServerHandler> Run<'_, H> {
-    /// Calls the wrapped tool with the stored arguments. [EXEC-001]
+    /// Calls the wrapped tool with the stored arguments. [DIG-105] [EXEC-001]
     async fn call_inner(&self, options: &GatedTool, permit: ExecutionPermit) -> Report {
         let intent = permit.plan().intent();
         let steps = intent.steps.len();

@@ -208,8 +208,10 @@ impl Planner for FakeTarget {
             if step.preconditions.iter().any(|condition| condition.expected != live) {
                 return Err(FreshnessError::Precondition(format!("`{}` has another value now", step.object)));
             }
-            let otherwise = self.look(|state| state.previews_otherwise).then(|| json!("something else"));
-            let preview = json!({ "name": step.object, "value": otherwise.or_else(|| step.body.clone()) });
+            let mut preview = json!({ "name": step.object, "value": step.body });
+            if self.look(|state| state.previews_otherwise) {
+                preview = json!({ "name": step.object, "value": "something else" });
+            }
             let digest = plan.preview_digest(number, &preview).ok();
             if digest != step.preview_digest {
                 return Err(FreshnessError::Preview(format!("`{}` would become something else", step.object)));

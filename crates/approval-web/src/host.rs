@@ -15,6 +15,9 @@ use tokio::net::{TcpListener, TcpStream};
 /// How long another process may take to say who it is.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long it is until the port is tried again.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
 /// The longest answer that is read of somebody who may be anybody.
 const LONGEST_ANSWER: u64 = 4096;
 
@@ -49,6 +52,16 @@ pub enum HostError {
     /// The state directory can't be used.
     #[error(transparent)]
     State(#[from] StateDirError),
+}
+
+/// Who listens at the installation's address.
+enum Neighbour {
+    /// Somebody else.
+    Another,
+    /// A process of this installation.
+    Ours,
+    /// Nobody who answers, for the moment.
+    Silent,
 }
 
 impl SurfaceHost {
@@ -111,24 +124,36 @@ impl SurfaceHost {
     }
 
     async fn bind_or_recognise(&self) -> Result<Option<TcpListener>, HostError> {
-        match TcpListener::bind(&self.address).await {
-            Ok(listener) => Ok(Some(listener)),
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse => match self.is_ours().await {
-                true => Ok(None),
-                false => Err(HostError::Foreign { address: self.address.clone() }),
-            },
-            Err(error) => Err(HostError::Bind { address: self.address.clone(), error }),
-        }
+        let foreign = || HostError::Foreign { address: self.address.clone() };
+        let deciding = async {
+            let mut again = tokio::time::interval(LOOK_AGAIN);
+            loop {
+                match TcpListener::bind(&self.address).await {
+                    Ok(listener) => return Ok(Some(listener)),
+                    Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
+                    Err(error) => return Err(HostError::Bind { address: self.address.clone(), error }),
+                }
+                match self.neighbour().await {
+                    Neighbour::Another => return Err(foreign()),
+                    Neighbour::Ours => return Ok(None),
+                    // A process that ends closes its connections before it gives up its port.
+                    Neighbour::Silent => again.tick().await,
+                };
+            }
+        };
+        tokio::time::timeout(PATIENCE, deciding).await.unwrap_or_else(|_| Err(foreign()))
     }
 
-    /// Whether whoever listens at the address says that it is this installation.
-    async fn is_ours(&self) -> bool {
-        let answer = tokio::time::timeout(PATIENCE, ask(&self.address)).await;
-        let Ok(Ok(answer)) = answer else { return false };
+    /// Who listens at the address, by their own word.
+    async fn neighbour(&self) -> Neighbour {
+        let answer = match ask(&self.address).await {
+            Ok(answer) if !answer.is_empty() => answer,
+            _ => return Neighbour::Silent,
+        };
         let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
         let said: Option<serde_json::Value> = serde_json::from_str(body.trim()).ok();
         let audience = said.as_ref().and_then(|said| said.get("audience")).and_then(serde_json::Value::as_str);
-        audience == Some(self.audience.as_str())
+        if audience == Some(self.audience.as_str()) { Neighbour::Ours } else { Neighbour::Another }
     }
 
     /// Returns once the process at the address has closed a connection that was left open for that: when it ends, or sooner.

@@ -292,7 +292,9 @@ impl Approvals {
         self.commit(Transition::new("renew", reads, move |snapshot| {
             let opened = open_in(&vault, plan, snapshot)?;
             let ours = opened.state.claim.as_ref().filter(|claim| claim.claim_id == claim_id);
-            let Some(claim) = ours.filter(|_| opened.state.execution.is_none()) else {
+            // A lease that has passed is not renewed: others may have counted the attempt as lost already.
+            let alive = opened.state.execution.is_none() && opened.lapse(snapshot.now).is_none();
+            let Some(claim) = ours.filter(|_| alive) else {
                 return Err(Refusal::new(Reason::ExecutionInProgress, "the attempt is not this one, or has ended"));
             };
             let lease = snapshot.now.after(opened.header.record.policy.limits.lease());

@@ -14,6 +14,7 @@ mod anchor;
 mod attempts;
 mod audit;
 mod challenge;
+mod changes;
 mod claim;
 mod control;
 mod decisions;

@@ -65,6 +65,7 @@ async fn another_digest_is_refused() {
 
 #[tokio::test]
 async fn other_arguments_are_another_plan() {
+    // [DIG-105]
     let bench = Bench::new().await;
     let mut client = bench.client(Era::Modern).await;
     let approved = bench.approved(&mut client, "write", json!({ "path": "a.txt" })).await;

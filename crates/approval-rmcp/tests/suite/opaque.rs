@@ -18,8 +18,11 @@ async fn the_approver_is_told_that_there_is_no_preview() {
         (&plan["findings"][0]["code"], &plan["findings"][0]["severity"]),
         (&json!("no-preview"), &json!("warn"))
     );
-    // The description is the wrapped server's own: for the page, quoted, and not for the model.
-    assert!(!plan.to_string().contains("Writes a text"));
+    // The description is the wrapped server's own: for the page, quoted, and not for the model. Nor does it get a salt,
+    // with which the digests could be guessed back. [DIG-111]
+    for withheld in ["Writes a text", "salt", "a.txt", "hello"] {
+        assert!(!plan.to_string().contains(withheld), "{withheld}: {plan}");
+    }
 
     let id = plan["planId"].as_str().unwrap();
     let page = bench.room.approvals.view(&FakeDirectory::identity("alice"), id).await.unwrap();
@@ -50,6 +53,7 @@ async fn calls_of_one_tool_touch_the_same_unless_its_arguments_say_otherwise() {
 
 #[tokio::test]
 async fn a_secret_argument_reaches_the_tool_and_nobody_else() {
+    // [LEAF-009]
     let bench = Bench::new().await;
     let tool = GatedTool::opaque().secrets_at(["/text", "/absent"]);
     let mut client = bench.client_of(bench.gate("alice").tool("write", tool), Era::Modern).await;

@@ -15,6 +15,7 @@ fn page(plan: &Value) -> String {
 
 #[tokio::test]
 async fn a_large_answer_of_the_tool_is_left_to_the_page() {
+    // [DIG-029]
     let bench = Bench::new().await;
     let mut client = bench.client(Era::Modern).await;
     let (plan, execution) = bench.executed(&mut client, "shout", json!({})).await;

@@ -65,8 +65,8 @@ fn verify(args: &VerifyArgs) -> Result<ExitCode, Failure> {
     let verified = if args.file.as_os_str() == "-" {
         verify_lines(io::stdin().lock())
     } else {
-        let file = File::open(&args.file)
-            .map_err(|error| io::Error::new(error.kind(), format!("`{name}`: {error}")))?;
+        let file =
+            File::open(&args.file).map_err(|error| io::Error::new(error.kind(), format!("`{name}`: {error}")))?;
         verify_lines(BufReader::new(file))
     };
     match verified {

@@ -55,7 +55,11 @@ enum Finding {
 pub fn keygen(args: &KeygenArgs) -> Result<ExitCode, Failure> {
     let state = StateDir::create(installation::state_dir(&args.state)?)?;
     let id = state.generate_key(&OsEntropy)?;
-    writeln!(io::stdout(), "made key `{id}` in `{}`; keep a backup where the agent can't read it", state.root().display())?;
+    writeln!(
+        io::stdout(),
+        "made key `{id}` in `{}`; keep a backup where the agent can't read it",
+        state.root().display()
+    )?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,10 +1,10 @@
 //! The agent of the demo: a script that calls tools over MCP, and is sure of itself.
 
+use rmcp::ServiceExt as _;
 use rmcp::model::{CallToolRequestParams, JsonObject};
 use rmcp::service::{RoleClient, RunningService};
 use rmcp::transport::StreamableHttpClientTransport;
 use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
-use rmcp::ServiceExt as _;
 use serde_json::{Value, json};
 
 use super::databases::TOOL;
@@ -30,6 +30,12 @@ impl Agent {
             .auth_header(world.token.clone());
         let client = ().serve(StreamableHttpClientTransport::from_config(config)).await;
         Ok(Self { client: client.map_err(|error| Failure::Demo(format!("the agent can't connect: {error}")))? })
+    }
+
+    /// Ends the connection.
+    pub async fn leave(self) {
+        // The server may be gone already: then there is nothing to take leave of.
+        let _ = self.client.cancel().await;
     }
 
     /// Calls a tool.

@@ -20,6 +20,9 @@ use crate::installation::{Failure, Installation};
 /// How long something that must happen is waited for, in seconds.
 const PATIENCE: u64 = 60;
 
+/// How often it is looked for.
+const LOOK: Duration = Duration::from_millis(10);
+
 /// Plays the whole demo, and succeeds only if every promise was observed.
 pub async fn run(world: World) -> Result<ExitCode, Failure> {
     let mut play = Play { world, answers: Vec::new(), ok: 0 };
@@ -58,7 +61,7 @@ impl Play {
         self.changed_target(&agent, &person).await?;
         self.once(&agent, &person).await?;
         self.second_process(&agent, &person).await?;
-        drop(agent);
+        agent.leave().await;
         first.stop().await?;
 
         self.killed().await?;
@@ -146,7 +149,7 @@ impl Play {
         self.expect(&done, "/outcome", "applied")?;
         let seen = self.seen(agent.wait(&put.id, 0).await?);
         self.expect(&seen, "/state", "applied")?;
-        drop(other);
+        other.leave().await;
         second.stop().await?;
         self.ok("a second process on the same state directory executes what the first one planned")
     }
@@ -172,14 +175,14 @@ impl Play {
             killed = killed => killed?,
             () = execution => {}
         }
-        drop(agent);
+        agent.leave().await;
 
         let agent = Agent::connect(&self.world, &heir).await?;
         let status = self.until_state(&agent, &put.id, "unknown").await?;
         self.expect(&status, "/state", "unknown")?;
         self.ok("the process was killed between effect and outcome: the attempt is unknown")?;
 
-        let person = Person::log_in(&self.world, &heir.addresses.surface).await?;
+        let person = self.until_taken_over(&heir.addresses.surface).await?;
         let again = self.seen(agent.add("after-the-crash").await?);
         self.expect(&again, "/warnings/0/planId", &put.id)?;
         let challenge = self.seen(agent.challenge(again.text("/planId")?).await?);
@@ -188,7 +191,7 @@ impl Play {
             return Err(Failure::Demo("the page does not show the unresolved attempt".to_owned()));
         }
         self.ok("a new plan on the same target carries the warning on its page, served by the process that took over")?;
-        drop(agent);
+        agent.leave().await;
         heir.stop().await
     }
 
@@ -204,7 +207,7 @@ impl Play {
         let refused = self.seen(agent.add("unwanted").await?);
         self.expect_reason(&refused, &["recently_rejected"])?;
         self.expect_unchanged(&before)?;
-        drop(agent);
+        agent.leave().await;
         server.stop().await?;
         self.ok("a rejection is final and sticky (recently_rejected)")
     }
@@ -228,7 +231,9 @@ impl Play {
             return Err(Failure::Demo("the secret is in an answer or in the audit".to_owned()));
         }
         let searched = search(self.world.state.root())?;
-        self.ok(&format!("the secret is in no answer, not in the audit, and in none of {searched} files of state and logs"))
+        self.ok(&format!(
+            "the secret is in no answer, not in the audit, and in none of {searched} files of state and logs"
+        ))
     }
 
     /// Has a plan made, and puts it before the person.
@@ -250,6 +255,19 @@ impl Play {
         };
         let status = tokio::time::timeout(Duration::from_secs(PATIENCE), waiting).await;
         Ok(self.seen(status.map_err(|_| Failure::Demo(format!("the plan did not become {state}")))??))
+    }
+
+    /// Logs in at the surface as soon as another process serves it.
+    async fn until_taken_over(&self, surface: &str) -> Result<Person, Failure> {
+        let mut look = tokio::time::interval(LOOK);
+        let looking = async {
+            while !Person::is_served(surface).await {
+                look.tick().await;
+            }
+        };
+        let served = tokio::time::timeout(Duration::from_secs(PATIENCE), looking).await;
+        served.map_err(|_| Failure::Demo(format!("nobody serves `{surface}` any more")))?;
+        Person::log_in(&self.world, surface).await
     }
 
     fn seen(&mut self, answer: Answer) -> Answer {
@@ -288,7 +306,7 @@ impl Play {
 impl World {
     /// Returns once the file has a database of this name.
     async fn until_database(&self, name: &str) -> Result<(), Failure> {
-        let mut look = tokio::time::interval(Duration::from_millis(10));
+        let mut look = tokio::time::interval(LOOK);
         let looking = async {
             loop {
                 look.tick().await;

@@ -22,6 +22,11 @@ pub enum Decision {
 }
 
 impl Person {
+    /// Whether anybody serves the pages.
+    pub async fn is_served(surface: &str) -> bool {
+        reqwest::get(format!("{surface}/healthz")).await.is_ok_and(|answer| answer.status() == StatusCode::OK)
+    }
+
     /// Logs in.
     pub async fn log_in(world: &World, surface: &str) -> Result<Self, Failure> {
         let client = Client::builder().cookie_store(true).redirect(reqwest::redirect::Policy::none()).no_proxy();

@@ -36,6 +36,7 @@ pub async fn run(world: World) -> Result<ExitCode, Failure> {
             "approved" => break,
             other => {
                 say(&format!("\nThe plan is {other}. Nothing was changed."))?;
+                agent.leave().await;
                 server.stop().await?;
                 return Ok(ExitCode::SUCCESS);
             }
@@ -43,11 +44,12 @@ pub async fn run(world: World) -> Result<ExitCode, Failure> {
     }
     say("\nYou approved. The agent executes:")?;
     let done = agent.execute(&id, None).await?;
-    say(&format!("  outcome   {}", done.reason().map_or_else(|| done.text("/outcome").unwrap_or("?"), |reason| reason)))?;
+    say(&format!("  outcome   {}", done.reason().unwrap_or_else(|| done.text("/outcome").unwrap_or("?"))))?;
     let again = agent.execute(&id, None).await?;
     let replayed = again.0.get("replayed").and_then(serde_json::Value::as_bool).unwrap_or(false);
     say(&format!("  again     {} (replayed: {replayed}): the effect happened once", again.text("/outcome")?))?;
     say(&format!("  file      {}", world.file().display()))?;
+    agent.leave().await;
     server.stop().await?;
 
     let (events, _) = observed::verified_audit(&world).await?;

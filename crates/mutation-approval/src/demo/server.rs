@@ -60,7 +60,8 @@ pub async fn run(args: ServerArgs) -> Result<ExitCode, Failure> {
         Arc::clone(&installation.sealer),
         installation.instance.audience.clone(),
     );
-    let surface = Surface::new(approvals.clone(), transient, Arc::clone(&installation.sealer), installation.accounts.clone());
+    let surface =
+        Surface::new(approvals.clone(), transient, Arc::clone(&installation.sealer), installation.accounts.clone());
     let surface = surface.map_err(|error| Failure::Demo(error.to_string()))?;
 
     let databases = Databases::new(&args.dir).stalling(args.stall);
@@ -74,11 +75,13 @@ pub async fn run(args: ServerArgs) -> Result<ExitCode, Failure> {
     let mcp = BearerGuard::new(tokens).protect(Router::new().nest_service("/mcp", mcp));
 
     let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let addresses = Addresses {
-        mcp: format!("http://{}/mcp", listener.local_addr()?),
-        surface: approvals.surface().to_owned(),
-    };
-    let pages = tokio::spawn(host.serve(surface.router()));
+    let addresses =
+        Addresses { mcp: format!("http://{}/mcp", listener.local_addr()?), surface: approvals.surface().to_owned() };
+    let pages = tokio::spawn(async move {
+        if let Err(error) = host.serve(surface.router()).await {
+            tracing::error!(%error, "the approval surface is no longer served by this process");
+        }
+    });
     let endpoint = tokio::spawn(async move { axum::serve(listener, mcp).await });
     writeln!(io::stdout(), "{}", serde_json::to_string(&addresses).map_err(io::Error::from)?)?;
 
