@@ -10,7 +10,7 @@ use super::read::{self, ReadError};
 use super::{parse, serialize};
 use crate::digest::Digest;
 
-/// An admitted document: one JSON object, held as its canonical bytes (RFC 8785).
+/// An admitted document: one JSON object, held as its canonical bytes (RFC 8785), which admit to themselves. [DIG-034]
 ///
 /// Two documents are equal exactly if their bytes are. What is stored, shown and executed is read from these bytes.
 #[derive(Clone, PartialEq, Eq)]
@@ -22,7 +22,8 @@ impl Document {
     /// Admits bytes as they were received.
     ///
     /// # Errors
-    /// [`Inadmissible`], with the fault at the lowest byte offset; size comes first. The time is bounded by the limits.
+    /// [`Inadmissible`], with the fault at the lowest byte offset; size comes first. The time is bounded by the
+    /// limits. [DIG-004]
     pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Self, Inadmissible> {
         parse::canonical(bytes, limits).map(|canonical| Self { canonical })
     }

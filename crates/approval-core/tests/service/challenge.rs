@@ -91,7 +91,8 @@ async fn a_plan_that_has_ended_gets_none() {
 #[tokio::test]
 async fn what_happens_while_one_is_opened() {
     // [CHAL-004]: asked again inside the transaction, with the reason that holds there.
-    let between = async |happening: fn(Room, String) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>>| {
+    type Happening = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
+    let between = async |happening: fn(Room, String) -> Happening| {
         let room = Room::new().await;
         let plan = room.plan("a", json!(1)).await.unwrap();
         let store = Arc::new(Interposed::new(room.memory.clone().unwrap()));

@@ -186,6 +186,10 @@ async fn an_approval_is_good_for_a_while() {
     for (plan_seconds, good_for, reason) in [(3600, 900, Reason::ApprovalExpired), (600, 599, Reason::PlanExpired)] {
         let room = Room::with_policy(limited(|limits| limits.plan_seconds = plan_seconds)).await;
         let plan = approved(&room).await;
+        let status = room.approvals.status(&Room::alice(), &id(&plan), seconds(0)).await.unwrap();
+        let (approval_ends, plan_ends) = (status.approval_expires_at.unwrap(), plan.header.expires_at);
+        assert!(approval_ends <= plan_ends);
+        assert_eq!(approval_ends == plan_ends, reason == Reason::PlanExpired);
         room.clock.advance(seconds(good_for - 1));
         assert_eq!(state(&room, &plan).await, State::Approved);
         room.clock.advance(seconds(1));

@@ -9,10 +9,19 @@
     reason = "a test stops at what it doesn't expect"
 )]
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, in its helpers too"
+)]
+
 mod anchor;
 mod attempts;
 mod audit;
 mod challenge;
+mod changes;
 mod claim;
 mod control;
 mod decisions;
@@ -23,6 +32,7 @@ mod refusals;
 mod schemas;
 mod seals;
 mod secrets;
+mod specification;
 mod stores;
 mod support;
 mod surface;
