@@ -167,7 +167,6 @@ mod tests {
     use crate::id::Audience;
     use crate::seal::{Binding, Purpose, Sealer as _};
 
-    #[expect(clippy::unwrap_used, reason = "a test says what it expects by failing")]
     fn state() -> (tempfile::TempDir, StateDir) {
         let temporary = tempfile::tempdir().unwrap();
         let state = StateDir::create(temporary.path().join("state")).unwrap();

@@ -9,14 +9,6 @@
     reason = "a test stops at what it doesn't expect"
 )]
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test fails by panicking, in its helpers too"
-)]
-
 mod anchor;
 mod attempts;
 mod audit;
