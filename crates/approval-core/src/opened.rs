@@ -34,21 +34,6 @@ impl Loaded {
     pub(crate) fn open(vault: &Vault, plan: PlanId, rows: PlanRows) -> Result<Self, Refusal> {
         Ok(Self { opened: Opened::open(vault, plan, &rows)?, rows })
     }
-
-    /// Opens a plan's small rows again, later: what is the same to the byte as a row whose seal held is not opened twice.
-    pub(crate) fn again(&self, vault: &Vault, rows: &PlanRows) -> Result<Opened, Refusal> {
-        if self.rows.index == rows.index && self.rows.last_event == rows.last_event && same(&self.rows, rows, |_| true)
-        {
-            return Ok(self.opened.clone());
-        }
-        Opened::open_with(vault, self.opened.plan(), rows, Some(self))
-    }
-}
-
-/// Whether the small rows of these kinds are the same to the byte.
-fn same(before: &PlanRows, now: &PlanRows, kinds: impl Fn(RecordKind) -> bool) -> bool {
-    let wanted = |row: &&Row| !row.key.kind.is_document() && kinds(row.key.kind);
-    before.rows.iter().filter(wanted).eq(now.rows.iter().filter(wanted))
 }
 
 /// The documents of a plan.
@@ -69,17 +54,8 @@ pub(crate) struct Contents {
 impl Opened {
     /// Opens the plan's small records, and holds them against each other and against the index.
     pub(crate) fn open(vault: &Vault, plan: PlanId, rows: &PlanRows) -> Result<Self, Refusal> {
-        Self::open_with(vault, plan, rows, None)
-    }
-
-    /// As [`Opened::open`]; records whose rows are as they were are taken from what was opened `before`.
-    fn open_with(vault: &Vault, plan: PlanId, rows: &PlanRows, before: Option<&Loaded>) -> Result<Self, Refusal> {
-        let unchanged = |kinds: &[RecordKind]| before.filter(|it| same(&it.rows, rows, |kind| kinds.contains(&kind)));
         let id = plan.to_string();
-        let header: Sealed<PlanHeader> = match unchanged(&[RecordKind::Header]) {
-            Some(before) => before.opened.header.clone(),
-            None => only(vault, rows, plan, &id)?.ok_or_else(|| missing(RecordKind::Header))?,
-        };
+        let header: Sealed<PlanHeader> = only(vault, rows, plan, &id)?.ok_or_else(|| missing(RecordKind::Header))?;
         if header.record.plan_id != plan || header.record.audience != vault.audience {
             return Err(broken("the header is another plan's"));
         }
@@ -92,16 +68,11 @@ impl Opened {
         agrees_with_index(rows, &header.record, &state)?;
 
         let named = Named { vault, rows, plan, pruned: state.pruned };
-        let answered = unchanged(&[RecordKind::Challenge, RecordKind::Decision]).filter(|before| {
-            before.opened.state.challenge == state.challenge && before.opened.state.decisions == state.decisions
-        });
-        let (challenge, decisions) = match answered {
-            Some(before) => (before.opened.challenge.clone(), before.opened.decisions.clone()),
-            None => named.challenge_and_decisions(&state)?,
-        };
+        let decisions = state.decisions.iter().map(|digest| named.find::<Decision>(Some(digest)));
+        let decisions: Vec<_> = decisions.collect::<Result<_, _>>()?;
         let opened = Self {
-            challenge,
-            decisions,
+            challenge: named.find::<Challenge>(state.challenge.as_ref())?,
+            decisions: decisions.into_iter().flatten().map(|sealed| sealed.record).collect(),
             execution: named.find::<Execution>(state.execution.as_ref())?,
             reconciliation: named.find::<Reconciliation>(state.reconciliation.as_ref())?.map(|sealed| sealed.record),
             header,
@@ -264,16 +235,6 @@ struct Named<'a> {
 }
 
 impl Named<'_> {
-    fn challenge_and_decisions(
-        &self,
-        state: &PlanState,
-    ) -> Result<(Option<Sealed<Challenge>>, Vec<Decision>), Refusal> {
-        let decisions = state.decisions.iter().map(|digest| self.find::<Decision>(Some(digest)));
-        let decisions: Vec<_> = decisions.collect::<Result<_, _>>()?;
-        let decisions = decisions.into_iter().flatten().map(|sealed| sealed.record).collect();
-        Ok((self.find::<Challenge>(state.challenge.as_ref())?, decisions))
-    }
-
     /// The record with this digest; only a plan that is marked as pruned may lack it. [GATE-031]
     fn find<R: Record>(&self, digest: Option<&Digest>) -> Result<Option<Sealed<R>>, Refusal> {
         let Some(digest) = digest else { return Ok(None) };
@@ -290,7 +251,7 @@ impl Named<'_> {
 /// A plan state that is older than its plan's last event was put back. [SEAL-007]
 fn is_last_event(vault: &Vault, rows: &PlanRows, expected: Digest) -> Result<(), Refusal> {
     let row = rows.last_event.as_ref().ok_or_else(|| missing(RecordKind::Event))?;
-    let (event, _) = vault.open_event(row)?;
+    let event = vault.open_event(row)?;
     if event.digest == expected {
         Ok(())
     } else {

@@ -138,7 +138,7 @@ impl ApprovalsBuilder {
         }
         let writer = WriterId::generate(self.entropy.as_ref()).map_err(crate::vault::internal)?;
         let service = Service {
-            vault: Vault { sealer: self.sealer, audience: self.audience },
+            vault: Vault::new(self.sealer, self.audience),
             store: self.store,
             directory: self.directory,
             anchor: self.anchor,

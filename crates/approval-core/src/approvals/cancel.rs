@@ -21,9 +21,9 @@ impl Approvals {
     pub async fn cancel(&self, requester: &Requester, plan_id: &str) -> Result<StatusView, Refusal> {
         let request = Request { plan_id, plan_digest: None, repeated: None };
         let bound = self.bound(requester, request, Include::Records).await?;
-        let plan = bound.loaded.opened.plan();
-        running(&bound.loaded.opened)?;
-        if bound.loaded.opened.state.state.is_open() {
+        let plan = bound.opened.plan();
+        running(&bound.opened)?;
+        if bound.opened.state.state.is_open() {
             let (vault, writer) = (self.service.vault.clone(), self.service.writer);
             let actor = self.pseudonym(&requester.identity.person)?;
             let reads = Reads { plan: Some(plan), rows: vec![lane_key(writer)], ..Reads::default() };
@@ -41,7 +41,7 @@ impl Approvals {
             .await?;
         }
         let bound = self.bound(requester, request, Include::Records).await?;
-        Ok(status_of(&bound.loaded.opened, self.service.clock.now()))
+        Ok(status_of(&bound.opened, self.service.clock.now()))
     }
 }
 

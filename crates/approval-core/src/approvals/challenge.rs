@@ -27,7 +27,7 @@ impl Approvals {
     ) -> Result<ChallengeView, Refusal> {
         let request = Request { plan_id, plan_digest, repeated: None };
         let bound = self.bound(requester, request, Include::Records).await?;
-        let plan = bound.loaded.opened.plan();
+        let plan = bound.opened.plan();
         if let Some(view) = self.answered_or_live(bound)? {
             return Ok(view);
         }
@@ -80,13 +80,13 @@ impl Approvals {
     fn answered_or_live(&self, bound: Bound) -> Result<Option<ChallengeView>, Refusal> {
         let now = self.service.clock.now();
         let opened = match bound.unclaimed()? {
-            Err(replay) => replay.loaded.opened,
+            Err(replay) => replay.opened,
             Ok(unclaimed) => {
                 let live = unclaimed.live(now)?;
-                if !is_answerable(&live.loaded.opened, now) {
+                if !is_answerable(&live.opened, now) {
                     return Ok(None);
                 }
-                live.loaded.opened
+                live.opened
             }
         };
         let view =

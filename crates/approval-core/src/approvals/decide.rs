@@ -3,7 +3,7 @@
 use super::ledger::{Ledger, erase, follow, lane_key};
 use super::status::{not_found, status_of};
 use super::view::StatusView;
-use super::{Approvals, Outgoing, cool_down_keys, open_again, open_in, put};
+use super::{Approvals, Outgoing, cool_down_keys, open_in, put};
 use crate::anchor::{AnchorEntry, AnchorKind};
 use crate::audit::{EventDraft, EventKind};
 use crate::digest::Digest;
@@ -115,11 +115,10 @@ impl Approvals {
         let mut rows = vec![lane_key(writer)];
         rows.extend(sticking.iter().cloned());
         let reads = Reads { plan: Some(plan), rows, ..Reads::default() };
-        let loaded = loaded.clone();
         let done = Outgoing::new();
         let status = done.clone();
         let transition = Transition::new("decide", reads, move |snapshot| {
-            let opened = open_again(&vault, &loaded, snapshot)?;
+            let opened = open_in(&vault, plan, snapshot)?;
             opened.recompute()?;
             check(&request, &opened, eligible, snapshot.now)?;
             let mut ledger = Ledger::of_plan(&vault, writer, snapshot, &opened)?;

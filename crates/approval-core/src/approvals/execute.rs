@@ -8,8 +8,7 @@ use super::ledger::{Ledger, erase, follow, lane_key};
 use super::plan::request_tags;
 use super::view::ExecutionView;
 use super::{
-    Approvals, EffectTags, Outgoing, count_refusal, drive, end, open_again, open_attempts, open_in, open_pause,
-    pause_key, put,
+    Approvals, EffectTags, Outgoing, count_refusal, drive, end, open_attempts, open_in, open_pause, pause_key, put,
 };
 use crate::anchor::{AnchorEntry, AnchorKind, Entered};
 use crate::audit::{EventDraft, EventKind};
@@ -75,7 +74,7 @@ impl Approvals {
             Ok(bound) => bound,
             Err(refusal) => return Err(self.refused_early(requester, request, refusal).await),
         };
-        let plan = bound.loaded.opened.plan();
+        let plan = bound.opened.plan();
         match self.pass(requester, bound, planner).await {
             Ok(Passed::Claimable(claimable)) => self.claim_and_run(requester, *claimable, executor).await,
             Ok(Passed::Replay(replay)) => Ok(replayed(*replay)),
@@ -159,9 +158,9 @@ impl Approvals {
         }
         let claim = committed.take()?;
         // From here on nothing aborts the attempt: it ends with an outcome. [GATE-111]
-        let (redactor, loaded) = (claimable.redactor(), claimable.loaded().clone());
+        let redactor = claimable.redactor();
         let report = self.run(claimable, claim, &effects, executor).await;
-        let (execution, tool_result) = self.settle(loaded, claim_id, report, redactor, requester).await?;
+        let (execution, tool_result) = self.settle(plan, claim_id, report, redactor, requester).await?;
         Ok(ExecutionView { execution, tool_result, replayed: false })
     }
 
@@ -190,7 +189,6 @@ impl Approvals {
         let made = committed.clone();
         let review = claimable.review().clone();
         let active = effects.active.clone();
-        let loaded = claimable.loaded().clone();
         let reads = Reads {
             plan: Some(plan),
             rows: vec![lane_key(writer), pause_key()],
@@ -198,7 +196,7 @@ impl Approvals {
             ..Reads::default()
         };
         let transition = Transition::new("claim", reads, move |snapshot| {
-            let opened = open_again(&vault, &loaded, snapshot)?;
+            let opened = open_in(&vault, plan, snapshot)?;
             let pause = snapshot.rows.get(&pause_key()).map(|row| open_pause(&vault, row)).transpose()?;
             let attempts: Vec<Attempt> = open_attempts(&vault, Some(plan), &snapshot.attempts, snapshot.now)?;
             // [GATE-110]

@@ -4,12 +4,13 @@ use crate::audit::{Chain, EventDraft, Head};
 use crate::digest::Digest;
 use crate::id::{PlanId, WriterId};
 use crate::instant::Timestamp;
+use crate::json::Document;
 use crate::opened::Opened;
 use crate::record::{LaneHead, PlanHeader, PlanState, Record, RecordKind};
 use crate::refusal::Refusal;
 use crate::store::{PlanIndex, Row, RowKey, Snapshot, Write};
 use crate::transition::{self, Trigger};
-use crate::vault::{Vault, broken, internal};
+use crate::vault::{Sealed, Vault, broken, internal};
 
 /// Collects the writes of one transition. Every change of a plan's state comes with at least one event, but for the renewal of
 /// a lease; the state is sealed last, with the digest of the plan's last event. [AUDIT-002] [SEAL-007]
@@ -64,7 +65,7 @@ impl<'a> Ledger<'a> {
     /// Tells of something.
     pub(super) fn tell(&mut self, event: EventDraft) -> Result<(), Refusal> {
         let (event, document) = self.chain.append(event, self.now).map_err(internal)?;
-        self.writes.push(Write::Event(self.vault.seal_event(&event, &document)?));
+        self.writes.push(Write::Event(self.vault.seal_event(event, &document)?));
         Ok(())
     }
 
@@ -79,6 +80,20 @@ impl<'a> Ledger<'a> {
         let (row, digest) = self.vault.seal(record, id, plan, revision)?;
         self.writes.push(Write::Insert(row));
         Ok(digest)
+    }
+
+    /// As [`Ledger::insert`], for an immutable record whose canonical document is at hand.
+    pub(super) fn insert_document<R: Record>(
+        &mut self,
+        record: &R,
+        document: &Document,
+        id: &str,
+        plan: PlanId,
+    ) -> Result<(), Refusal> {
+        let sealed = Sealed { record: record.clone(), digest: document.digest(), revision: 0 };
+        let row = self.vault.seal_document(&sealed, document, id, Some(plan))?;
+        self.writes.push(Write::Insert(row));
+        Ok(())
     }
 
     /// A record in place of one that is at revision `from`.

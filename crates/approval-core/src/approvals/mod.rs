@@ -266,12 +266,6 @@ fn open_in(vault: &Vault, plan: PlanId, snapshot: &Snapshot) -> Result<Opened, R
     Opened::open(vault, plan, rows)
 }
 
-/// Opens the plan that a transition read; what is as it was when it was loaded is not opened twice.
-fn open_again(vault: &Vault, loaded: &Loaded, snapshot: &Snapshot) -> Result<Opened, Refusal> {
-    let rows = snapshot.plan.as_ref().ok_or_else(|| crate::vault::broken("the plan is gone"))?;
-    loaded.again(vault, rows)
-}
-
 fn open_attempts(
     vault: &Vault,
     own: Option<PlanId>,

@@ -257,13 +257,9 @@ impl Made {
         let digest = self.header_document.digest();
         let mut ledger = Ledger::of_new_plan(vault, writer, snapshot, plan)?;
         ledger.tell(EventDraft::of_plan(EventKind::PlanCreated, plan, digest).by(actor))?;
-        for (kind, document) in [
-            (PlanHeader::KIND, &self.header_document),
-            (Intent::KIND, &self.intent_document),
-            (Review::KIND, &self.review_document),
-        ] {
-            ledger.write(Write::Insert(vault.seal_document(kind, document, &id, Some(plan), 0)?));
-        }
+        ledger.insert_document(&self.header, &self.header_document, &id, plan)?;
+        ledger.insert_document(&self.intent, &self.intent_document, &id, plan)?;
+        ledger.insert_document(&self.review, &self.review_document, &id, plan)?;
         if let Some(secrets) = &self.secrets {
             ledger.insert(secrets, &id, Some(plan), 0)?;
         }

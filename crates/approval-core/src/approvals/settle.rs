@@ -3,12 +3,12 @@
 use serde_json::Value;
 
 use super::ledger::{Ledger, follow, lane_key};
-use super::{Approvals, Outgoing, open_again, put, unavailable};
+use super::{Approvals, Outgoing, open_in, put, unavailable};
 use crate::audit::{EventDraft, EventKind};
 use crate::directory::Requester;
 use crate::executor::Report;
-use crate::id::{ClaimId, Salt};
-use crate::opened::{Loaded, Opened};
+use crate::id::{ClaimId, PlanId, Salt};
+use crate::opened::Opened;
 use crate::record::{
     Enforcement, Execution, ExecutionType, Outcome, Record as _, RecordKind, RequesterAssurance, ResultType, State,
     StepReport, ToolResult,
@@ -24,13 +24,12 @@ impl Approvals {
     /// the attempt; after that it is recorded as a conflict. [STATE-021] [STATE-031]
     pub(super) async fn settle(
         &self,
-        loaded: Loaded,
+        plan: PlanId,
         claim_id: ClaimId,
         report: Report,
         redactor: Redactor,
         requester: &Requester,
     ) -> Result<(Execution, Option<Value>), Refusal> {
-        let plan = loaded.opened.plan();
         let tool_result = report.tool_result.map(|result| self.admit_result(result, &redactor)).transpose()?;
         let steps = report
             .steps
@@ -48,7 +47,7 @@ impl Approvals {
         let done = Outgoing::new();
         let recorded = done.clone();
         let transition = Transition::new("settle", reads, move |snapshot| {
-            let opened = open_again(&vault, &loaded, snapshot)?;
+            let opened = open_in(&vault, plan, snapshot)?;
             let mut ledger = Ledger::of_plan(&vault, writer, snapshot, &opened)?;
             recorded.put(settle(&mut ledger, &opened, snapshot, &settlement)?);
             ledger.finish()

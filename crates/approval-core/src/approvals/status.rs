@@ -30,7 +30,7 @@ impl Approvals {
             let request = Request { plan_id, plan_digest: None, repeated: None };
             let bound = self.bound(requester, request, Include::Records).await?;
             let now = self.service.clock.now();
-            let view = status_of(&bound.loaded.opened, now);
+            let view = status_of(&bound.opened, now);
             let settled = !matches!(view.state, State::AwaitingApproval | State::Executing);
             if settled || now >= until {
                 return Ok(view);

@@ -28,7 +28,7 @@ impl AuditLog {
     /// The audit in a store, whose seals hold under this sealer.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, sealer: Arc<dyn Sealer>, audience: Audience) -> Self {
-        Self { store, vault: Vault { sealer, audience } }
+        Self { store, vault: Vault::new(sealer, audience) }
     }
 
     pub(crate) fn of(store: Arc<dyn Store>, vault: Vault) -> Self {
@@ -42,8 +42,8 @@ impl AuditLog {
     pub async fn lines(&self, after: u64, limit: u32) -> Result<Vec<AuditLine>, Refusal> {
         let rows = self.store.events(after, limit).await;
         let rows = rows.map_err(|error| Refusal::new(Reason::StoreUnavailable, error.to_string()))?;
-        let line = |row: &crate::store::EventRow| match self.vault.open_event(row) {
-            Ok((_, document)) => Ok(AuditLine { position: row.position, text: document.as_str().to_owned() }),
+        let line = |row: &crate::store::EventRow| match self.vault.event_text(row) {
+            Ok(document) => Ok(AuditLine { position: row.position, text: document.as_str().to_owned() }),
             Err(refusal) => {
                 let detail = format!("event {}: {}", row.position, refusal.detail());
                 Err(Refusal::new(Reason::IntegrityFailure, detail))

@@ -7,7 +7,7 @@ use super::steps;
 use crate::clock::Clock;
 use crate::id::{ClaimId, PlanId};
 use crate::instant::Timestamp;
-use crate::opened::{Loaded, Opened};
+use crate::opened::Opened;
 use crate::permit::ExecutionPermit;
 use crate::record::{Claim, Pause, Review};
 use crate::refusal::Refusal;
@@ -16,26 +16,22 @@ use crate::resolved::{Redactor, ResolvedPlan};
 /// Step 10 passed: what may be claimed.
 #[derive(Debug)]
 pub(crate) struct Claimable {
-    loaded: Loaded,
+    opened: Opened,
     plan: ResolvedPlan,
     review: Review,
 }
 
 impl Claimable {
-    pub(super) fn new(loaded: Loaded, plan: ResolvedPlan, review: Review) -> Self {
-        Self { loaded, plan, review }
+    pub(super) fn new(opened: Opened, plan: ResolvedPlan, review: Review) -> Self {
+        Self { opened, plan, review }
     }
 
     pub(crate) fn opened(&self) -> &Opened {
-        &self.loaded.opened
-    }
-
-    pub(crate) fn loaded(&self) -> &Loaded {
-        &self.loaded
+        &self.opened
     }
 
     pub(crate) fn plan_id(&self) -> PlanId {
-        self.loaded.opened.plan()
+        self.opened.plan()
     }
 
     pub(crate) fn review(&self) -> &Review {

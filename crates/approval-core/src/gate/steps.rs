@@ -8,7 +8,7 @@ use crate::digest::Digest;
 use crate::directory::{Requester, Standing};
 use crate::id::{Person, PlanId};
 use crate::instant::Timestamp;
-use crate::opened::{Contents, Loaded, Opened};
+use crate::opened::{Contents, Opened};
 use crate::planner::{FreshnessError, Identified};
 use crate::record::{Cause, EffectivePolicy, Enforcement, Execution, Pause, State, ToolResult, Verdict};
 use crate::refusal::{Reason, Refusal};
@@ -68,12 +68,12 @@ pub(crate) struct Owned {
 impl Owned {
     /// Step 3: the seals hold, and all that the plan's state names is there. [GATE-030]
     pub(crate) fn open(self, vault: &Vault, include: Include) -> Result<Intact, Refusal> {
-        let loaded = Loaded::open(vault, self.asked.plan, self.rows)?;
+        let opened = Opened::open(vault, self.asked.plan, &self.rows)?;
         let contents = match include {
-            Include::Documents => Some(Contents::open(vault, &loaded.opened, &loaded.rows)?),
+            Include::Documents => Some(Contents::open(vault, &opened, &self.rows)?),
             Include::Records => None,
         };
-        Ok(Intact { asked: self.asked, loaded, contents })
+        Ok(Intact { asked: self.asked, opened, contents })
     }
 }
 
@@ -81,47 +81,47 @@ impl Owned {
 #[derive(Debug)]
 pub(crate) struct Intact {
     asked: WellFormed,
-    loaded: Loaded,
+    opened: Opened,
     contents: Option<Contents>,
 }
 
 impl Intact {
     /// Whether the clock has done something to the plan that isn't recorded yet. [STATE-011]
     pub(crate) fn has_lapsed(&self, now: Timestamp) -> bool {
-        self.loaded.opened.lapse(now).is_some()
+        self.opened.lapse(now).is_some()
     }
 
     /// Step 4: the digests are recomputed, and are the same everywhere, in the caller's hands too. [GATE-040] [GATE-042]
     /// [GATE-043]
     pub(crate) fn recompute(self) -> Result<Bound, Refusal> {
-        self.loaded.opened.recompute()?;
-        self.contents.as_ref().map_or(Ok(()), |contents| contents.recompute(&self.loaded.opened))?;
+        self.opened.recompute()?;
+        self.contents.as_ref().map_or(Ok(()), |contents| contents.recompute(&self.opened))?;
         let mismatch = |detail: &str| Err(Refusal::new(Reason::ApprovalHashMismatch, detail));
         if let Some(digest) = &self.asked.digest
-            && *digest != self.loaded.opened.header.digest
+            && *digest != self.opened.header.digest
         {
             return mismatch("the caller's digest is not the plan's");
         }
         if let Some(repeated) = &self.asked.repeated
-            && !repeated.iter().any(|tag| tag.matches(&self.loaded.opened.state.request_tag.0))
+            && !repeated.iter().any(|tag| tag.matches(&self.opened.state.request_tag.0))
         {
             return mismatch("the repeated request is not the plan's");
         }
-        Ok(Bound { loaded: self.loaded, contents: self.contents })
+        Ok(Bound { opened: self.opened, contents: self.contents })
     }
 }
 
 /// Step 4 passed.
 #[derive(Debug)]
 pub(crate) struct Bound {
-    pub(crate) loaded: Loaded,
+    pub(crate) opened: Opened,
     contents: Option<Contents>,
 }
 
 /// An attempt has been made already: its recorded outcome is the answer. [GATE-050]
 #[derive(Debug)]
 pub(crate) struct Replay {
-    pub(crate) loaded: Loaded,
+    pub(crate) opened: Opened,
     pub(crate) execution: Execution,
     pub(crate) result: Option<ToolResult>,
 }
@@ -131,14 +131,14 @@ impl Bound {
     ///
     /// An attempt whose lease has passed must have been recorded as `unknown` before.
     pub(crate) fn unclaimed(self) -> Result<Result<Unclaimed, Box<Replay>>, Refusal> {
-        let execution = self.loaded.opened.execution.as_ref().map(|execution| execution.record.clone());
-        match (&self.loaded.opened.state.claim, execution) {
-            (None, _) => Ok(Ok(Unclaimed { loaded: self.loaded, contents: self.contents })),
+        let execution = self.opened.execution.as_ref().map(|execution| execution.record.clone());
+        match (&self.opened.state.claim, execution) {
+            (None, _) => Ok(Ok(Unclaimed { opened: self.opened, contents: self.contents })),
             (Some(_), Some(execution)) => {
                 let result = self.contents.and_then(|contents| contents.result);
-                Ok(Err(Box::new(Replay { loaded: self.loaded, execution, result })))
+                Ok(Err(Box::new(Replay { opened: self.opened, execution, result })))
             }
-            (Some(_), None) => Err(claimed(&self.loaded.opened)),
+            (Some(_), None) => Err(claimed(&self.opened)),
         }
     }
 }
@@ -155,15 +155,15 @@ fn claimed(opened: &Opened) -> Refusal {
 /// Step 5 passed.
 #[derive(Debug)]
 pub(crate) struct Unclaimed {
-    loaded: Loaded,
+    opened: Opened,
     contents: Option<Contents>,
 }
 
 impl Unclaimed {
     /// Step 6: the plan has not ended, by its state or by the clock. [GATE-060]
     pub(crate) fn live(self, now: Timestamp) -> Result<Live, Refusal> {
-        live(&self.loaded.opened, now)?;
-        Ok(Live { loaded: self.loaded, contents: self.contents })
+        live(&self.opened, now)?;
+        Ok(Live { opened: self.opened, contents: self.contents })
     }
 }
 
@@ -198,7 +198,7 @@ pub(super) fn live(opened: &Opened, now: Timestamp) -> Result<(), Refusal> {
 /// Step 6 passed.
 #[derive(Debug)]
 pub(crate) struct Live {
-    pub(crate) loaded: Loaded,
+    pub(crate) opened: Opened,
     contents: Option<Contents>,
 }
 
@@ -206,11 +206,11 @@ impl Live {
     /// Step 7: not paused, and attempts are left. [GATE-070] [GATE-071]
     pub(crate) fn unpaused(self, pause: Option<&Pause>) -> Result<Running, Refusal> {
         unpaused(pause)?;
-        let limit = self.loaded.opened.header.record.policy.limits.gate_attempts;
-        if self.loaded.opened.state.gate_attempts >= limit {
+        let limit = self.opened.header.record.policy.limits.gate_attempts;
+        if self.opened.state.gate_attempts >= limit {
             return Err(Refusal::new(Reason::RateLimited, format!("{limit} attempts on this plan were refused")));
         }
-        Ok(Running { loaded: self.loaded, contents: self.contents })
+        Ok(Running { opened: self.opened, contents: self.contents })
     }
 }
 
@@ -224,15 +224,15 @@ pub(super) fn unpaused(pause: Option<&Pause>) -> Result<(), Refusal> {
 /// Step 7 passed.
 #[derive(Debug)]
 pub(crate) struct Running {
-    loaded: Loaded,
+    opened: Opened,
     contents: Option<Contents>,
 }
 
 impl Running {
     /// Step 8: the rule is satisfied by distinct persons, on this digest, under one challenge. [GATE-080]
     pub(crate) fn approved(self, now: Timestamp) -> Result<Approved, Refusal> {
-        approved(&self.loaded.opened, now)?;
-        Ok(Approved { loaded: self.loaded, contents: self.contents })
+        approved(&self.opened, now)?;
+        Ok(Approved { opened: self.opened, contents: self.contents })
     }
 }
 
@@ -269,7 +269,7 @@ pub(super) fn approved(opened: &Opened, now: Timestamp) -> Result<(), Refusal> {
 /// Step 8 passed.
 #[derive(Debug)]
 pub(crate) struct Approved {
-    loaded: Loaded,
+    opened: Opened,
     contents: Option<Contents>,
 }
 
@@ -295,28 +295,28 @@ impl Approved {
     pub(crate) fn resolve(self) -> Result<Resolved, Refusal> {
         let contents = self.contents.ok_or_else(|| internal("the documents were not read"))?;
         let documents = contents.documents.ok_or_else(|| broken("a plan that is open was pruned"))?;
-        let header = self.loaded.opened.header.clone();
+        let header = self.opened.header.clone();
         let plan = ResolvedPlan::resolve(header.record, header.digest, documents.intent.record, contents.secrets)?;
-        Ok(Resolved { loaded: self.loaded, plan, review: documents.review.record })
+        Ok(Resolved { opened: self.opened, plan, review: documents.review.record })
     }
 }
 
 /// Step 8 passed, with the documents at hand.
 #[derive(Debug)]
 pub(crate) struct Resolved {
-    loaded: Loaded,
+    opened: Opened,
     pub(crate) plan: ResolvedPlan,
     review: crate::record::Review,
 }
 
 impl Resolved {
     pub(crate) fn opened(&self) -> &Opened {
-        &self.loaded.opened
+        &self.opened
     }
 
     /// Step 9: requester and counted approvers may still, policy, enforcement, tool and target are as they were.
     pub(crate) fn current(self, facts: Facts) -> Result<Current, Stop> {
-        let header = &self.loaded.opened.header.record;
+        let header = &self.opened.header.record;
         let ends = |reason, detail: String| Err(Stop::Ends(Refusal::new(reason, detail)));
         let nobody = Standing::default();
         let standing = |person| facts.standings.get(person).unwrap_or(&nobody);
@@ -325,7 +325,7 @@ impl Resolved {
             let detail = format!("`{}` may no longer ask for this", header.requester.person); // [GATE-091]
             return ends(Reason::RequesterNotPermitted, detail);
         }
-        for person in &header.policy.rule.tally(&header.requester, &self.loaded.opened.decisions).counted {
+        for person in &header.policy.rule.tally(&header.requester, &self.opened.decisions).counted {
             let may_count = header.policy.rule.may_count(&header.requester, person, standing(person));
             if !may_count || !facts.may_approve.contains(person) {
                 let detail = format!("`{person}`, who approved, may no longer approve"); // [GATE-092]
@@ -345,14 +345,14 @@ impl Resolved {
         if identified.target.identity != self.plan.intent().target.identity {
             return ends(Reason::TargetChanged, "the target is another now".to_owned()); // [GATE-095]
         }
-        Ok(Current { loaded: self.loaded, plan: self.plan, review: self.review })
+        Ok(Current { opened: self.opened, plan: self.plan, review: self.review })
     }
 }
 
 /// Step 9 passed.
 #[derive(Debug)]
 pub(crate) struct Current {
-    loaded: Loaded,
+    opened: Opened,
     pub(crate) plan: ResolvedPlan,
     review: crate::record::Review,
 }
@@ -361,14 +361,14 @@ impl Current {
     /// Step 10, before the target is looked at: no other attempt stands in the way. [GATE-100] [GATE-101]
     pub(crate) fn alone(self, attempts: &[Attempt]) -> Result<Alone, Refusal> {
         attempt::allow(attempts, &self.review)?;
-        Ok(Alone { loaded: self.loaded, plan: self.plan, review: self.review })
+        Ok(Alone { opened: self.opened, plan: self.plan, review: self.review })
     }
 }
 
 /// Step 10 passed but for freshness.
 #[derive(Debug)]
 pub(crate) struct Alone {
-    loaded: Loaded,
+    opened: Opened,
     pub(crate) plan: ResolvedPlan,
     review: crate::record::Review,
 }
@@ -377,7 +377,7 @@ impl Alone {
     /// Step 10: live preconditions hold, and a fresh preview gives the reviewed result. [GATE-102]
     pub(crate) fn fresh(self, looked: Result<(), FreshnessError>) -> Result<Claimable, Stop> {
         looked.map_err(|error| stop_of(error, &self.plan))?;
-        Ok(Claimable::new(self.loaded, self.plan, self.review))
+        Ok(Claimable::new(self.opened, self.plan, self.review))
     }
 }
 

@@ -36,3 +36,4 @@ pub use document::Document;
 pub use fault::{Fault, Inadmissible};
 pub use limits::Limits;
 pub use read::ReadError;
+pub(crate) use text::push_string;

@@ -40,6 +40,13 @@ pub(super) fn is_plain_ascii(word: u64) -> bool {
     (backslash.wrapping_sub(ONES) & !backslash | word) & HIGH == 0
 }
 
+/// Writes a string in canonical form, with its quotes.
+pub(crate) fn push_string(text: &str, out: &mut Vec<u8>) {
+    out.push(b'"');
+    push_escaped(text, out);
+    out.push(b'"');
+}
+
 /// Writes text in canonical form (RFC 8785, section 3.2.2.2), without quotes.
 pub(super) fn push_escaped(text: &str, out: &mut Vec<u8>) {
     let mut rest = text.as_bytes();

@@ -37,7 +37,7 @@ use crate::digest::Digest;
 use crate::json::{Document, Inadmissible, ReadError};
 
 /// Something that is stored as the canonical bytes of a typed JSON object.
-pub trait Record: Serialize + DeserializeOwned {
+pub trait Record: Clone + Serialize + DeserializeOwned + Send + Sync + 'static {
     /// Which record it is.
     const KIND: RecordKind;
 

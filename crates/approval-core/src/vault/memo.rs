@@ -1,0 +1,163 @@
+//! Rows whose seals have been verified by this process, and what was in them.
+//!
+//! To open the same bytes as the same record of the same plan at the same revision under the same keys always gives the same:
+//! so what was opened once is not opened again. It is not a cache of the store: every row is read anew, and only a row that is
+//! equal to the byte is found here. Secret values and results are never kept.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::Sealed;
+use crate::id::PlanId;
+use crate::record::{Record, RecordKind};
+
+/// The largest row that is kept, in bytes.
+const LARGEST: usize = 32 * 1024;
+
+/// How many rows are kept at least, once there are so many; twice as many at most.
+const ROWS: usize = 256;
+
+/// What was used lately, and what was used before that: when the first is full, the second is forgotten.
+#[derive(Default)]
+pub(super) struct Memo {
+    generations: Mutex<Generations>,
+}
+
+#[derive(Default)]
+struct Generations {
+    young: Generation,
+    old: Generation,
+}
+
+type Generation = HashMap<(RecordKind, String), Known>;
+
+/// A row that was opened, and the record in it.
+#[derive(Clone)]
+struct Known {
+    plan: Option<PlanId>,
+    revision: u64,
+    sealed: Arc<[u8]>,
+    record: Arc<dyn Any + Send + Sync>,
+}
+
+/// As what a row is opened, and its bytes.
+#[derive(Clone, Copy)]
+pub(super) struct Opening<'a> {
+    pub(super) id: &'a str,
+    pub(super) plan: Option<PlanId>,
+    pub(super) revision: u64,
+    pub(super) sealed: &'a [u8],
+}
+
+impl Memo {
+    /// The record, if exactly this has been opened before.
+    pub(super) fn find<R: Record>(&self, opening: Opening<'_>) -> Option<Sealed<R>> {
+        let known = self.known((R::KIND, opening.id.to_owned()))?;
+        let same = known.plan == opening.plan && known.revision == opening.revision && *known.sealed == *opening.sealed;
+        if same { known.record.downcast_ref::<Sealed<R>>().cloned() } else { None }
+    }
+
+    /// Remembers what was in a row: one that was opened, or one that was just sealed.
+    pub(super) fn remember<R: Record>(&self, opening: Opening<'_>, record: &Sealed<R>) {
+        if matches!(R::KIND, RecordKind::Result | RecordKind::Secrets) || opening.sealed.len() > LARGEST {
+            return;
+        }
+        let known = Known {
+            plan: opening.plan,
+            revision: opening.revision,
+            sealed: opening.sealed.into(),
+            record: Arc::new(record.clone()),
+        };
+        let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
+        generations.keep((R::KIND, opening.id.to_owned()), known);
+    }
+
+    fn known(&self, key: (RecordKind, String)) -> Option<Known> {
+        let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = generations.young.get(&key) {
+            return Some(known.clone());
+        }
+        let known = generations.old.get(&key)?.clone();
+        generations.keep(key, known.clone());
+        Some(known)
+    }
+}
+
+impl fmt::Debug for Memo {
+    /// What is known is not for logs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Memo")
+    }
+}
+
+impl Generations {
+    fn keep(&mut self, key: (RecordKind, String), known: Known) {
+        if self.young.len() >= ROWS {
+            self.old = std::mem::take(&mut self.young);
+        }
+        self.young.insert(key, known);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{Mute, MuteType, Pause, Secrets, SecretsType};
+
+    const PLAN: &str = "019ab12c-0000-7000-8000-000000000001";
+
+    fn mute() -> Sealed<Mute> {
+        let until = crate::Timestamp::from_unix_millis(0);
+        let record = Mute { kind: MuteType::V0, revision: 1, until };
+        Sealed { digest: record.digest().unwrap(), record, revision: 1 }
+    }
+
+    fn opening<'a>(id: &'a str, sealed: &'a [u8]) -> Opening<'a> {
+        Opening { id, plan: None, revision: 1, sealed }
+    }
+
+    #[test]
+    fn only_the_same_bytes_under_the_same_name_are_found() {
+        // [SEAL-003]
+        let memo = Memo::default();
+        memo.remember(opening("a", b"sealed"), &mute());
+        assert_eq!(memo.find::<Mute>(opening("a", b"sealed")), Some(mute()));
+        assert_eq!(memo.find::<Mute>(opening("a", b"Sealed")), None);
+        assert_eq!(memo.find::<Mute>(opening("a", b"sealed ")), None);
+        assert_eq!(memo.find::<Mute>(opening("b", b"sealed")), None);
+        let other_plan = Opening { plan: Some(PLAN.parse().unwrap()), ..opening("a", b"sealed") };
+        assert_eq!(memo.find::<Mute>(other_plan), None);
+        assert_eq!(memo.find::<Mute>(Opening { revision: 2, ..opening("a", b"sealed") }), None);
+        assert_eq!(memo.find::<Pause>(opening("a", b"sealed")), None);
+    }
+
+    #[test]
+    fn secrets_are_never_kept() {
+        // [LEAF-004]
+        let memo = Memo::default();
+        let record = Secrets { kind: SecretsType::V0, leaves: Vec::new() };
+        let sealed = Sealed { digest: record.digest().unwrap(), record, revision: 1 };
+        memo.remember(opening("a", b"sealed"), &sealed);
+        assert!(memo.find::<Secrets>(opening("a", b"sealed")).is_none());
+    }
+
+    #[test]
+    fn no_more_than_so_many_are_kept() {
+        let memo = Memo::default();
+        for number in 0..10 * ROWS {
+            memo.remember(opening(&number.to_string(), b"sealed"), &mute());
+        }
+        let kept = {
+            let generations = memo.generations.lock().unwrap();
+            generations.young.len() + generations.old.len()
+        };
+        assert!((ROWS..=2 * ROWS).contains(&kept), "{kept}");
+        assert_eq!(memo.find::<Mute>(opening("0", b"sealed")), None);
+        assert_eq!(memo.find::<Mute>(opening(&(10 * ROWS - 1).to_string(), b"sealed")), Some(mute()));
+        let large = vec![0; LARGEST + 1];
+        memo.remember(opening("large", &large), &mute());
+        assert_eq!(memo.find::<Mute>(opening("large", &large)), None);
+    }
+}
