@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn secrets_are_never_kept() {
-        // [LEAF-004]
+        // [LEAF-007]
         let memo = Memo::default();
         let record = Secrets { kind: SecretsType::V0, leaves: Vec::new() };
         let sealed = Sealed { digest: record.digest().unwrap(), record, revision: 1 };
