@@ -112,6 +112,7 @@ impl Vault {
     fn unseal(&self, kind: RecordKind, opening: Opening<'_>) -> Result<Document, Refusal> {
         let Opening { id, plan, revision, sealed } = opening;
         let binding = self.binding(kind, id, plan, revision);
+        // First verified, then parsed, once. [DIG-035]
         let bytes = self.sealer.open(Purpose::of(kind), &binding, sealed);
         let bytes = bytes.map_err(|error| broken(format!("{kind} `{id}`: {error}")))?;
         // Only admitted documents are sealed, so what the seal vouches for is canonical.
