@@ -1,4 +1,4 @@
-//! The mutation-approval profile: plan, challenge, execute.
+#![doc = include_str!("../README.md")]
 
 pub mod anchor;
 mod approvals;
