@@ -327,7 +327,7 @@ async fn enter_presses_a_button_that_does_nothing() {
     let site = Site::new().await;
     let plan = site.plan("a").await;
     let page = site.logged_in("alice").await.open(&plan).await.body;
-    let (_, form) = page.split_once(&format!("action=\"/plans/{}\"", plan.header.plan_id)).unwrap();
+    let (_, form) = page.split_once(&format!("action=\"/plans/{}#decide\"", plan.header.plan_id)).unwrap();
     let buttons: Vec<_> = form.match_indices("<button").map(|(at, _)| form[at..].split('>').next().unwrap()).collect();
     assert_eq!(buttons[0], "<button type=\"submit\" disabled hidden");
     assert!(buttons[1].contains("value=\"reject\"") && buttons[2].contains("value=\"approve\""), "{buttons:?}");

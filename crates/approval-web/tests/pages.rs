@@ -53,6 +53,23 @@ async fn a_plan_of_others_is_no_plan() {
 }
 
 #[tokio::test]
+async fn the_documents_have_the_digests_that_the_page_shows() {
+    // [DIG-113]
+    let site = Site::new().await;
+    let plan = site.plan("a").await;
+    let alice = site.logged_in("alice").await;
+    for (document, digest) in [
+        ("header.json", plan.plan_digest),
+        ("intent.json", plan.header.intent_digest),
+        ("review.json", plan.header.review_digest),
+    ] {
+        let answer = alice.get(&format!("/plans/{}/{document}", plan.header.plan_id)).await;
+        assert_eq!(answer.status, StatusCode::OK);
+        assert_eq!(approval_core::Digest::of_bytes(answer.body.as_bytes()), digest, "{document}");
+    }
+}
+
+#[tokio::test]
 async fn looking_changes_nothing() {
     let site = Site::new().await;
     let plan = site.plan("a").await;

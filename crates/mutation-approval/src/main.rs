@@ -52,7 +52,7 @@ struct State {
 #[tokio::main]
 async fn main() -> ExitCode {
     // Standard output is for results and, over stdio, for the protocol: logs go to standard error.
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,rmcp=off"));
     let logs = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     tracing_subscriber::registry().with(logs.with_filter(filter).with_filter(FilterFn::new(holds_no_request))).init();
     match run(Cli::parse().command).await {

@@ -34,8 +34,12 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    pub(crate) fn read() -> Self {
-        Self::parse()
+    /// Reads them, and makes the directory where there is none: by its full path, it is the same from wherever it is named.
+    pub(crate) fn read() -> Result<Self, Box<dyn Error>> {
+        let mut args = Self::parse();
+        std::fs::create_dir_all(&args.dir)?;
+        args.dir = args.dir.canonicalize()?;
+        Ok(args)
     }
 
     /// The identity of the person's account, which is made where there is none.
@@ -43,7 +47,9 @@ impl Args {
         if accounts.find(&self.person)?.is_none() {
             let person = Person::new(self.person.clone());
             let account = NewAccount { name: self.person.clone(), person, groups: Default::default() };
-            accounts.add(&account, &std::env::var("QUICKSTART_PASSWORD")?)?;
+            let password =
+                std::env::var("QUICKSTART_PASSWORD").map_err(|_| "set QUICKSTART_PASSWORD for the new account")?;
+            accounts.add(&account, &password)?;
         }
         let account = accounts.find(&self.person)?.ok_or("the account is gone")?;
         Ok(account.identity())

@@ -20,7 +20,7 @@ use tokio::net::TcpListener;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let args = args::Args::read();
+    let args = args::Args::read()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
 
     // What an installation keeps: keys, plans, and the accounts of those who decide.

@@ -19,7 +19,7 @@ use subtle::ConstantTimeEq as _;
 
 use crate::entropy::EntropyError;
 use crate::id::{Audience, IdError, KeyId, PlanId};
-use crate::json::push_string;
+use crate::json::{Inadmissible, push_string};
 use crate::record::RecordKind;
 
 pub use key_ring::{KeyRing, KeyRingError, KeyState, MasterKey};
@@ -233,6 +233,9 @@ pub enum SealError {
     /// It isn't what it was sealed as: edited, or of another kind, plan, revision or installation.
     #[error("the seal does not hold")]
     Broken,
+    /// What is to be sealed is not strict JSON.
+    #[error("what is to be sealed is not strict JSON: {0}")]
+    Inadmissible(#[from] Inadmissible),
     /// There is no randomness.
     #[error(transparent)]
     Entropy(#[from] EntropyError),

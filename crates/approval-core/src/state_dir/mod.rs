@@ -56,6 +56,12 @@ pub enum StateDirError {
         /// Why.
         detail: String,
     },
+    /// There is no installation.
+    #[error("there is no installation in `{}`: begin one with `mutation-approval keygen`", path.display())]
+    Missing {
+        /// The directory.
+        path: PathBuf,
+    },
     /// A key that the ring names has no file.
     #[error("the key file `{}` is missing: what was sealed under it can't be opened; restore it from a backup", path.display())]
     MissingKey {
@@ -99,6 +105,9 @@ impl StateDir {
     /// When it doesn't exist, or others can read it.
     pub fn open(root: impl Into<PathBuf>) -> Result<Self, StateDirError> {
         let dir = Self { root: root.into() };
+        if !dir.root.exists() {
+            return Err(StateDirError::Missing { path: dir.root });
+        }
         files::check_owner_only(&dir.root)?;
         Ok(dir)
     }

@@ -122,7 +122,7 @@ fn what_next(view: &PlanPageView, verdict: Verdict, now: Timestamp) -> String {
     }
 }
 
-/// The header, the intent or the review as it is digested: the file's SHA-256 is the digest on the page.
+/// The header, the intent or the review as it is digested: the file's SHA-256 is the digest on the page. [DIG-113]
 pub(super) async fn document(State(desk): State<Arc<Desk>>, visitor: Visitor, plan: PlanPath) -> Response {
     let view = match desk.approvals.view(&visitor.identity, &plan.id).await {
         Ok(view) => view,

@@ -31,6 +31,7 @@ pub struct ExportArgs {
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
     /// The exported audit; `-` is standard input.
+    #[arg(default_value = "-")]
     file: PathBuf,
 }
 
@@ -70,6 +71,10 @@ fn verify(args: &VerifyArgs) -> Result<ExitCode, Failure> {
         verify_lines(BufReader::new(file))
     };
     match verified {
+        Ok(report) if report.events == 0 => {
+            writeln!(io::stderr(), "error: `{name}` holds no events: nothing was verified")?;
+            Ok(ExitCode::FAILURE)
+        }
         Ok(report) => {
             let writers = report.heads.len();
             writeln!(io::stdout(), "{} events of {writers} writers are whole in their links", report.events)?;

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use approval_core::state_dir::StateDir;
-use approval_core::{Group, OsEntropy, Person};
-use approval_web::NewAccount;
+use approval_core::{Approvals, Group, OsEntropy, Person};
+use approval_web::{Accounts, NewAccount, SHORTEST_PASSWORD};
 use clap::{Args, Subcommand};
 
 use crate::State;
@@ -16,7 +16,9 @@ use crate::installation::{self, Failure, Installation};
 #[derive(Debug, Subcommand)]
 pub enum UserCommand {
     Add(AddArgs),
+    /// Make an account of no use, until it is enabled again.
     Disable(NamedArgs),
+    /// Make a disabled account good again.
     Enable(NamedArgs),
     List(ListArgs),
     Passwd(PasswdArgs),
@@ -39,7 +41,7 @@ pub struct AddArgs {
     password: Password,
 }
 
-/// An account.
+/// Which account.
 #[derive(Debug, Args)]
 pub struct NamedArgs {
     #[command(flatten)]
@@ -93,32 +95,36 @@ async fn add(args: AddArgs) -> Result<ExitCode, Failure> {
         name: args.name,
         groups: args.groups.into_iter().map(Group::new).collect(),
     };
+    // The audit first: a change that it can't tell of is not made.
+    let approvals = installation.operator().await?;
     installation.accounts.add(&account, &args.password.read(&account.name)?)?;
-    told(&installation, &account.name).await?;
+    told(&approvals, &account.name).await?;
     writeln!(io::stdout(), "made the account `{}` for `{}`", account.name, account.person)?;
     Ok(ExitCode::SUCCESS)
 }
 
 async fn set_disabled(args: NamedArgs, disabled: bool) -> Result<ExitCode, Failure> {
     let installation = Installation::open(&args.state)?;
+    let approvals = installation.operator().await?;
     installation.accounts.set_disabled(&args.name, disabled)?;
-    told(&installation, &args.name).await?;
+    told(&approvals, &args.name).await?;
     writeln!(io::stdout(), "the account `{}` is {}", args.name, if disabled { "disabled" } else { "enabled" })?;
     Ok(ExitCode::SUCCESS)
 }
 
 async fn passwd(args: PasswdArgs) -> Result<ExitCode, Failure> {
     let installation = Installation::open(&args.state)?;
+    let approvals = installation.operator().await?;
     installation.accounts.set_password(&args.name, &args.password.read(&args.name)?)?;
-    told(&installation, &args.name).await?;
+    told(&approvals, &args.name).await?;
     writeln!(io::stdout(), "the account `{}` has a new password", args.name)?;
     Ok(ExitCode::SUCCESS)
 }
 
 fn list(args: &ListArgs) -> Result<ExitCode, Failure> {
-    let installation = Installation::open(&args.state)?;
+    let state = StateDir::open(installation::state_dir(&args.state)?)?;
     let mut out = io::stdout().lock();
-    for account in installation.accounts.list()?.iter() {
+    for account in Accounts::open(state.accounts()).list()?.iter() {
         let groups: Vec<&str> = account.groups.iter().map(Group::as_str).collect();
         let disabled = if account.disabled { "  (disabled)" } else { "" };
         writeln!(out, "{}  {}  [{}]{disabled}", account.name, account.person, groups.join(", "))?;
@@ -127,9 +133,8 @@ fn list(args: &ListArgs) -> Result<ExitCode, Failure> {
 }
 
 /// The audit tells of every change of an account.
-async fn told(installation: &Installation, account: &str) -> Result<(), Failure> {
-    let operator = installation::operator_name();
-    Ok(installation.operator().await?.note_account_change(account, &operator).await?)
+async fn told(approvals: &Approvals, account: &str) -> Result<(), Failure> {
+    Ok(approvals.note_account_change(account, &installation::operator_name()).await?)
 }
 
 impl Password {
@@ -139,7 +144,13 @@ impl Password {
             let text = fs::read_to_string(file).map_err(named)?;
             return Ok(text.lines().next().unwrap_or_default().to_owned());
         }
-        let password = rpassword::prompt_password(format!("Password for `{account}`: "))?;
+        let prompt = format!("Password for `{account}`, of at least {SHORTEST_PASSWORD} characters: ");
+        let password = rpassword::prompt_password(prompt).map_err(|error| {
+            io::Error::new(
+                error.kind(),
+                format!("there is no terminal to ask for a password: {error}; use --password-file"),
+            )
+        })?;
         if rpassword::prompt_password("Again: ")? == password {
             Ok(password)
         } else {

@@ -76,6 +76,9 @@ impl Agent {
 impl Answer {
     /// A text in the answer.
     pub fn text(&self, pointer: &str) -> Result<&str, Failure> {
+        if let (Some(reason), "/planId" | "/outcome" | "/url") = (self.reason(), pointer) {
+            return Err(Failure::Demo(format!("the server refused: {reason}")));
+        }
         let found = self.0.pointer(pointer).and_then(Value::as_str);
         found.ok_or_else(|| Failure::Demo(format!("no `{pointer}` in the answer {}", self.0)))
     }

@@ -336,7 +336,7 @@ pub async fn verified_audit(world: &World) -> Result<(u64, String), Failure> {
 }
 
 /// Looks for the secret in every file below a directory; returns how many files were searched.
-fn search(directory: &Path) -> Result<u32, Failure> {
+pub fn search(directory: &Path) -> Result<u32, Failure> {
     let mut searched = 0;
     for entry in fs::read_dir(directory)? {
         let path = entry?.path();

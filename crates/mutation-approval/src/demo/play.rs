@@ -3,9 +3,11 @@
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+
 use super::agent::{Agent, SECRET};
 use super::observed;
-use super::world::{ACCOUNT, World};
+use super::world::{ACCOUNT, World, random_word};
 use crate::installation::Failure;
 
 /// How long the agent asks to wait at a time, in seconds.
@@ -15,8 +17,10 @@ pub async fn run(world: World) -> Result<ExitCode, Failure> {
     let server = world.serve(false).await?;
     let agent = Agent::connect(&world, &server).await?;
     say(&format!("The agent changes real files in {}", world.dir.display()))?;
+    say(&format!("The installation's state is in   {}", world.state.root().display()))?;
 
-    let plan = agent.add("billing").await?;
+    // Another name each time, so that the demo can be played again in the same directories.
+    let plan = agent.add(&format!("billing-{}", random_word()?)).await?;
     let id = plan.text("/planId")?.to_owned();
     say("\nThe agent asks to add a database. Nothing has changed; it got a plan:")?;
     say(&format!("  {}\n  {}", plan.text("/headline")?, plan.text("/planDigest")?))?;
@@ -37,6 +41,7 @@ pub async fn run(world: World) -> Result<ExitCode, Failure> {
             other => {
                 say(&format!("\nThe plan is {other}. Nothing was changed."))?;
                 agent.leave().await;
+                until_enter().await?;
                 server.stop().await?;
                 return Ok(ExitCode::SUCCESS);
             }
@@ -50,11 +55,21 @@ pub async fn run(world: World) -> Result<ExitCode, Failure> {
     say(&format!("  again     {} (replayed: {replayed}): the effect happened once", again.text("/outcome")?))?;
     say(&format!("  file      {}", world.file().display()))?;
     agent.leave().await;
-    server.stop().await?;
-
     let (events, _) = observed::verified_audit(&world).await?;
-    say(&format!("\nThe audit verifies: {events} events. The password `{SECRET}` is in the file, and nowhere else."))?;
+    let searched = observed::search(world.state.root())?;
+    say(&format!("\nThe audit verifies: {events} events."))?;
+    say(&format!("The password `{SECRET}` is in the file, and in none of {searched} files of state and logs."))?;
+    until_enter().await?;
+    server.stop().await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The pages stay until the person has looked at them.
+async fn until_enter() -> io::Result<()> {
+    say("\nThe pages are still served. Press Enter to end.")?;
+    let mut line = String::new();
+    BufReader::new(tokio::io::stdin()).read_line(&mut line).await?;
+    Ok(())
 }
 
 fn say(text: &str) -> io::Result<()> {
