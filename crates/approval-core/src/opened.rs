@@ -23,19 +23,6 @@ pub(crate) struct Opened {
     pub(crate) reconciliation: Option<Reconciliation>,
 }
 
-/// A plan's rows, and what was found in them.
-#[derive(Clone, Debug)]
-pub(crate) struct Loaded {
-    pub(crate) opened: Opened,
-    pub(crate) rows: PlanRows,
-}
-
-impl Loaded {
-    pub(crate) fn open(vault: &Vault, plan: PlanId, rows: PlanRows) -> Result<Self, Refusal> {
-        Ok(Self { opened: Opened::open(vault, plan, &rows)?, rows })
-    }
-}
-
 /// The documents of a plan.
 #[derive(Clone, Debug)]
 pub(crate) struct Documents {

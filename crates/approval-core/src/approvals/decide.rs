@@ -10,13 +10,13 @@ use crate::digest::Digest;
 use crate::gate;
 use crate::id::{ChallengeId, PlanId};
 use crate::instant::Timestamp;
-use crate::opened::{Documents, Loaded, Opened};
+use crate::opened::{Documents, Opened};
 use crate::record::{Approver, CoolDown, CoolDownType, Decision, DecisionType, Identity, Intent, State, Verdict};
 use crate::refusal::{Reason, Refusal};
 use crate::seal::Tag;
 use crate::store::{Include, Reads, RowKey, Snapshot, Transition};
 use crate::transition::Trigger;
-use crate::vault::Vault;
+use crate::vault::{Vault, unavailable};
 
 /// What a person decided on the page of a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,14 +47,14 @@ impl Approvals {
     pub async fn decide(&self, request: DecisionRequest) -> Result<StatusView, Refusal> {
         let plan = request.plan_id;
         let viewer = request.approver.identity();
-        let Visible { loaded, documents, eligible } = self.visible(&viewer, plan).await?;
-        let decided = match check(&request, &loaded.opened, eligible, self.service.clock.now()) {
-            Ok(()) => self.commit_decision(&request, &loaded, &documents.intent.record, eligible).await,
+        let Visible { opened, documents, eligible } = self.visible(&viewer, plan).await?;
+        let decided = match check(&request, &opened, eligible, self.service.clock.now()) {
+            Ok(()) => self.commit_decision(&request, &opened, &documents.intent.record, eligible).await,
             Err(refusal) => Err(refusal),
         };
         match decided {
             Ok(status) => {
-                self.anchor_end(&request, &loaded.opened, &documents.intent.record).await;
+                self.anchor_end(&request, &opened, &documents.intent.record).await;
                 Ok(status)
             }
             Err(refusal) => {
@@ -67,13 +67,12 @@ impl Approvals {
     /// The plan, for a person who may read it: its requester, or one who may decide on it. For everybody else there is no
     /// such plan. [SURF-001]
     pub(super) async fn visible(&self, viewer: &Identity, plan: PlanId) -> Result<Visible, Refusal> {
-        let Some(loaded) = self.current(plan, Include::Documents).await? else { return Err(not_found()) };
-        let opened = &loaded.opened;
+        let Some((opened, rows)) = self.current(plan, Include::Documents).await? else { return Err(not_found()) };
         opened.recompute()?;
-        let documents = Documents::open(&self.service.vault, opened, &loaded.rows)?;
-        let eligible = self.may_decide(viewer, opened, &documents.intent.record).await?;
+        let documents = Documents::open(&self.service.vault, &opened, &rows)?;
+        let eligible = self.may_decide(viewer, &opened, &documents.intent.record).await?;
         if eligible || opened.header.record.requester.person == viewer.person {
-            Ok(Visible { loaded, documents, eligible })
+            Ok(Visible { opened, documents, eligible })
         } else {
             Err(not_found())
         }
@@ -86,19 +85,17 @@ impl Approvals {
         opened: &Opened,
         intent: &Intent,
     ) -> Result<bool, Refusal> {
-        let outage =
-            |error: crate::directory::DirectoryError| Refusal::new(Reason::StoreUnavailable, error.to_string());
         let directory = &self.service.directory;
-        let standing = directory.standing(&viewer.person).await.map_err(outage)?;
+        let standing = directory.standing(&viewer.person).await.map_err(unavailable)?;
         let header = &opened.header.record;
         Ok(header.policy.rule.may_count(&header.requester, &viewer.person, &standing)
-            && directory.may_approve(&viewer.person, &intent.tool.name, &intent.target).await.map_err(outage)?)
+            && directory.may_approve(&viewer.person, &intent.tool.name, &intent.target).await.map_err(unavailable)?)
     }
 
     async fn commit_decision(
         &self,
         request: &DecisionRequest,
-        loaded: &Loaded,
+        opened: &Opened,
         intent: &Intent,
         eligible: bool,
     ) -> Result<StatusView, Refusal> {
@@ -108,7 +105,7 @@ impl Approvals {
         let request = request.clone();
         let sticking = match request.verdict {
             Verdict::Reject => {
-                cool_down_keys(&vault, &loaded.opened.header.record.requester.person, &intent.effect_keys)?.active
+                cool_down_keys(&vault, &opened.header.record.requester.person, &intent.effect_keys)?.active
             }
             Verdict::Approve | Verdict::Withdraw => Vec::new(),
         };
@@ -172,7 +169,7 @@ impl Approvals {
 
 /// A plan that a person may read, and whether they may decide on it.
 pub(super) struct Visible {
-    pub(super) loaded: Loaded,
+    pub(super) opened: Opened,
     pub(super) documents: Documents,
     pub(super) eligible: bool,
 }

@@ -25,7 +25,7 @@ use crate::resolved::ResolvedPlan;
 use crate::rule::Standings;
 use crate::store::{Include, Reads, Transition, Write};
 use crate::transition::Trigger;
-use crate::vault::internal;
+use crate::vault::{internal, unavailable};
 
 impl Approvals {
     /// Passes the gate, claims the plan, and runs it: at most once, ever. Called again, it returns the recorded outcome.
@@ -76,7 +76,9 @@ impl Approvals {
         };
         let plan = bound.opened.plan();
         match self.pass(requester, bound, planner).await {
-            Ok(Passed::Claimable(claimable)) => self.claim_and_run(requester, *claimable, executor).await,
+            Ok(Passed::Claimable(claimable, effects)) => {
+                self.claim_and_run(requester, *claimable, &effects, executor).await
+            }
             Ok(Passed::Replay(replay)) => Ok(replayed(*replay)),
             Err(stop) => Err(self.record_stop(requester, plan, stop).await),
         }
@@ -101,7 +103,7 @@ impl Approvals {
         let attempts = self.attempts(Some(current.plan.header().plan_id), &effects).await?;
         let alone = current.alone(&attempts)?;
         let looked = planner.revalidate(&alone.plan).await;
-        Ok(Passed::Claimable(Box::new(alone.fresh(looked)?)))
+        Ok(Passed::Claimable(Box::new(alone.fresh(looked)?), effects))
     }
 
     /// How things are now, for step 9.
@@ -113,25 +115,23 @@ impl Approvals {
         identified: Result<Identified, FreshnessError>,
     ) -> Result<Facts, Refusal> {
         let directory = &self.service.directory;
-        let outage =
-            |error: crate::directory::DirectoryError| Refusal::new(Reason::StoreUnavailable, error.to_string());
         let (header, intent) = (plan.header(), plan.intent());
         let (tool, target) = (intent.tool.name.as_str(), &intent.target);
 
         let mut standings = Standings::new();
         let mut may_approve = BTreeSet::new();
         let requester_person = &header.requester.person;
-        standings.insert(requester_person.clone(), directory.standing(requester_person).await.map_err(outage)?);
+        standings.insert(requester_person.clone(), directory.standing(requester_person).await.map_err(unavailable)?);
         for person in header.policy.rule.tally(&header.requester, &opened.decisions).counted {
-            let standing: Standing = directory.standing(&person).await.map_err(outage)?;
+            let standing: Standing = directory.standing(&person).await.map_err(unavailable)?;
             standings.insert(person.clone(), standing);
-            if directory.may_approve(&person, tool, target).await.map_err(outage)? {
+            if directory.may_approve(&person, tool, target).await.map_err(unavailable)? {
                 may_approve.insert(person);
             }
         }
         Ok(Facts {
             standings,
-            may_request: directory.may_request(requester_person, tool, target).await.map_err(outage)?,
+            may_request: directory.may_request(requester_person, tool, target).await.map_err(unavailable)?,
             may_approve,
             policy: self.service.policy.evaluate(tool, target, &intent.arguments),
             enforcement: self.enforcement(requester),
@@ -144,12 +144,12 @@ impl Approvals {
         &self,
         requester: &Requester,
         claimable: Claimable,
+        effects: &EffectTags,
         executor: &dyn Executor,
     ) -> Result<ExecutionView, Refusal> {
         let plan = claimable.plan_id();
         let claim_id = ClaimId::generate(self.service.entropy.as_ref()).map_err(internal)?;
-        let effects = self.effect_tags(&claimable.plan().intent().effect_keys)?;
-        let (transition, committed) = self.claim_transition(requester, &claimable, claim_id, &effects)?;
+        let (transition, committed) = self.claim_transition(requester, &claimable, claim_id, effects)?;
         if let Err(refusal) = self.commit(transition).await {
             return match refusal.reason() {
                 Reason::AlreadyExecuted => self.outcome_of_another(requester, plan).await,
@@ -159,7 +159,7 @@ impl Approvals {
         let claim = committed.take()?;
         // From here on nothing aborts the attempt: it ends with an outcome. [GATE-111]
         let redactor = claimable.redactor();
-        let report = self.run(claimable, claim, &effects, executor).await;
+        let report = self.run(claimable, claim, effects, executor).await;
         let (execution, tool_result) = self.settle(plan, claim_id, report, redactor, requester).await?;
         Ok(ExecutionView { execution, tool_result, replayed: false })
     }
@@ -395,7 +395,7 @@ fn replayed(replay: Replay) -> ExecutionView {
 
 /// What steps 5 to 10 lead to.
 enum Passed {
-    Claimable(Box<Claimable>),
+    Claimable(Box<Claimable>, EffectTags),
     Replay(Box<Replay>),
 }
 

@@ -26,14 +26,14 @@ use crate::entropy::Entropy;
 use crate::gate::Attempt;
 use crate::id::{EffectKey, Person, PlanId, WriterId};
 use crate::instant::Timestamp;
-use crate::opened::{Loaded, Opened};
+use crate::opened::Opened;
 use crate::policy::Policy;
 use crate::record::{Enforcement, Isolation, Pause, RecordKind};
 use crate::refusal::{Reason, Refusal};
 use crate::seal::{Tag, TagPurpose};
-use crate::store::{CommitError, Include, PlanRows, Reads, RowKey, Snapshot, Store, StoreError, Transition};
+use crate::store::{CommitError, Include, PlanRows, Reads, RowKey, Snapshot, Store, Transition};
 use crate::transition::Trigger;
-use crate::vault::{Vault, internal};
+use crate::vault::{Vault, internal, unavailable};
 
 pub use builder::{ApprovalsBuilder, BuildError, Parts};
 pub use decide::DecisionRequest;
@@ -150,7 +150,7 @@ impl Approvals {
         let found = self.service.store.attempts(&effects.good).await.map_err(unavailable)?;
         let mut attempts = open_attempts(&self.service.vault, own, &found, now)?;
         let anchored = self.service.anchor.claims_touching(&effects.good).await;
-        for entry in anchored.map_err(|error| Refusal::new(Reason::StoreUnavailable, error.to_string()))? {
+        for entry in anchored.map_err(unavailable)? {
             let AnchorKind::Claimed(claim) = entry.kind else { continue };
             if Some(entry.plan) == own || attempts.iter().any(|attempt| attempt.plan == entry.plan) {
                 continue;
@@ -170,16 +170,16 @@ impl Approvals {
         Ok(attempts)
     }
 
-    /// A plan, with what the clock has done to it recorded. [STATE-011]
-    async fn current(&self, plan: PlanId, include: Include) -> Result<Option<Loaded>, Refusal> {
+    /// A plan and its rows, with what the clock has done to it recorded. [STATE-011]
+    async fn current(&self, plan: PlanId, include: Include) -> Result<Option<(Opened, PlanRows)>, Refusal> {
+        let open = |rows: PlanRows| Ok((Opened::open(&self.service.vault, plan, &rows)?, rows));
         let Some(rows) = self.rows(plan, include).await? else { return Ok(None) };
-        let loaded = Loaded::open(&self.service.vault, plan, rows)?;
-        if loaded.opened.lapse(self.service.clock.now()).is_none() {
-            return Ok(Some(loaded));
+        let (opened, rows) = open(rows)?;
+        if opened.lapse(self.service.clock.now()).is_none() {
+            return Ok(Some((opened, rows)));
         }
         self.commit(self.lapse_transition(plan)).await?;
-        let rows = self.rows(plan, include).await?;
-        rows.map(|rows| Loaded::open(&self.service.vault, plan, rows)).transpose()
+        self.rows(plan, include).await?.map(open).transpose()
     }
 
     fn lapse_transition(&self, plan: PlanId) -> Transition {
@@ -309,10 +309,6 @@ impl EffectTags {
         }
         Ok(tags)
     }
-}
-
-fn unavailable(error: StoreError) -> Refusal {
-    Refusal::new(Reason::StoreUnavailable, error.to_string())
 }
 
 /// A count of refusals that come before the audit can tell of them. [AUDIT-005]

@@ -21,7 +21,7 @@ use crate::refusal::{Reason, Refusal};
 use crate::resolved;
 use crate::seal::{Tag, TagPurpose};
 use crate::store::{Reads, Snapshot, Transition, Write};
-use crate::vault::{Vault, internal};
+use crate::vault::{Vault, internal, unavailable};
 
 impl Approvals {
     /// Makes a plan of a call: reads, decides what the policy says, and stores exactly what would run. Mutates nothing.
@@ -41,7 +41,7 @@ impl Approvals {
         let call = admit(call)?;
         let person = &requester.identity.person;
         let standing = self.service.directory.standing(person).await;
-        if !standing.map_err(|error| Refusal::new(Reason::StoreUnavailable, error.to_string()))?.enabled {
+        if !standing.map_err(unavailable)?.enabled {
             return Err(not_permitted(requester)); // [PLAN-001]
         }
         let mut draft = planner.plan(&call).await.map_err(refuse_plan)?;
@@ -51,7 +51,7 @@ impl Approvals {
             return Err(Refusal::new(Reason::Unsupported, "the planner names nothing that the call would touch")); // [PLAN-004]
         }
         let permitted = self.service.directory.may_request(person, &call.tool, &draft.target).await;
-        if !permitted.map_err(|error| Refusal::new(Reason::StoreUnavailable, error.to_string()))? {
+        if !permitted.map_err(unavailable)? {
             return Err(not_permitted(requester)); // [PLAN-001]
         }
         // Of the call nothing but its tool and arguments has a say in it. [POLICY-002]

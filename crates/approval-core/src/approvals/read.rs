@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
+use super::Approvals;
 use super::decide::Visible;
 use super::status::status_of;
 use super::view::{InboxEntry, InboxPage, InboxQuery, PlanPageView, Scope};
-use super::{Approvals, unavailable};
 use crate::audit::AuditLog;
 use crate::id::PlanId;
 use crate::opened::{Documents, Opened};
 use crate::record::{Identity, State, Verdict};
 use crate::refusal::{Reason, Refusal};
 use crate::store::{Include, PlanQuery};
+use crate::vault::unavailable;
 
 /// The most plans on a page of the inbox.
 const PAGE: u32 = 100;
@@ -27,8 +28,7 @@ impl Approvals {
     /// `plan_not_found` for everybody else; `integrity_failure`, `approval_hash_mismatch`, `store_unavailable`.
     pub async fn view(&self, viewer: &Identity, plan_id: &str) -> Result<PlanPageView, Refusal> {
         let plan: PlanId = plan_id.parse().map_err(|_| super::status::not_found())?;
-        let Visible { loaded, documents, eligible } = self.visible(viewer, plan).await?;
-        let opened = loaded.opened;
+        let Visible { opened, documents, eligible } = self.visible(viewer, plan).await?;
         let status = status_of(&opened, self.service.clock.now());
         let live = status.challenge_expires_at.is_some();
         let approved = opened

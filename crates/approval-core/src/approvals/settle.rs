@@ -3,21 +3,22 @@
 use serde_json::Value;
 
 use super::ledger::{Ledger, follow, lane_key};
-use super::{Approvals, Outgoing, open_in, put, unavailable};
+use super::{Approvals, Outgoing, open_in, put};
 use crate::audit::{EventDraft, EventKind};
 use crate::directory::Requester;
 use crate::executor::Report;
 use crate::id::{ClaimId, PlanId, Salt};
+use crate::instant::Timestamp;
 use crate::opened::Opened;
 use crate::record::{
-    Enforcement, Execution, ExecutionType, Outcome, Record as _, RecordKind, RequesterAssurance, ResultType, State,
-    StepReport, ToolResult,
+    Claim, Enforcement, Execution, ExecutionType, Outcome, Record as _, RecordKind, RequesterAssurance, ResultType,
+    State, StepReport, ToolResult,
 };
 use crate::refusal::{Reason, Refusal};
 use crate::resolved::Redactor;
 use crate::store::{Include, Reads, RowKey, Snapshot, Transition};
 use crate::transition::Trigger;
-use crate::vault::internal;
+use crate::vault::{broken, internal, unavailable};
 
 impl Approvals {
     /// Records the outcome of an attempt. One that comes after the lease has passed is taken until an operator has resolved
@@ -123,7 +124,7 @@ fn settle(
             tracing::error!(plan = %opened.plan(), "an outcome came after the attempt had been resolved");
             put(ledger, opened, snapshot, opened.state.clone())?;
             let recorded = opened.execution.as_ref().map(|execution| execution.record.clone());
-            return recorded.ok_or_else(|| crate::vault::broken("an attempt that ended without an execution"));
+            return recorded.ok_or_else(|| broken("an attempt that ended without an execution"));
         }
     };
     let result_digest = match &settlement.result {
@@ -131,16 +132,9 @@ fn settle(
         None => None,
     };
     let execution = Execution {
-        kind: ExecutionType::V0,
-        plan_id: opened.plan(),
-        plan_digest: opened.header.digest,
-        claim_id: claim.claim_id,
-        claimed_at: claim.claimed_at,
-        enforcement: settlement.enforcement,
-        outcome: settlement.outcome,
         steps: settlement.steps.clone(),
         result_digest,
-        settled_at: snapshot.now,
+        ..outcome_of(opened, claim, settlement.outcome, settlement.enforcement, snapshot.now)
     };
     record(ledger, opened, snapshot, &execution, trigger, event)?;
     Ok(execution)
@@ -148,23 +142,13 @@ fn settle(
 
 /// An attempt whose lease has passed: what it did is unknown. [STATE-022]
 pub(super) fn record_lost(ledger: &mut Ledger<'_>, opened: &Opened, snapshot: &Snapshot) -> Result<(), Refusal> {
-    let claim = opened.state.claim.as_ref().ok_or_else(|| crate::vault::broken("executing without a claim"))?;
-    let execution = Execution {
-        kind: ExecutionType::V0,
-        plan_id: opened.plan(),
-        plan_digest: opened.header.digest,
-        claim_id: claim.claim_id,
-        claimed_at: claim.claimed_at,
-        enforcement: Enforcement {
-            // Who claimed is not at hand any more: the header's own assurance was no stronger than the claim's.
-            requester_assurance: RequesterAssurance::Environment,
-            ..opened.header.record.enforcement
-        },
-        outcome: Outcome::Unknown,
-        steps: Vec::new(),
-        result_digest: None,
-        settled_at: snapshot.now,
+    let claim = opened.state.claim.as_ref().ok_or_else(|| broken("executing without a claim"))?;
+    let enforcement = Enforcement {
+        // Who claimed is not at hand any more: the header's own assurance was no stronger than the claim's.
+        requester_assurance: RequesterAssurance::Environment,
+        ..opened.header.record.enforcement
     };
+    let execution = outcome_of(opened, claim, Outcome::Unknown, enforcement, snapshot.now);
     record(ledger, opened, snapshot, &execution, Trigger::LeasePassed, EventKind::ExecutionUnknown)
 }
 
@@ -188,6 +172,28 @@ fn record(
     ledger.tell(draft)?;
     next.execution = Some(digest);
     put(ledger, opened, snapshot, next)
+}
+
+/// The record of an attempt's outcome, without steps and result.
+fn outcome_of(
+    opened: &Opened,
+    claim: &Claim,
+    outcome: Outcome,
+    enforcement: Enforcement,
+    settled_at: Timestamp,
+) -> Execution {
+    Execution {
+        kind: ExecutionType::V0,
+        plan_id: opened.plan(),
+        plan_digest: opened.header.digest,
+        claim_id: claim.claim_id,
+        claimed_at: claim.claimed_at,
+        enforcement,
+        outcome,
+        steps: Vec::new(),
+        result_digest: None,
+        settled_at,
+    }
 }
 
 fn outcome_event(outcome: Outcome) -> EventKind {

@@ -6,7 +6,7 @@ use crate::id::Audience;
 use crate::refusal::{Reason, Refusal};
 use crate::seal::Sealer;
 use crate::store::Store;
-use crate::vault::Vault;
+use crate::vault::{Vault, unavailable};
 
 /// The stored audit of one installation, to be read without a service, and without adding to it.
 #[derive(Clone, Debug)]
@@ -41,7 +41,7 @@ impl AuditLog {
     /// `store_unavailable`; `integrity_failure` where the seal of a stored event does not hold.
     pub async fn lines(&self, after: u64, limit: u32) -> Result<Vec<AuditLine>, Refusal> {
         let rows = self.store.events(after, limit).await;
-        let rows = rows.map_err(|error| Refusal::new(Reason::StoreUnavailable, error.to_string()))?;
+        let rows = rows.map_err(unavailable)?;
         let line = |row: &crate::store::EventRow| match self.vault.event_text(row) {
             Ok(document) => Ok(AuditLine { position: row.position, text: document.as_str().to_owned() }),
             Err(refusal) => {

@@ -38,10 +38,6 @@ impl Claimable {
         &self.review
     }
 
-    pub(crate) fn plan(&self) -> &ResolvedPlan {
-        &self.plan
-    }
-
     /// What takes the plan's secret values out of the tool's answer.
     pub(crate) fn redactor(&self) -> Redactor {
         self.plan.redactor()

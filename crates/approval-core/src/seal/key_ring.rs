@@ -157,7 +157,7 @@ impl Sealer for KeyRing {
             let sealed = key.cipher(purpose).encrypt(&XNonce::from(nonce), payload).map_err(|_| SealError::Broken)?;
             envelope::write(Form::Encrypted, &key.id, &nonce, &sealed)
         } else {
-            let mac = key.mac(purpose, &associated, bytes);
+            let mac = key.mac(&associated, bytes);
             envelope::write(Form::Authenticated, &key.id, &mac, bytes)
         }
     }
@@ -174,7 +174,7 @@ impl Sealer for KeyRing {
                 key.cipher(purpose).decrypt(&XNonce::from(nonce), payload).map_err(|_| SealError::Broken)
             }
             (false, Form::Authenticated) => {
-                let mac = key.mac(purpose, &associated, envelope.rest);
+                let mac = key.mac(&associated, envelope.rest);
                 if bool::from(mac.ct_eq(envelope.first)) { Ok(envelope.rest.to_vec()) } else { Err(SealError::Broken) }
             }
             _ => Err(SealError::Broken),
@@ -245,7 +245,7 @@ impl RingKey {
     }
 
     /// A MAC of associated data and body, each with its length before it, so that neither can flow into the other.
-    fn mac(&self, _: Purpose, associated: &[u8], body: &[u8]) -> [u8; 32] {
+    fn mac(&self, associated: &[u8], body: &[u8]) -> [u8; 32] {
         let mut mac = self.authenticate.clone();
         for part in [associated, body] {
             mac.update(&(part.len() as u64).to_be_bytes());

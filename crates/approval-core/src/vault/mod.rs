@@ -146,6 +146,11 @@ pub(crate) fn broken(detail: impl Into<String>) -> Refusal {
     Refusal::new(Reason::IntegrityFailure, detail)
 }
 
+/// A refusal because store, anchor or directory can't be asked: nothing is known, and nothing is lost.
+pub(crate) fn unavailable(error: impl std::fmt::Display) -> Refusal {
+    Refusal::new(Reason::StoreUnavailable, error.to_string())
+}
+
 /// A refusal because of something that only the server itself can have done wrong.
 pub(crate) fn internal(error: impl std::fmt::Display) -> Refusal {
     Refusal::new(Reason::Internal, error.to_string())

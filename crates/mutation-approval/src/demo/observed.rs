@@ -245,28 +245,18 @@ impl Play {
     }
 
     async fn until_state(&mut self, agent: &Agent, plan: &str, state: &str) -> Result<Answer, Failure> {
-        let waiting = async {
-            loop {
-                let status = agent.wait(plan, 5).await?;
-                if status.text("/state")? == state {
-                    return Ok::<_, Failure>(status);
-                }
-            }
-        };
-        let status = tokio::time::timeout(Duration::from_secs(PATIENCE), waiting).await;
-        Ok(self.seen(status.map_err(|_| Failure::Demo(format!("the plan did not become {state}")))??))
+        let what = format!("the plan to become {state}");
+        let status = until(&what, async || {
+            let status = agent.wait(plan, 5).await?;
+            Ok((status.text("/state")? == state).then_some(status))
+        });
+        Ok(self.seen(status.await?))
     }
 
     /// Logs in at the surface as soon as another process serves it.
     async fn until_taken_over(&self, surface: &str) -> Result<Person, Failure> {
-        let mut look = tokio::time::interval(LOOK);
-        let looking = async {
-            while !Person::is_served(surface).await {
-                look.tick().await;
-            }
-        };
-        let served = tokio::time::timeout(Duration::from_secs(PATIENCE), looking).await;
-        served.map_err(|_| Failure::Demo(format!("nobody serves `{surface}` any more")))?;
+        let what = format!("somebody to serve `{surface}`");
+        until(&what, async || Ok(Person::is_served(surface).await.then_some(()))).await?;
         Person::log_in(&self.world, surface).await
     }
 
@@ -306,18 +296,24 @@ impl Play {
 impl World {
     /// Returns once the file has a database of this name.
     async fn until_database(&self, name: &str) -> Result<(), Failure> {
-        let mut look = tokio::time::interval(LOOK);
-        let looking = async {
-            loop {
-                look.tick().await;
-                if self.databases()?.iter().any(|known| known == name) {
-                    return Ok::<_, Failure>(());
-                }
-            }
-        };
-        let seen = tokio::time::timeout(Duration::from_secs(PATIENCE), looking).await;
-        seen.map_err(|_| Failure::Demo(format!("`{name}` did not appear in the file")))?
+        let what = format!("`{name}` to appear in the file");
+        until(&what, async || Ok(self.databases()?.iter().any(|known| known == name).then_some(()))).await
     }
+}
+
+/// Looks again and again until there is what must come, or patience ends.
+async fn until<T>(what: &str, look: impl AsyncFn() -> Result<Option<T>, Failure>) -> Result<T, Failure> {
+    let mut tick = tokio::time::interval(LOOK);
+    let looking = async {
+        loop {
+            tick.tick().await;
+            if let Some(found) = look().await? {
+                return Ok(found);
+            }
+        }
+    };
+    let waited = tokio::time::timeout(Duration::from_secs(PATIENCE), looking).await;
+    waited.unwrap_or_else(|_| Err(Failure::Demo(format!("waited in vain for {what}"))))
 }
 
 /// A digest that is well-formed and isn't the plan's.
