@@ -96,7 +96,7 @@ fn calls(scenario: &Scenario, state: &State, number: PlanNumber, plan: &Plan, ac
         begin(Op::Look(number));
     }
     // A call that goes in small steps counts among those that are under way at once.
-    if scenario.with.fine && state.tasks.len() >= scenario.concurrent {
+    if scenario.with.fine_calls && state.tasks.len() >= scenario.concurrent {
         return;
     }
     if !scenario.approved || plan.facts.challenge().is_none() {
@@ -111,7 +111,8 @@ fn calls(scenario: &Scenario, state: &State, number: PlanNumber, plan: &Plan, ac
     let Some(last) = plan.facts.challenge() else { return };
     for person in scenario.persons {
         for verdict in scenario.verdicts {
-            let decide = |page, challenge| Op::Decide(Decide { plan: number, person, verdict: *verdict, page, challenge });
+            let decide =
+                |page, challenge| Op::Decide(Decide { plan: number, person, verdict: *verdict, page, challenge });
             begin(decide(Page::Current, last.challenge_id));
             if !scenario.wrong_pages || *verdict != Verdict::Approve {
                 continue;

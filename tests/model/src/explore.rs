@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 
 use crate::action::actions;
 use crate::fault::Fault;
-use crate::invariant::WAY_OUT;
+use crate::invariant::{Invariant, WAY_OUT};
 use crate::key::{Key, key};
 use crate::lab::{Broken, Lab};
 use crate::scenario::Scenario;
@@ -14,9 +14,6 @@ use crate::state::State;
 
 /// The most states that are kept before an exploration is given up.
 const MOST: usize = 3_000_000;
-
-/// Of the states that are reached again, every so many-th is gone on from as well, and must lead to the same states.
-const TRIED_AGAIN: usize = 11;
 
 /// How far an exploration came, and what it found.
 #[derive(Debug, Default)]
@@ -29,6 +26,16 @@ pub(crate) struct Explored {
     /// How often a state was reached by another way, gone on from, and found to lead to the same.
     pub(crate) merges_tried: usize,
     pub(crate) found: Option<Found>,
+}
+
+/// What is wrong on purpose, and how that must show.
+#[derive(Debug, Default)]
+pub(crate) struct Hunt {
+    /// Of the world; a fault of the service is built into it.
+    pub(crate) fault: Option<Fault>,
+    pub(crate) breaks: Option<Invariant>,
+    /// Of the states that are reached again, every so many-th is gone on from as well, and must lead to the same states.
+    pub(crate) again: Option<usize>,
 }
 
 /// A shortest way to something that must not be.
@@ -60,12 +67,13 @@ struct Reached {
     broken: Vec<Broken>,
 }
 
-/// Explores a scenario to its end, or to the first thing that is wrong.
-pub(crate) fn explore(scenario: &Scenario, fault: Option<Fault>, threads: usize) -> Result<Explored> {
+/// Explores a scenario to its end, or to the first thing that is wrong; where a fault is known to be there, to the first time that
+/// it breaks the invariant that it must break.
+pub(crate) fn explore(scenario: &Scenario, hunt: &Hunt, threads: usize) -> Result<Explored> {
     let mut labs = Vec::new();
     let mut first = None;
     for _ in 0..threads {
-        let (lab, state) = Lab::new(scenario, fault)?;
+        let (lab, state) = Lab::new(scenario, hunt.fault)?;
         labs.push(lab);
         first.get_or_insert(state);
     }
@@ -76,21 +84,25 @@ pub(crate) fn explore(scenario: &Scenario, fault: Option<Fault>, threads: usize)
     let mut level = vec![(0_u32, first)];
     let mut doubles: Vec<(u32, State)> = Vec::new();
     while !level.is_empty() {
-        let reached = expand(scenario, &labs, &level, &graph.known)?;
+        let reached = expand(scenario, &labs, &level, &graph.known, hunt.again)?;
         explored.transitions += reached.len();
         level = Vec::new();
-        for (count, one) in reached.into_iter().enumerate() {
+        for one in reached {
             if !one.broken.is_empty() {
-                explored.found = Some(Found { broken: one.broken, way: graph.way(one.parent, one.by) });
-                explored.states = graph.nodes.len();
-                return Ok(explored);
+                let is_it = hunt.breaks.is_none_or(|wanted| one.broken.iter().any(|broken| broken.invariant == wanted));
+                if is_it || explored.found.is_none() {
+                    explored.found = Some(Found { broken: one.broken, way: graph.way(one.parent, one.by) });
+                }
+                if is_it {
+                    explored.states = graph.nodes.len();
+                    return Ok(explored);
+                }
+                continue; // Something else is wrong too: nobody goes on from there.
             }
             let known = graph.known.get(&one.key).copied();
             let number = match (known, one.state) {
                 (Some(number), state) => {
-                    if let Some(state) = state.filter(|_| count % TRIED_AGAIN == 0) {
-                        doubles.push((number, state));
-                    }
+                    doubles.extend(state.map(|state| (number, state)));
                     number
                 }
                 (None, Some(state)) => {
@@ -112,8 +124,12 @@ pub(crate) fn explore(scenario: &Scenario, fault: Option<Fault>, threads: usize)
     }
     explored.states = graph.nodes.len();
     explored.ends = graph.ends.len();
-    explored.merges_tried = try_again(scenario, &labs, &graph, &doubles)?;
-    explored.found = graph.stuck();
+    if hunt.breaks.is_none() {
+        explored.merges_tried = try_again(scenario, &labs, &graph, &doubles)?;
+    }
+    if hunt.breaks.is_none_or(|wanted| wanted == WAY_OUT) {
+        explored.found = graph.stuck().or(explored.found);
+    }
     Ok(explored)
 }
 
@@ -123,13 +139,14 @@ fn expand(
     labs: &[Lab<'_>],
     level: &[(u32, State)],
     known: &HashMap<Key, u32>,
+    again: Option<usize>,
 ) -> Result<Vec<Reached>> {
     let share = level.len().div_ceil(labs.len()).max(1);
     let parts: Vec<Result<Vec<Reached>>> = std::thread::scope(|scope| {
         let workers: Vec<_> = labs
             .iter()
             .zip(level.chunks(share))
-            .map(|(lab, part)| scope.spawn(move || expand_part(scenario, lab, part, known)))
+            .map(|(lab, part)| scope.spawn(move || expand_part(scenario, lab, part, known, again)))
             .collect();
         let join = |worker: std::thread::ScopedJoinHandle<'_, _>| {
             worker.join().unwrap_or_else(|_| Err(anyhow::anyhow!("the explorer panicked")))
@@ -148,6 +165,7 @@ fn expand_part(
     lab: &Lab<'_>,
     part: &[(u32, State)],
     known: &HashMap<Key, u32>,
+    again: Option<usize>,
 ) -> Result<Vec<Reached>> {
     let mut reached = Vec::new();
     let mut fresh = HashSet::new();
@@ -157,8 +175,8 @@ fn expand_part(
             let step = lab.step(state, &action).with_context(|| by.clone())?;
             let key = key(scenario, &step.state);
             // A state that is known is kept only now and then, to be gone on from once more.
-            let keep = !(known.contains_key(&key) || fresh.contains(&key));
-            fresh.insert(key);
+            let is_new = !known.contains_key(&key) && fresh.insert(key);
+            let keep = is_new || again.is_some_and(|again| reached.len().is_multiple_of(again));
             let state = keep.then_some(step.state);
             reached.push(Reached { parent: *parent, by, key, state, broken: step.broken });
         }
@@ -174,17 +192,24 @@ fn try_again(scenario: &Scenario, labs: &[Lab<'_>], graph: &Graph, doubles: &[(u
             set.insert(*to);
         }
     }
-    for reached in expand(scenario, labs, doubles, &graph.known)?.chunk_by(|one, other| one.parent == other.parent) {
+    for reached in
+        expand(scenario, labs, doubles, &graph.known, None)?.chunk_by(|one, other| one.parent == other.parent)
+    {
         let number = reached.first().map_or(0, |one| one.parent);
         let again: HashSet<u32> = reached.iter().filter_map(|one| graph.known.get(&one.key).copied()).collect();
         let unknown = reached.iter().find(|one| !graph.known.contains_key(&one.key));
         if let Some(unknown) = unknown {
-            anyhow::bail!("by `{}` a merged state leads where the other one doesn't:\n{}", unknown.by, graph.way(number, String::new()).join("\n"));
+            anyhow::bail!(
+                "by `{}` a merged state leads where the other one doesn't:\n{}",
+                unknown.by,
+                graph.way(number, String::new()).join("\n")
+            );
         }
         let before = led_to.get(&number).context("a merged state without its other")?;
         if again != *before {
             let only = |these: &HashSet<u32>, those: &HashSet<u32>| {
-                let by = |number: &u32| graph.nodes.get(*number as usize).map(|node| node.by.clone()).unwrap_or_default();
+                let by =
+                    |number: &u32| graph.nodes.get(*number as usize).map(|node| node.by.clone()).unwrap_or_default();
                 these.difference(those).map(by).collect::<Vec<_>>().join(", ")
             };
             anyhow::bail!(
@@ -239,7 +264,8 @@ impl Graph {
             open.extend(into.get(number as usize).into_iter().flatten());
         }
         let stuck = leads_out.iter().position(|leads| !leads)?;
-        let way = self.way(u32::try_from(stuck).unwrap_or(u32::MAX), "and from here on no end can be reached".to_owned());
+        let way =
+            self.way(u32::try_from(stuck).unwrap_or(u32::MAX), "and from here on no end can be reached".to_owned());
         let why = "no end can be reached any more".to_owned();
         Some(Found { broken: vec![Broken { invariant: WAY_OUT, why }], way })
     }

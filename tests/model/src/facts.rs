@@ -1,5 +1,8 @@
 //! What the tables say of a plan, read by looking through the seals: none of the service's own code judges it.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+
 use anyhow::{Context as _, Result};
 use approval_core::record::{
     Challenge, Decision, Execution, Outcome, Pause, PlanState, Reconciliation, RecordKind, State,
@@ -30,14 +33,13 @@ impl Facts {
         let mut decided = Vec::new();
         let (mut execution, mut reconciliation) = (None, None);
         for row in rows {
-            let bytes = Glass::through(&row.sealed);
-            match row.key.kind {
-                RecordKind::PlanState => state = Some(read(bytes)?),
-                RecordKind::Challenge => challenges.push(read(bytes)?),
-                RecordKind::Decision => decided.push((Digest::of_bytes(bytes), read::<Decision>(bytes)?)),
-                RecordKind::Execution => execution = Some(read(bytes)?),
-                RecordKind::Reconciliation => reconciliation = Some(read(bytes)?),
-                _ => {}
+            match Known::of(row)? {
+                Some(Known::Challenge(challenge)) => challenges.push(*challenge),
+                Some(Known::Decision(digest, decision)) => decided.push((digest, *decision)),
+                Some(Known::Execution(record)) => execution = Some(*record),
+                Some(Known::Reconciliation(record)) => reconciliation = Some(*record),
+                Some(Known::State(record)) => state = Some(*record),
+                None => {}
             }
         }
         let state = state.context("a plan without a state")?;
@@ -92,6 +94,54 @@ impl Facts {
             }
             _ => false,
         }
+    }
+}
+
+/// A record of a plan.
+#[derive(Clone)]
+enum Known {
+    Challenge(Box<Challenge>),
+    Decision(Digest, Box<Decision>),
+    Execution(Box<Execution>),
+    Reconciliation(Box<Reconciliation>),
+    State(Box<PlanState>),
+}
+
+/// How many records are remembered, so that one that many states share is read once.
+const REMEMBERED: usize = 4096;
+
+thread_local! {
+    static READ: RefCell<HashMap<Vec<u8>, Known>> = RefCell::default();
+}
+
+impl Known {
+    fn of(row: &Row) -> Result<Option<Self>> {
+        use RecordKind as Kind;
+        let counts = matches!(
+            row.key.kind,
+            Kind::Challenge | Kind::Decision | Kind::Execution | Kind::PlanState | Kind::Reconciliation
+        );
+        if !counts {
+            return Ok(None);
+        }
+        if let Some(known) = READ.with_borrow(|read| read.get(&row.sealed).cloned()) {
+            return Ok(Some(known));
+        }
+        let bytes = Glass::through(&row.sealed);
+        let known = match row.key.kind {
+            Kind::Challenge => Self::Challenge(read(bytes)?),
+            Kind::Decision => Self::Decision(Digest::of_bytes(bytes), read(bytes)?),
+            Kind::Execution => Self::Execution(read(bytes)?),
+            Kind::PlanState => Self::State(read(bytes)?),
+            _ => Self::Reconciliation(read(bytes)?),
+        };
+        READ.with_borrow_mut(|read| {
+            if read.len() >= REMEMBERED {
+                read.clear();
+            }
+            read.insert(row.sealed.clone(), known.clone());
+        });
+        Ok(Some(known))
     }
 }
 

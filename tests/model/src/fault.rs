@@ -35,7 +35,17 @@ pub(crate) struct Case {
 pub(crate) const CASES: [Case; 5] = [
     Case { fault: Fault::AnchorForgets, name: "anchor-forgets", scenario: "old-copy", breaks: ONE_CLAIM },
     Case { fault: Fault::StoreClockStands, name: "store-clock-stands", scenario: "stops", breaks: WITHIN_BOUNDS },
-    Case { fault: Fault::StoreForgetsAttempts, name: "store-forgets-attempts", scenario: "rivals", breaks: ALONE_ON_KEY },
+    Case {
+        fault: Fault::StoreForgetsAttempts,
+        name: "store-forgets-attempts",
+        scenario: "rivals",
+        breaks: ALONE_ON_KEY,
+    },
     Case { fault: Fault::StoreReadsEarlier, name: "store-reads-earlier", scenario: "rivals", breaks: ALONE_ON_KEY },
-    Case { fault: Fault::StoreReplacesAnything, name: "store-replaces-anything", scenario: "attempts", breaks: ONE_CLAIM },
+    Case {
+        fault: Fault::StoreReplacesAnything,
+        name: "store-replaces-anything",
+        scenario: "attempts",
+        breaks: ONE_CLAIM,
+    },
 ];

@@ -67,17 +67,19 @@ fn plan_key(scenario: &Scenario, state: &State, plan: &Plan, rename: Renaming<'_
     let now = state.now;
     let (shown, history) = (&plan.shown, &plan.history);
     let copied = state.copy.as_ref().and_then(|tables| Facts::of_plan(tables, shown.id).ok().flatten());
-    let is_open = [Some(plan.facts.as_ref()), copied.as_ref()].iter().flatten().any(|facts| facts.state.state.is_open());
+    let is_open =
+        [Some(plan.facts.as_ref()), copied.as_ref()].iter().flatten().any(|facts| facts.state.state.is_open());
     let last = plan.facts.challenge().map(|last| last.challenge_id);
     let mut approvals: Vec<_> =
         history.approvals.iter().filter(|(under, _)| Some(*under) == last).map(|(_, who)| rename(who)).collect();
     approvals.sort_unstable();
     let good_for = history.satisfied_at.map(|at| ahead(at.after(scenario.limits.approval()), now));
     // What an attempt did matters while it may still be told of.
-    let attempt = state.tasks.iter().any(|task| task.plan() == state.number(shown.id) && task.claim.is_some()).then(|| {
-        let deadline = history.claim.map(|(_, at)| ahead(at.after(scenario.limits.execution()), now));
-        (deadline, history.effect, history.reported.map(outcome_key))
-    });
+    let attempt =
+        state.tasks.iter().any(|task| task.plan() == state.number(shown.id) && task.claim.is_some()).then(|| {
+            let deadline = history.claim.map(|(_, at)| ahead(at.after(scenario.limits.execution()), now));
+            (deadline, history.effect, history.reported.map(outcome_key))
+        });
     let entry = state.anchor.iter().find(|entry| entry.plan == shown.id).map(|entry| anchor_key(&plan.facts, entry));
     digest(&(
         (shown.requester, shown.key, &shown.warned_of),
@@ -114,7 +116,8 @@ fn facts_key(facts: &Facts, now: Timestamp, rename: Renaming<'_>) -> Key {
         let expires = challenge.map(|challenge| ahead(challenge.expires_at, now));
         (expires, decisions, state.approval_expires_at.map(|until| ahead(until, now)), state.gate_attempts)
     });
-    let lease = state.claim.as_ref().map(|claim| if state.state == Standing::Executing { ahead(claim.lease, now) } else { 0 });
+    let lease =
+        state.claim.as_ref().map(|claim| if state.state == Standing::Executing { ahead(claim.lease, now) } else { 0 });
     digest(&(
         (state.state, state.cause.map(|cause| format!("{cause:?}"))),
         open,
@@ -144,9 +147,7 @@ fn copied_key(state: &State, tables: &Tables, rename: Renaming<'_>) -> Key {
 
 fn anchor_key(facts: &Facts, entry: &AnchorEntry) -> (u8, bool) {
     match entry.kind {
-        AnchorKind::Claimed(claim) => {
-            (0, facts.state.claim.as_ref().is_some_and(|stored| stored.claim_id == claim))
-        }
+        AnchorKind::Claimed(claim) => (0, facts.state.claim.as_ref().is_some_and(|stored| stored.claim_id == claim)),
         AnchorKind::Rejected => (1, false),
         AnchorKind::Withdrawn => (2, false),
     }
@@ -223,9 +224,7 @@ fn entry_key(state: &State, entry: &Entry, rename: Renaming<'_>) -> Key {
         Answer::Claims(entries) => {
             digest(&("claims", entries.iter().map(|entry| state.number(entry.plan)).collect::<Vec<_>>()))
         }
-        Answer::Commit(_, result) => {
-            digest(&("commit", entry.kind, commit_key(result)))
-        }
+        Answer::Commit(_, result) => digest(&("commit", entry.kind, commit_key(result))),
         Answer::Enter(entered) => digest(&(
             "enter",
             entered.as_ref().ok().map(|entered| match entered {

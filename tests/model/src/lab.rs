@@ -11,8 +11,8 @@ use approval_core::anchor::{AnchorError, AnchorKind, Entered};
 use approval_core::record::{Approver, RequesterAssurance, Verdict};
 use approval_core::store::{CommitError, Snapshot, Store as _, StoreError, Transition, Write};
 use approval_core::{
-    Approvals, ApprovalsBuilder, Audience, Call as ToolCall, ClaimId, Clock, DecisionRequest, Digest, ExecutionView, Parts,
-    PlanView, Reason, Refusal, Requester, StatusView, Timestamp,
+    Approvals, ApprovalsBuilder, Audience, Call as ToolCall, ChallengeView, ClaimId, Clock, DecisionRequest, Digest,
+    ExecutionView, Parts, PlanView, Reason, Refusal, Requester, StatusView, Timestamp,
 };
 use approval_testkit::{FakeClock, MemoryStore, Tables};
 
@@ -20,7 +20,7 @@ use crate::facts::{Facts, is_paused};
 use crate::fault::Fault;
 use crate::invariant::Invariant;
 use crate::observe::Observer;
-use crate::scenario::{Scenario, TICK};
+use crate::scenario::{Scenario, TICK, With};
 use crate::seam::{Answer, Call, CallKind, Seam};
 use crate::state::{Action, Decide, Entry, History, How, Op, Open, Page, Plan, Shown, State, Task};
 use crate::traits::{Glass, identity};
@@ -38,6 +38,7 @@ pub(crate) struct Lab<'s> {
 /// What a call of the service came to.
 #[derive(Clone, Debug)]
 pub(crate) enum Done {
+    Challenged(Result<ChallengeView, Refusal>),
     Decided(Result<StatusView, Refusal>),
     Executed(Result<ExecutionView, Refusal>),
     Planned(Box<Result<PlanView, Refusal>>),
@@ -47,6 +48,7 @@ pub(crate) enum Done {
 impl Done {
     pub(crate) fn refusal(&self) -> Option<Reason> {
         let refusal = match self {
+            Self::Challenged(result) => result.as_ref().err(),
             Self::Decided(result) => result.as_ref().err(),
             Self::Executed(result) => result.as_ref().err(),
             Self::Planned(result) => result.as_ref().as_ref().err(),
@@ -80,8 +82,7 @@ impl<'s> Lab<'s> {
             Some(Fault::StoreClockStands) => Arc::new(FakeClock::new()),
             _ => Arc::clone(&seam) as _,
         };
-        let mut lab =
-            Self { scenario, fault, seam, processes: Vec::new(), memory: MemoryStore::new(clock) };
+        let mut lab = Self { scenario, fault, seam, processes: Vec::new(), memory: MemoryStore::new(clock) };
         let mut state = State {
             now: start,
             tables: Arc::default(),
@@ -158,7 +159,8 @@ impl<'s> Lab<'s> {
                 let shown = state.plans.get(plan).context("no such plan")?;
                 let challenge = shown.facts.challenge().context("no challenge")?.challenge_id;
                 let decide = Decide { plan, person, verdict: Verdict::Approve, page: Page::Current, challenge };
-                if shown.history.satisfied_at.is_none() && self.scenario.rule.is_satisfied(shown.shown.requester, &[person])
+                if shown.history.satisfied_at.is_none()
+                    && self.scenario.rule.is_satisfied(shown.shown.requester, &[person])
                 {
                     self.at_once(state, Op::Decide(decide))?;
                 }
@@ -173,7 +175,14 @@ impl<'s> Lab<'s> {
         match action {
             Action::Begin(op) => {
                 state.serial += 1;
-                let task = Task { serial: state.serial, op: op.clone(), began: state.now, log: Vec::new(), open: Vec::new(), claim: None };
+                let task = Task {
+                    serial: state.serial,
+                    op: op.clone(),
+                    began: state.now,
+                    log: Vec::new(),
+                    open: Vec::new(),
+                    claim: None,
+                };
                 self.go_on(before, state, task, None)
             }
             Action::Answer { task, number, how, .. } => {
@@ -216,7 +225,7 @@ impl<'s> Lab<'s> {
     fn go_on(&self, before: &State, mut state: State, task: Task, answered: Option<(usize, How)>) -> Result<Step> {
         let Task { serial, op, began, mut log, open: waited, mut claim } = task;
         self.seam.begin(serial, began);
-        let mut doing = self.doing(before, serial, &op)?;
+        let mut doing = self.doing(before, (serial, began), &op)?;
         let mut done = self.poll(&mut doing);
         for entry in &log {
             if done.is_some() {
@@ -247,7 +256,7 @@ impl<'s> Lab<'s> {
             let call = self.seam.take(number).context("an open call can be taken")?;
             let earlier = waited.iter().find(|open| open.number == number).and_then(|open| open.earlier.clone());
             let answer = self.perform(call, (how, earlier), &mut observer, Some(kind))?;
-            let facts = facts_in(&answer)?;
+            let facts = if self.scenario.with.fine_reads { facts_in(&answer)? } else { Vec::new() };
             if let (CallKind::Commit("claim"), Answer::Commit(_, Ok(()))) = (kind, &answer) {
                 claim = observer.claim_of(&op);
             }
@@ -262,7 +271,9 @@ impl<'s> Lab<'s> {
         for (number, kind) in self.seam.open() {
             open.push(match waited.iter().find(|open| open.number == number) {
                 Some(known) => known.clone(),
-                None => Open { number, kind, since: observer.state.now, earlier: self.earlier(number, observer.state)? },
+                None => {
+                    Open { number, kind, since: observer.state.now, earlier: self.earlier(number, observer.state)? }
+                }
             });
         }
         for open in open.iter().filter(|open| open.kind == CallKind::Execute && !known.contains(&open.number)) {
@@ -308,18 +319,18 @@ impl<'s> Lab<'s> {
 
     /// Whether the explorer interleaves nothing before this.
     fn is_at_once(&self, op: &Op, kind: CallKind) -> bool {
-        let fine = self.scenario.with.fine;
+        let With { fine_calls, fine_reads, put_back, .. } = self.scenario.with;
         match (op, kind) {
             (_, CallKind::Read | CallKind::Commit("lapse" | "renew" | "refuse-decision")) => true,
-            (Op::Execute { .. }, CallKind::Look | CallKind::Commit("refuse")) => !fine,
+            (Op::Execute { .. }, CallKind::Look | CallKind::Commit("refuse")) => !fine_reads,
             (Op::Execute { .. }, _) => false,
             (Op::Plan { .. } | Op::Look(_), _) => true,
-            (Op::Decide(_), CallKind::Enter) => !fine && !self.scenario.with.put_back,
-            _ => !fine,
+            (Op::Decide(_), CallKind::Enter) => !fine_calls && !put_back,
+            _ => !fine_calls,
         }
     }
 
-    fn doing<'a>(&'a self, state: &State, serial: u64, op: &Op) -> Result<Doing<'a>> {
+    fn doing<'a>(&'a self, state: &State, (serial, began): (u64, Timestamp), op: &Op) -> Result<Doing<'a>> {
         let plan = |number: usize| state.plans.get(number).map(|plan| &plan.shown).context("no such plan");
         // Calls come to the processes in turn.
         let process = usize::try_from(serial % 2)?;
@@ -332,10 +343,10 @@ impl<'s> Lab<'s> {
             }
             Op::Challenge(number) => {
                 let (by, id) = (requester(plan(*number)?.requester), plan(*number)?.id.to_string());
-                Box::pin(async move { Done::Told(approvals.challenge(&by, &id, None).await.map(|_| ())) })
+                Box::pin(async move { Done::Challenged(approvals.challenge(&by, &id, None).await) })
             }
             Op::Decide(decide) => {
-                let request = decision(state, decide)?;
+                let request = decision(state, decide, began)?;
                 Box::pin(async move { Done::Decided(approvals.decide(request).await) })
             }
             Op::Execute { plan: number, by } => {
@@ -377,7 +388,8 @@ impl<'s> Lab<'s> {
                         observer.committed(name);
                     }
                 }
-                let result = if how == How::Lost { Err(StoreError("the connection broke".to_owned()).into()) } else { result };
+                let result =
+                    if how == How::Lost { Err(StoreError("the connection broke".to_owned()).into()) } else { result };
                 Answer::Commit(snapshot, result)
             }
             Call::Enter(_) if how == How::Fails => Answer::Enter(Err(AnchorError("the disk is full".to_owned()))),
@@ -392,9 +404,7 @@ impl<'s> Lab<'s> {
                     }
                 }))
             }
-            Call::Entry(plan) => {
-                Answer::Entry(observer.state.anchor.iter().find(|known| known.plan == plan).cloned())
-            }
+            Call::Entry(plan) => Answer::Entry(observer.state.anchor.iter().find(|known| known.plan == plan).cloned()),
             Call::Claims(effects) => {
                 let touching = observer.state.anchor.iter().filter(|entry| {
                     matches!(entry.kind, AnchorKind::Claimed(_))
@@ -407,9 +417,13 @@ impl<'s> Lab<'s> {
                 _ => bail!("an executor comes to an outcome"),
             },
             Call::Attempts(_) if self.fault == Some(Fault::StoreForgetsAttempts) => Answer::Attempts(Vec::new()),
-            Call::Attempts(effects) => Answer::Attempts(self.stored(observer.state, |store| now(store.attempts(&effects)))?),
+            Call::Attempts(effects) => {
+                Answer::Attempts(self.stored(observer.state, |store| now(store.attempts(&effects)))?)
+            }
             Call::Executing => Answer::Executing(self.stored(observer.state, |store| now(store.executing()))?),
-            Call::Plan(plan, include) => Answer::Plan(Ok(self.stored(observer.state, |store| now(store.plan(plan, include)))?)),
+            Call::Plan(plan, include) => {
+                Answer::Plan(Ok(self.stored(observer.state, |store| now(store.plan(plan, include)))?))
+            }
             Call::Rows(keys) => Answer::Rows(self.stored(observer.state, |store| now(store.rows(&keys)))?),
             Call::Sleep(_) => Answer::Slept,
             Call::World => Answer::World(observer.state.world),
@@ -481,7 +495,9 @@ impl<'s> Lab<'s> {
 /// The write, so that it finds the row as it expects it.
 fn onto(stored: &Tables, write: Write) -> Write {
     match write {
-        Write::Replace { row, .. } => Write::Replace { from: stored.rows.get(&row.key).map_or(0, |row| row.revision), row },
+        Write::Replace { row, .. } => {
+            Write::Replace { from: stored.rows.get(&row.key).map_or(0, |row| row.revision), row }
+        }
         other => other,
     }
 }
@@ -550,7 +566,7 @@ impl Observer<'_> {
     }
 }
 
-fn decision(state: &State, decide: &Decide) -> Result<DecisionRequest> {
+fn decision(state: &State, decide: &Decide, at: Timestamp) -> Result<DecisionRequest> {
     let plan = state.plans.get(decide.plan).context("no such plan")?;
     let known = plan.facts.challenges.iter().find(|known| known.challenge_id == decide.challenge);
     let opened_at = known.context("no such challenge")?.created_at;
@@ -558,9 +574,8 @@ fn decision(state: &State, decide: &Decide) -> Result<DecisionRequest> {
         Page::OtherDigest(other) => state.plans.get(other).context("no such plan")?.shown.digest,
         _ => plan.shown.digest,
     };
-    // Whoever decides has logged in just after the challenge was opened, unless they didn't.
-    let fresh = opened_at.after(Duration::from_secs(1));
-    let auth_time = if decide.page == Page::OldLogin { opened_at } else { fresh };
+    // Whoever decides has logged in just now, unless they didn't.
+    let auth_time = if decide.page == Page::OldLogin { opened_at } else { at.after(Duration::from_secs(1)) };
     let approval_core::record::Identity { person, issuer, subject } = identity(decide.person);
     Ok(DecisionRequest {
         plan_id: plan.shown.id,

@@ -101,7 +101,18 @@ impl<'a> Observer<'a> {
 
     /// The anchor has taken an entry as the first one of its plan: what it holds, no older copy of the store undoes. [INV-003]
     pub(crate) fn anchored(&mut self, entry: &AnchorEntry) {
-        if let (AnchorKind::Rejected | AnchorKind::Withdrawn, Some(number)) = (entry.kind, self.state.number(entry.plan)) {
+        if let (AnchorKind::Rejected | AnchorKind::Withdrawn, Some(number)) =
+            (entry.kind, self.state.number(entry.plan))
+        {
+            self.history(number, |plan| plan.history.refused = true);
+        }
+    }
+
+    /// A person was told that their refusal was heard: unless the anchor knew a claim by then, nothing runs any more.
+    fn heard(&mut self, number: PlanNumber) {
+        let id = self.state.plans.get(number).map(|plan| plan.shown.id);
+        let claimed = |entry: &AnchorEntry| Some(entry.plan) == id && matches!(entry.kind, AnchorKind::Claimed(_));
+        if !self.state.anchor.iter().any(claimed) {
             self.history(number, |plan| plan.history.refused = true);
         }
     }
@@ -131,7 +142,9 @@ impl<'a> Observer<'a> {
             if plan.facts.is_alive(now) {
                 beside.push(format!("plan {number} is claimed while plan {other} is executing on the same key"));
             } else if plan.facts.is_unresolved() && !shown.warned_of.contains(&other) {
-                beside.push(format!("plan {number} is claimed beside the unresolved plan {other}, which its review does not list"));
+                beside.push(format!(
+                    "plan {number} is claimed beside the unresolved plan {other}, which its review does not list"
+                ));
             }
         }
         beside.into_iter().for_each(|why| self.breaks(ALONE_ON_KEY, why));
@@ -269,10 +282,21 @@ impl<'a> Observer<'a> {
         broken.into_iter().for_each(|(invariant, why)| self.breaks(invariant, why));
     }
 
-    /// The call has an answer. [INV-008, INV-009]
+    /// The call has an answer. [INV-003, INV-008, INV-009, INV-010]
     pub(crate) fn ended(&mut self, done: &Done) {
+        if let (Some(Op::Decide(decide)), Done::Decided(Ok(_))) = (self.op, done)
+            && decide.verdict != Verdict::Approve
+        {
+            self.heard(decide.plan);
+        }
         if self.state.put_back {
             return;
+        }
+        if let Done::Challenged(Ok(view)) = done
+            && view.state == Standing::AwaitingApproval
+            && self.state.now >= view.challenge.expires_at
+        {
+            self.breaks(ONE_CHALLENGE, "a challenge is given that has run out");
         }
         if let Some(reason) = done.refusal() {
             let misled = matches!(self.op, Some(Op::Decide(Decide { page: Page::OtherDigest(_), .. })));
@@ -287,7 +311,8 @@ impl<'a> Observer<'a> {
         }
         match (self.op, done) {
             (Some(Op::Execute { plan, by }), Done::Executed(result)) => {
-                let outcome = result.as_ref().map(|view| view.execution.outcome).map_err(approval_core::Refusal::reason);
+                let outcome =
+                    result.as_ref().map(|view| view.execution.outcome).map_err(approval_core::Refusal::reason);
                 self.executed(*plan, by, outcome);
             }
             (Some(Op::Cancel(plan)), Done::Decided(Ok(status)))
@@ -326,7 +351,10 @@ impl<'a> Observer<'a> {
             _ => return,
         };
         if result.err() != expected {
-            self.breaks(RIGHT_ANSWER, format!("an execution of a plan that is `{}` gets {result:?}", first.state.state.name()));
+            self.breaks(
+                RIGHT_ANSWER,
+                format!("an execution of a plan that is `{}` gets {result:?}", first.state.state.name()),
+            );
         }
     }
 }

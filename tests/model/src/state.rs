@@ -4,9 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use approval_core::anchor::AnchorEntry;
-use approval_core::record::{Outcome, Reconciled, State as PlanStanding, Verdict};
-use approval_core::{ChallengeId, ClaimId, Digest, PlanId, Timestamp};
+use approval_core::record::{Outcome, Reconciled, Verdict};
 use approval_core::store::Snapshot;
+use approval_core::{ChallengeId, ClaimId, Digest, PlanId, Timestamp};
 use approval_testkit::Tables;
 use serde_json::{Map, Value};
 
@@ -244,9 +244,5 @@ impl State {
     /// Whether nothing is under way, and no plan needs anything more.
     pub(crate) fn is_end(&self) -> bool {
         self.tasks.is_empty() && self.plans.iter().all(|plan| plan.facts.is_over())
-    }
-
-    pub(crate) fn standing(&self, plan: PlanNumber) -> Option<PlanStanding> {
-        self.plans.get(plan).map(|plan| plan.facts.state.state)
     }
 }

@@ -129,7 +129,7 @@ impl Approvals {
         done.take()
     }
 
-    /// A rejection and a withdrawal are entered in the anchor once they have committed. [ANCHOR-003]
+    /// A rejection and a withdrawal are entered in the anchor once they have committed. [ANCHOR-003] [INV-003]
     async fn anchor_end(&self, request: &DecisionRequest, opened: &Opened, intent: &Intent) {
         let kind = match request.verdict {
             Verdict::Approve => return,
