@@ -17,6 +17,7 @@ use kit::{PASSWORD, Site, WRONG};
 
 #[tokio::test]
 async fn nothing_is_shown_before_a_login() {
+    // [WIRE-T-011]
     let site = Site::new().await;
     let plan = site.plan("a").await;
     let before = site.tables();

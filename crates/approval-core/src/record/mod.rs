@@ -1,7 +1,8 @@
 //! The records of the profile: what is digested, sealed and stored. [REC-001]
 //!
 //! Every record is a JSON object whose `type` member names it and its version. They are closed when the server reads them: a
-//! member that the type does not know is refused. Their digests are over canonical bytes (see [`crate::json`]).
+//! member that the type does not know is refused. Their digests are over canonical bytes (see [`crate::json`]). A member
+//! without a value is left out. [REC-004] [REC-006]
 
 mod challenge;
 mod control;

@@ -95,6 +95,22 @@ fn the_refusals_of_the_gate_are_reasons() {
     }
 }
 
+/// The pages of the specification.
+fn pages() -> Vec<String> {
+    let directory = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spec/v0");
+    let names = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut pages: Vec<_> = names.filter(|name| name.ends_with(".md")).collect();
+    pages.sort();
+    assert!(pages.iter().any(|name| name == "gate.md"), "{pages:?}");
+    pages
+}
+
+/// What a renderer makes of a title, to be linked to: spaces become hyphens, and other signs go.
+fn anchor(title: &str) -> String {
+    let kept = title.to_lowercase().replace(' ', "-");
+    kept.chars().filter(|c| c.is_alphanumeric() || matches!(c, '-' | '_')).collect()
+}
+
 #[derive(Deserialize)]
 struct Requirements {
     requirement: Vec<Requirement>,
@@ -113,13 +129,12 @@ fn the_requirements_are_listed_as_they_stand_in_the_text() {
     let listed: Requirements = toml::from_str(&read("requirements.toml")).unwrap();
     let listed: BTreeMap<_, _> = listed.requirement.into_iter().map(|listed| (listed.id.clone(), listed)).collect();
     let mut stated = 0;
-    for name in ["digest.md", "gate.md"] {
-        let text = read(name);
+    for name in pages() {
+        let text = read(&name);
         let mut section = String::new();
         for paragraph in text.split("\n\n") {
             if let Some(title) = paragraph.strip_prefix('#') {
-                let slug = title.trim_start_matches('#').trim().to_lowercase().replace(' ', "-").replace('.', "");
-                section = format!("{name}#{slug}");
+                section = format!("{name}#{}", anchor(title.trim_start_matches('#').trim()));
             }
             let Some((id, stating)) = paragraph.strip_prefix("**").and_then(|rest| rest.split_once("** ")) else {
                 continue;
