@@ -43,6 +43,8 @@ enum Chore {
         #[arg(long, value_name = "SUITE", value_delimiter = ',')]
         only: Vec<String>,
     },
+    /// Write the generated part of the specification: schemas, examples, the table of requirements
+    Spec,
     /// Check that each requirement is enforced and checked somewhere (the suite `trace` alone)
     Trace,
 }
@@ -61,6 +63,7 @@ fn run(chore: Chore) -> Result<ExitCode> {
     match chore {
         Chore::Bench { arguments } => suites::bench::measure(&Context::load(false)?, &arguments),
         Chore::Ci { full, only } => ci::run(full, &only),
+        Chore::Spec => suites::spec::write(&Context::load(false)?),
         Chore::Trace => ci::run(false, &["trace".to_owned()]),
     }
 }

@@ -12,6 +12,7 @@ mod fmt;
 mod msrv;
 mod python;
 mod rmcp;
+pub(crate) mod spec;
 mod test;
 mod trace;
 mod tree;
@@ -50,6 +51,7 @@ pub(crate) const SUITES: &[Suite] = &[
     deny::SUITE,
     clippy::SUITE,
     test::SUITE,
+    spec::SUITE,
     docs::SUITE,
     demo::SUITE,
     features::SUITE,
