@@ -1,6 +1,7 @@
 //! Each requirement of the specification is enforced somewhere and checked somewhere, and every citation names one that
 //! exists. A citation is `[GATE-012]`, or `[GATE-012, GATE-013]`, in a comment.
 
+mod cases;
 mod citations;
 mod requirements;
 mod table;
@@ -42,8 +43,12 @@ fn run(context: &Context) -> Result<Report> {
     let requirements = Requirements::read(&path)?;
     let prose = files(&context.root.join(SPECIFICATION), &["md"])?;
     let mut report = trace(&requirements, &prose, &citations);
+    let cases = cases(context)?;
+    let gate = fs::read_to_string(context.root.join(SPECIFICATION).join("gate.md"))?;
+    report
+        .check("each attack and each hostile case is answered", &cases::complaints(&cases, &requirements.ids(), &gate));
     let there = fs::read_to_string(context.root.join(TABLE)).unwrap_or_default();
-    let is_fresh = there == table::render(&requirements, &citations);
+    let is_fresh = there == table::render(&requirements, &citations, &cases);
     let stale = "it is not what the citations give: run `cargo xtask spec`".to_owned();
     report.check(TABLE, if is_fresh { &[] } else { std::slice::from_ref(&stale) });
     Ok(report)
@@ -53,8 +58,12 @@ fn run(context: &Context) -> Result<Report> {
 pub(crate) fn write_table(context: &Context) -> Result<()> {
     let citations = citations::find(&context.root)?;
     let requirements = Requirements::read(&context.root.join(SPECIFICATION).join("requirements.toml"))?;
-    fs::write(context.root.join(TABLE), table::render(&requirements, &citations))?;
+    fs::write(context.root.join(TABLE), table::render(&requirements, &citations, &cases(context)?))?;
     Ok(())
+}
+
+fn cases(context: &Context) -> Result<Vec<cases::Case>> {
+    Ok(cases::find(&fs::read_to_string(context.root.join(SPECIFICATION).join("security.md"))?))
 }
 
 fn trace(requirements: &Requirements, prose: &[SourceFile], citations: &[Citation]) -> Report {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use super::cases::Case;
 use super::citations::{Citation, Role};
 use super::requirements::Requirements;
 
@@ -18,7 +19,7 @@ didn't write a server can find out whether it holds: at the `wire` (what goes ov
 ";
 
 /// The table as text. It names files and no lines, so that it changes when a citation comes or goes and not with every edit.
-pub(super) fn render(requirements: &Requirements, citations: &[Citation]) -> String {
+pub(super) fn render(requirements: &Requirements, citations: &[Citation], cases: &[Case]) -> String {
     let mut places: BTreeMap<(&str, bool), BTreeSet<&str>> = BTreeMap::new();
     for citation in citations.iter().filter(|citation| citation.role != Role::Example) {
         let file = citation.place.rsplit_once(':').map_or(citation.place.as_str(), |(file, _)| file);
@@ -41,6 +42,17 @@ pub(super) fn render(requirements: &Requirements, citations: &[Citation]) -> Str
         let level = requirement.level.name();
         // A `String` takes everything.
         let _ = writeln!(text, "| [{id}](v0/{}) | {level} | {tested} | {enforced} | {checked} |", requirement.section);
+    }
+    for (title, are_attacks) in [("Attacks", true), ("Hostile cases", false)] {
+        let _ = writeln!(text, "\n## {title}\n\n| | answer | by | checked by |\n|---|---|---|---|");
+        for Case { name, answer, by } in cases.iter().filter(|case| case.answer.is_none() == are_attacks) {
+            let checks: BTreeSet<&str> =
+                by.iter().filter_map(|id| places.get(&(id.as_str(), true))).flatten().copied().collect();
+            let checks = checks.into_iter().map(|file| format!("`{file}`")).collect::<Vec<_>>().join("<br>");
+            let name = if are_attacks { name.clone() } else { format!("`{name}`") };
+            let answer = answer.as_deref().unwrap_or_default();
+            let _ = writeln!(text, "| {name} | {answer} | {} | {checks} |", by.join(", "));
+        }
     }
     text
 }

@@ -73,7 +73,8 @@ fn the_table_names_files_and_excuses() {
         Citation { id: "GATE-001".into(), role: Role::Check, place: "crates/a/tests/gate.rs:9".into() },
         citation("GATE-001", Role::Example),
     ];
-    let table = table::render(&requirements(&spec), &citations);
+    let cases = cases::find(SECURITY);
+    let table = table::render(&requirements(&spec), &citations, &cases);
     let rows: Vec<_> = table.lines().filter(|line| line.starts_with("| [")).collect();
     assert_eq!(
         rows,
@@ -82,6 +83,32 @@ fn the_table_names_files_and_excuses() {
             "| [GATE-002](v0/) | SHOULD | review | *reason: it is a wish* |  |",
         ]
     );
+    assert!(table.ends_with(
+        "## Hostile cases\n\n| | answer | by | checked by |\n|---|---|---|---|\n\
+         | `late` | `too_late`, and then it runs | GATE-001 | `crates/a/tests/gate.rs` |\n"
+    ));
+}
+
+const SECURITY: &str = "\
+| attack | answered by |\n|---|---|\n| the agent is late | GATE-001, GATE-002 |\n\n\
+| case | what is tried | answer | by |\n|---|---|---|---|\n\
+| `late` | to be late | `too_late`, and then it runs | GATE-001 |\n\nmore\n";
+
+#[test]
+fn a_hostile_case_has_a_name_of_its_own_an_answer_and_what_answers_it() {
+    let gate = "| reason | retry |\n|---|---|\n| `too_late` | `never` |\n";
+    let requirements = requirements(SPEC);
+    let complaints = |security: &str| cases::complaints(&cases::find(security), &requirements.ids(), gate);
+    assert_eq!(complaints(SECURITY), Vec::<String>::new());
+    for (from, to, complaint) in [
+        ("`too_late`", "`too_early`", "`late`: `too_early` is no reason"),
+        ("runs | GATE-001", "runs | GATE-003", "`late`: there is no GATE-003"),
+        ("runs | GATE-001", "runs | nothing", "`late` is answered by nothing"),
+        ("the agent is late", "late", "`late` stands there twice"),
+    ] {
+        assert_eq!(complaints(&SECURITY.replace(from, to)), [complaint]);
+    }
+    assert_eq!(complaints("nothing"), ["there is no table of cases, or none of reasons"]);
 }
 
 #[test]
