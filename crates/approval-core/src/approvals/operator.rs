@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::ledger::{Ledger, lane_key};
+use super::ledger::Ledger;
 use super::{Approvals, mute_keys, open_in, open_pause, pause_key, put};
 use crate::audit::{EventDraft, EventKind};
 use crate::id::{Person, PlanId};
@@ -29,10 +29,10 @@ impl Approvals {
     }
 
     async fn set_pause(&self, operator: &str, paused: bool) -> Result<(), Refusal> {
-        let (vault, writer) = (self.service.vault.clone(), self.service.writer);
+        let (vault, lane) = (self.service.vault.clone(), self.service.lane.clone());
         let actor = self.pseudonym(&Person::new(operator))?;
         let operator = operator.to_owned();
-        let reads = Reads { rows: vec![lane_key(writer), pause_key()], ..Reads::default() };
+        let reads = Reads { lane: Some(lane.writer), rows: vec![pause_key()], ..Reads::default() };
         self.commit(Transition::new(if paused { "pause" } else { "resume" }, reads, move |snapshot| {
             let before = snapshot.rows.get(&pause_key()).map(|row| open_pause(&vault, row)).transpose()?;
             if before.as_ref().is_some_and(|before| before.paused) == paused {
@@ -41,11 +41,11 @@ impl Approvals {
             let from = before.map(|before| before.revision);
             let revision = from.map_or(1, |from| from + 1);
             let pause = Pause { kind: PauseType::V0, revision, paused, operator: operator.clone(), at: snapshot.now };
-            let mut ledger = Ledger::of_server(&vault, writer, snapshot)?;
-            ledger.replace(&pause, &pause_key().id, None, from, revision)?;
+            let mut ledger = Ledger::of_server(&vault, &lane, snapshot)?;
+            ledger.replace(pause, &pause_key().id, None, from, revision)?;
             let kind = if paused { EventKind::ServerPaused } else { EventKind::ServerResumed };
             ledger.tell(EventDraft::new(kind).by(actor.clone()))?;
-            ledger.finish()
+            Ok(ledger.finish())
         }))
         .await
     }
@@ -67,10 +67,10 @@ impl Approvals {
         if self.current(plan, Include::Records).await?.is_none() {
             return Err(Refusal::new(Reason::PlanNotFound, "there is no such plan"));
         }
-        let (vault, writer) = (self.service.vault.clone(), self.service.writer);
+        let (vault, lane) = (self.service.vault.clone(), self.service.lane.clone());
         let actor = self.pseudonym(&Person::new(operator))?;
         let operator = operator.to_owned();
-        let reads = Reads { plan: Some(plan), rows: vec![lane_key(writer)], ..Reads::default() };
+        let reads = Reads { plan: Some(plan), lane: Some(lane.writer), ..Reads::default() };
         self.commit(Transition::new("reconcile", reads, move |snapshot| {
             let opened = open_in(&vault, plan, snapshot)?;
             let state = &opened.state;
@@ -90,8 +90,8 @@ impl Approvals {
                 operator: operator.clone(),
                 at: snapshot.now,
             };
-            let mut ledger = Ledger::of_plan(&vault, writer, snapshot, &opened)?;
-            let digest = ledger.insert(&reconciliation, &plan.to_string(), Some(plan), 0)?;
+            let mut ledger = Ledger::of_plan(&vault, &lane, snapshot, &opened)?;
+            let digest = ledger.insert(reconciliation, &plan.to_string(), Some(plan), 0)?;
             let mut event =
                 EventDraft::of_plan(EventKind::ExecutionReconciled, plan, opened.header.digest).by(actor.clone());
             event.claim_id = Some(claim.claim_id);
@@ -100,7 +100,7 @@ impl Approvals {
             let mut next = state.clone();
             next.reconciliation = Some(digest);
             put(&mut ledger, &opened, snapshot, next)?;
-            ledger.finish()
+            Ok(ledger.finish())
         }))
         .await
     }
@@ -111,14 +111,13 @@ impl Approvals {
     /// # Errors
     /// `store_unavailable`, `integrity_failure`.
     pub async fn mute(&self, requester: &Person, duration: Duration, by: &str) -> Result<(), Refusal> {
-        let (vault, writer) = (self.service.vault.clone(), self.service.writer);
+        let (vault, lane) = (self.service.vault.clone(), self.service.lane.clone());
         let (actor, subject) = (self.pseudonym(&Person::new(by))?, self.pseudonym(requester)?);
         let keys = mute_keys(&vault, requester)?;
-        let mut rows = vec![lane_key(writer)];
-        rows.extend(keys.iter().cloned());
-        let reads = Reads { rows, ..Reads::default() };
+        let rows = keys.clone();
+        let reads = Reads { lane: Some(lane.writer), rows, ..Reads::default() };
         self.commit(Transition::new("mute", reads, move |snapshot| {
-            let mut ledger = Ledger::of_server(&vault, writer, snapshot)?;
+            let mut ledger = Ledger::of_server(&vault, &lane, snapshot)?;
             for (number, key) in keys.iter().enumerate() {
                 let before = snapshot.rows.get(key).map(|row| vault.open::<Mute>(row, &key.id, None)).transpose()?;
                 // What was muted under a key that has been rotated since must be heard again too. [PLAN-006]
@@ -133,13 +132,13 @@ impl Approvals {
                 let from = before.map(|before| before.revision);
                 let revision = from.map_or(1, |from| from + 1);
                 let mute = Mute { kind: MuteType::V0, revision, until };
-                ledger.replace(&mute, &key.id, None, from, revision)?;
+                ledger.replace(mute, &key.id, None, from, revision)?;
             }
             let kind = if duration.is_zero() { EventKind::RequesterUnmuted } else { EventKind::RequesterMuted };
             let mut event = EventDraft::new(kind).by(actor.clone());
             event.subject = Some(subject.clone());
             ledger.tell(event)?;
-            ledger.finish()
+            Ok(ledger.finish())
         }))
         .await
     }
@@ -149,15 +148,15 @@ impl Approvals {
     /// # Errors
     /// `store_unavailable`.
     pub async fn note_account_change(&self, account: &str, operator: &str) -> Result<(), Refusal> {
-        let (vault, writer) = (self.service.vault.clone(), self.service.writer);
+        let (vault, lane) = (self.service.vault.clone(), self.service.lane.clone());
         let (actor, subject) = (self.pseudonym(&Person::new(operator))?, self.pseudonym(&Person::new(account))?);
-        let reads = Reads { rows: vec![lane_key(writer)], ..Reads::default() };
+        let reads = Reads { lane: Some(lane.writer), ..Reads::default() };
         self.commit(Transition::new("note-account", reads, move |snapshot| {
-            let mut ledger = Ledger::of_server(&vault, writer, snapshot)?;
+            let mut ledger = Ledger::of_server(&vault, &lane, snapshot)?;
             let mut event = EventDraft::new(EventKind::AccountChanged).by(actor.clone());
             event.subject = Some(subject.clone());
             ledger.tell(event)?;
-            ledger.finish()
+            Ok(ledger.finish())
         }))
         .await
     }

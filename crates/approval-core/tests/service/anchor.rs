@@ -92,13 +92,18 @@ async fn a_rejection_that_the_store_forgot_still_holds() {
 #[tokio::test]
 async fn a_store_put_back_to_before_the_claim_does_not_run_twice() {
     // [ANCHOR-001, ANCHOR-002]
-    let (room, _) = anchored(Anchored::default()).await;
+    let (mut room, anchor) = anchored(Anchored::default()).await;
     let plan = approved(&room).await;
     let memory = room.memory.clone().unwrap();
     let older = memory.tables().clone();
     applied(&room, &plan).await;
     *memory.tables() = older;
     room.target.meddle("a", serde_json::Value::Null);
+    // The process that ran it misses its own events.
+    refused(&room, &plan, Reason::IntegrityFailure).await;
+    assert_eq!(room.target.effects(), 1);
+    // Another one never saw them.
+    room.approvals = start(&room, always(Rule::same_subject()), |builder| builder.anchor(Arc::clone(&anchor))).await;
     let done = room.execute(&plan).await.unwrap();
     assert_eq!(done.execution.outcome, Outcome::Unknown);
     assert_eq!(room.target.effects(), 1);
