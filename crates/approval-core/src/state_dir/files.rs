@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use super::StateDirError;
 use crate::json::{Document, Limits};
 
-pub(super) fn create_dir(path: &Path) -> Result<(), StateDirError> {
+pub(crate) fn create_dir(path: &Path) -> Result<(), StateDirError> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
@@ -20,7 +20,7 @@ pub(super) fn create_dir(path: &Path) -> Result<(), StateDirError> {
 }
 
 /// Nobody but the owner may read or write the file or directory.
-pub(super) fn check_owner_only(path: &Path) -> Result<(), StateDirError> {
+pub(crate) fn check_owner_only(path: &Path) -> Result<(), StateDirError> {
     let metadata = fs::metadata(path).map_err(|error| StateDirError::File { path: path.to_owned(), error })?;
     #[cfg(unix)]
     if std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o077 != 0 {
@@ -30,7 +30,7 @@ pub(super) fn check_owner_only(path: &Path) -> Result<(), StateDirError> {
     Ok(())
 }
 
-pub(super) fn open_owner_only(path: &Path) -> io::Result<File> {
+pub(crate) fn open_owner_only(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.create(true).truncate(false).write(true);
     #[cfg(unix)]
@@ -39,7 +39,7 @@ pub(super) fn open_owner_only(path: &Path) -> io::Result<File> {
 }
 
 /// Reads a strict JSON document; `None` where there is no file.
-pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, StateDirError> {
+pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, StateDirError> {
     let bytes = match fs::read(path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -52,14 +52,14 @@ pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, StateD
 }
 
 /// Writes a document in place of what was there: the whole of it, or nothing.
-pub(super) fn write<T: Serialize>(path: &Path, value: &T) -> Result<(), StateDirError> {
+pub(crate) fn write<T: Serialize>(path: &Path, value: &T) -> Result<(), StateDirError> {
     let document = Document::from_serialize(value, &Limits::ARGUMENTS)
         .map_err(|error| StateDirError::inadmissible(path, &error))?;
     write_bytes(path, document.as_bytes()).map_err(|error| StateDirError::File { path: path.to_owned(), error })
 }
 
 /// Writes a file beside its place, makes it durable, and moves it there.
-pub(super) fn write_bytes(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn write_bytes(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let beside = beside(path);
     let mut file = open_owner_only(&beside)?;
     file.set_len(0)?;

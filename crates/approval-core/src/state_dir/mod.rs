@@ -5,21 +5,25 @@
 //! keys/<id>.key       one master key, 32 bytes in base64url
 //! instance.json       who this installation is, and where its approval surface is
 //! store.sqlite3       plans and audit (made by the store)
+//! anchor.jsonl        which plans were claimed, rejected or withdrawn, whatever the store says
 //! accounts.toml       local accounts (made by the approval surface)
 //! ```
 //!
 //! Directory and files belong to one operating-system user, and nobody else may read them. Who can read `keys/` can forge every
 //! approval.
 
-mod files;
+pub(crate) mod files;
 mod instance;
 mod keys;
 
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use crate::entropy::EntropyError;
+use crate::anchor::{AnchorError, FileAnchor};
+use crate::entropy::{EntropyError, OsEntropy};
+use crate::id::Audience;
 use crate::json::{Inadmissible, ReadError};
 use crate::seal::KeyRingError;
 
@@ -124,6 +128,20 @@ impl StateDir {
         self.root.join("store.sqlite3")
     }
 
+    /// Where the anchor is.
+    #[must_use]
+    pub fn anchor_path(&self) -> PathBuf {
+        self.root.join("anchor.jsonl")
+    }
+
+    /// The installation's anchor.
+    ///
+    /// # Errors
+    /// When there can be no thread for it.
+    pub fn anchor(&self, audience: &Audience) -> Result<FileAnchor, AnchorError> {
+        FileAnchor::new(self.anchor_path(), audience.clone(), Arc::new(OsEntropy))
+    }
+
     /// Where the local accounts are.
     #[must_use]
     pub fn accounts(&self) -> PathBuf {
@@ -169,11 +187,8 @@ impl StateDirError {
 mod tests {
     use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
-    use std::sync::Arc;
 
     use super::*;
-    use crate::entropy::OsEntropy;
-    use crate::id::Audience;
     use crate::seal::{Binding, Purpose, Sealer as _};
 
     fn state() -> (tempfile::TempDir, StateDir) {
