@@ -7,6 +7,7 @@ use std::sync::Arc;
 use approval_core::anchor::{AnchorError, FileAnchor};
 use approval_core::audit::AuditLog;
 use approval_core::seal::Sealer;
+use approval_core::signing::Signer;
 use approval_core::state_dir::{Instance, StateDir, StateDirError};
 use approval_core::store::Store;
 use approval_core::{
@@ -56,6 +57,7 @@ pub struct Installation {
     pub state: StateDir,
     pub instance: Instance,
     pub sealer: Arc<dyn Sealer>,
+    pub signer: Arc<dyn Signer>,
     pub store: Arc<SqliteStore>,
     pub anchor: Arc<FileAnchor>,
     pub accounts: Accounts,
@@ -72,10 +74,13 @@ impl Installation {
         let sealer = Arc::new(state.key_ring(Arc::new(OsEntropy))?);
         let instance = state.instance(&OsEntropy)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        // An installation of an earlier version has none yet.
+        state.ensure_signing_keys(&OsEntropy, clock.now())?;
+        let signer = Arc::new(state.signing_keys(clock.now())?);
         let store = Arc::new(SqliteStore::open(state.store(), clock)?);
         let anchor = Arc::new(state.anchor(&instance.audience)?);
         let accounts = Accounts::open(state.accounts());
-        Ok(Self { instance, sealer, store, anchor, accounts, state })
+        Ok(Self { instance, sealer, signer, store, anchor, accounts, state })
     }
 
     /// The stored audit.
@@ -116,7 +121,8 @@ impl Installation {
             surface: format!("http://{surface}"),
         };
         // Nobody has said that agent and key are kept apart: so they aren't. [ENF-002]
-        ApprovalsBuilder::new(parts).anchor(Arc::clone(&self.anchor) as _).dangerous_same_user()
+        let builder = ApprovalsBuilder::new(parts).anchor(Arc::clone(&self.anchor) as _);
+        builder.signer(Arc::clone(&self.signer)).dangerous_same_user()
     }
 }
 

@@ -32,6 +32,7 @@ use crate::policy::Policy;
 use crate::record::{Enforcement, Isolation, Pause, RecordKind};
 use crate::refusal::{Reason, Refusal};
 use crate::seal::{Tag, TagPurpose};
+use crate::signing::{KeySet, Signer};
 use crate::store::{CommitError, Include, PlanRows, Reads, RowKey, Snapshot, Store, Transition};
 use crate::transition::Trigger;
 use crate::vault::{Vault, internal, unavailable};
@@ -64,6 +65,7 @@ struct Service {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     timer: Arc<dyn Timer>,
+    signer: Option<Arc<dyn Signer>>,
     isolation: Isolation,
     surface: String,
     writer: WriterId,
@@ -101,6 +103,12 @@ impl Approvals {
     #[must_use]
     pub fn clock(&self) -> &Arc<dyn Clock> {
         &self.service.clock
+    }
+
+    /// The public keys of this installation, where it signs: what a verifier of receipts and checkpoints needs.
+    #[must_use]
+    pub fn key_set(&self) -> Option<&KeySet> {
+        self.service.signer.as_ref().map(|signer| signer.key_set())
     }
 
     /// Who is who.

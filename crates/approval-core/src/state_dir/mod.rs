@@ -3,6 +3,8 @@
 //! ```text
 //! keys/ring.json      which keys there are, and what each is still good for
 //! keys/<id>.key       one master key, 32 bytes in base64url
+//! keys/signing.json   the public key set: which key signs receipts and checkpoints, and from when to when
+//! keys/<id>.signing-key  the secret half of one of them, 32 bytes in base64url
 //! instance.json       who this installation is, and where its approval surface is
 //! store.sqlite3       plans and audit (made by the store)
 //! anchor.jsonl        which plans were claimed, rejected or withdrawn, whatever the store says
@@ -15,6 +17,7 @@
 pub(crate) mod files;
 mod instance;
 mod keys;
+mod signing;
 
 use std::fs::File;
 use std::io;
@@ -23,7 +26,7 @@ use std::sync::Arc;
 
 use crate::anchor::{AnchorError, FileAnchor};
 use crate::entropy::{EntropyError, OsEntropy};
-use crate::id::Audience;
+use crate::id::{Audience, KeyId};
 use crate::json::{Inadmissible, ReadError};
 use crate::seal::KeyRingError;
 
@@ -78,6 +81,12 @@ pub enum StateDirError {
         /// The directory.
         path: PathBuf,
     },
+    /// There are no signing keys.
+    #[error("there are no signing keys in `{}`: make them with `mutation-approval keygen`", path.display())]
+    NoSigningKeys {
+        /// The directory.
+        path: PathBuf,
+    },
     /// The keys don't make a ring.
     #[error("the keys in `{}` don't make a ring: {error}", path.display())]
     Ring {
@@ -89,6 +98,12 @@ pub enum StateDirError {
     /// There is no randomness.
     #[error(transparent)]
     Entropy(#[from] EntropyError),
+    /// No signing key has this id.
+    #[error("there is no signing key `{id}`")]
+    UnknownSigningKey {
+        /// What was asked for.
+        id: KeyId,
+    },
 }
 
 impl StateDir {
