@@ -88,7 +88,7 @@ impl Approvals {
         let key = beside_key(plan);
         let rows = self.service.store.rows(std::slice::from_ref(&key)).await.map_err(unavailable)?;
         let Some(row) = rows.first() else { return Ok(false) };
-        let found: Reconciliation = self.service.vault.open(row, &key.id, None)?.record;
+        let found: Reconciliation = self.service.vault.open(row, &key.id, None)?.into_record();
         if found.plan_id == plan {
             Ok(found.claim_id == claim)
         } else {
@@ -180,12 +180,12 @@ impl Approvals {
         let Some(rows) = self.rows(plan, Include::Documents).await? else { return Ok(()) };
         let opened = Opened::open(&self.service.vault, plan, &rows)?;
         let Some(kind) = end_of(&opened) else { return Ok(()) };
-        let intent = Documents::open(&self.service.vault, &opened, &rows)?.intent.record;
+        let intent = Documents::open(&self.service.vault, &opened, &rows)?.intent;
         let entry = AnchorEntry {
             plan,
             kind,
             plan_expires_at: opened.header.record.expires_at,
-            effects: EffectTags::of(&self.service.vault, &intent.effect_keys)?.active,
+            effects: EffectTags::of(&self.service.vault, &intent.record.effect_keys)?.active,
         };
         self.service.anchor.enter(entry).await.map(drop).map_err(unavailable)
     }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::anchored::Begun;
-use super::ledger::{Ledger, lane_key, open_head};
+use super::lane::{Lane, open_head};
+use super::ledger::Ledger;
 use super::{Approvals, Service};
 use crate::anchor::{Anchor, NoAnchor};
 use crate::audit::{EventDraft, EventKind};
@@ -176,7 +177,7 @@ impl ApprovalsBuilder {
             signer: self.signer,
             isolation,
             surface,
-            writer,
+            lane: Lane::new(writer),
         };
         let approvals = Approvals { service: Arc::new(service) };
         let begun = approvals.begin_anchor(self.new_anchor).await?;
@@ -197,15 +198,15 @@ impl Approvals {
             rollback: service.anchor.rollback(),
             requester_assurance: RequesterAssurance::Environment,
         };
-        let (vault, writer) = (service.vault.clone(), service.writer);
-        let reads = Reads { rows: vec![lane_key(writer)], unnamed_heads: true, ..Reads::default() };
+        let (vault, lane) = (service.vault.clone(), service.lane.clone());
+        let reads = Reads { lane: Some(lane.writer), unnamed_heads: true, ..Reads::default() };
         let transition = Transition::new("start", reads, move |snapshot| {
             let mut heads = BTreeMap::new();
             for row in &snapshot.heads {
                 let head = open_head(&vault, row)?;
                 heads.insert(head.writer, head);
             }
-            let mut ledger = Ledger::of_server(&vault, writer, snapshot)?;
+            let mut ledger = Ledger::of_server(&vault, &lane, snapshot)?;
             let mut started = EventDraft::new(EventKind::AuditStarted);
             started.enforcement = Some(enforcement); // [AUDIT-007]
             started.forgotten = forgotten.clone(); // [ANCHOR-009]
@@ -215,7 +216,7 @@ impl Approvals {
                 ledger.tell(EventDraft::new(EventKind::AnchorRenewed))?; // [ANCHOR-006]
             }
             ledger.write(Write::NameHeads(heads.into_keys().collect()));
-            ledger.finish()
+            Ok(ledger.finish())
         });
         self.commit(transition).await
     }

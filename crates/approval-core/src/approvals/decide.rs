@@ -1,6 +1,6 @@
 //! A person decides.
 
-use super::ledger::{Ledger, erase, follow, lane_key};
+use super::ledger::{Ledger, erase, follow};
 use super::status::{not_found, status_of};
 use super::view::StatusView;
 use super::{Approvals, Outgoing, cool_down_keys, open_in, put};
@@ -103,7 +103,7 @@ impl Approvals {
         intent: &Intent,
         eligible: bool,
     ) -> Result<StatusView, Refusal> {
-        let (vault, writer) = (self.service.vault.clone(), self.service.writer);
+        let (vault, lane) = (self.service.vault.clone(), self.service.lane.clone());
         let plan = request.plan_id;
         let actor = self.pseudonym(&request.approver.person)?;
         let request = request.clone();
@@ -113,21 +113,20 @@ impl Approvals {
             }
             Verdict::Approve | Verdict::Withdraw => Vec::new(),
         };
-        let mut rows = vec![lane_key(writer)];
-        rows.extend(sticking.iter().cloned());
-        let reads = Reads { plan: Some(plan), rows, ..Reads::default() };
+        let rows = sticking.clone();
+        let reads = Reads { plan: Some(plan), lane: Some(lane.writer), rows, ..Reads::default() };
         let done = Outgoing::new();
         let status = done.clone();
         let transition = Transition::new("decide", reads, move |snapshot| {
             let opened = open_in(&vault, plan, snapshot)?;
             opened.recompute()?;
             check(&request, &opened, eligible, snapshot.now)?;
-            let mut ledger = Ledger::of_plan(&vault, writer, snapshot, &opened)?;
+            let mut ledger = Ledger::of_plan(&vault, &lane, snapshot, &opened)?;
             if request.verdict == Verdict::Reject {
                 stick(&vault, &mut ledger, snapshot, &sticking, &opened)?;
             }
             status.put(record(&mut ledger, &opened, snapshot, &request, &actor)?);
-            ledger.finish()
+            Ok(ledger.finish())
         });
         self.commit(transition).await?;
         done.take()
@@ -135,20 +134,20 @@ impl Approvals {
 
     /// Tells the audit of a decision that was not taken. [DEC-010]
     async fn record_refused_decision(&self, request: &DecisionRequest, reason: Reason) {
-        let (vault, writer, plan) = (self.service.vault.clone(), self.service.writer, request.plan_id);
+        let (vault, lane, plan) = (self.service.vault.clone(), self.service.lane.clone(), request.plan_id);
         let Ok(actor) = self.pseudonym(&request.approver.person) else { return };
         let challenge = request.challenge_id;
-        let reads = Reads { plan: Some(plan), rows: vec![lane_key(writer)], ..Reads::default() };
+        let reads = Reads { plan: Some(plan), lane: Some(lane.writer), ..Reads::default() };
         let recorded = self.commit(Transition::new("refuse-decision", reads, move |snapshot| {
             let opened = open_in(&vault, plan, snapshot)?;
-            let mut ledger = Ledger::of_plan(&vault, writer, snapshot, &opened)?;
+            let mut ledger = Ledger::of_plan(&vault, &lane, snapshot, &opened)?;
             let mut event =
                 EventDraft::of_plan(EventKind::DecisionRefused, plan, opened.header.digest).by(actor.clone());
             event.challenge_id = Some(challenge);
             event.reason = Some(reason);
             ledger.tell(event)?;
             put(&mut ledger, &opened, snapshot, opened.state.clone())?;
-            ledger.finish()
+            Ok(ledger.finish())
         }));
         if let Err(error) = recorded.await {
             tracing::error!(%plan, %error, "a refused decision was not recorded");
@@ -218,7 +217,7 @@ fn record(
     };
     // Numbered within its challenge: of two decisions at once, one finds its number taken.
     let id = format!("{}.{}", request.challenge_id, opened.state.decisions.len());
-    let digest = ledger.insert(&decision, &id, Some(plan), 0)?;
+    let digest = ledger.insert(decision.clone(), &id, Some(plan), 0)?;
     let kind = match request.verdict {
         Verdict::Approve => EventKind::DecisionApproved,
         Verdict::Reject => EventKind::DecisionRejected,
@@ -268,7 +267,7 @@ fn stick(
         // Another policy's shorter cool-down takes nothing from a longer one that has begun.
         let until = before.map_or(until, |before| before.record.until.max(until));
         let cool_down = CoolDown { kind: CoolDownType::V0, revision, plan_id: opened.plan(), until };
-        ledger.replace(&cool_down, &key.id, None, from, revision)?;
+        ledger.replace(cool_down, &key.id, None, from, revision)?;
     }
     Ok(())
 }

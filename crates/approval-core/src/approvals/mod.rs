@@ -7,6 +7,7 @@ mod challenge;
 mod decide;
 mod drive;
 mod execute;
+mod lane;
 mod lease;
 mod ledger;
 mod operator;
@@ -25,7 +26,7 @@ use crate::clock::{Clock, Timer};
 use crate::directory::{Directory, Requester};
 use crate::entropy::Entropy;
 use crate::gate::Attempt;
-use crate::id::{EffectKey, Person, PlanId, WriterId};
+use crate::id::{EffectKey, Person, PlanId};
 use crate::instant::Timestamp;
 use crate::opened::Opened;
 use crate::policy::Policy;
@@ -44,7 +45,8 @@ pub use view::{
     ChallengeView, ExecutionView, InboxEntry, InboxPage, InboxQuery, PlanPageView, PlanView, Scope, StatusView,
 };
 
-use ledger::{Ledger, erase, follow, lane_key};
+use lane::Lane;
+use ledger::{Ledger, erase, follow};
 
 /// Plans, challenges, decisions and executions of one installation. Cheap to clone.
 ///
@@ -68,7 +70,7 @@ struct Service {
     signer: Option<Arc<dyn Signer>>,
     isolation: Isolation,
     surface: String,
-    writer: WriterId,
+    lane: Lane,
 }
 
 impl fmt::Debug for Approvals {
@@ -180,17 +182,17 @@ impl Approvals {
     }
 
     fn lapse_transition(&self, plan: PlanId) -> Transition {
-        let (vault, writer) = (self.service.vault.clone(), self.service.writer);
-        let reads = Reads { plan: Some(plan), rows: vec![lane_key(writer)], ..Reads::default() };
+        let (vault, lane) = (self.service.vault.clone(), self.service.lane.clone());
+        let reads = Reads { plan: Some(plan), lane: Some(lane.writer), ..Reads::default() };
         Transition::new("lapse", reads, move |snapshot| {
             let opened = open_in(&vault, plan, snapshot)?;
             let Some(trigger) = opened.lapse(snapshot.now) else { return Ok(Vec::new()) };
-            let mut ledger = Ledger::of_plan(&vault, writer, snapshot, &opened)?;
+            let mut ledger = Ledger::of_plan(&vault, &lane, snapshot, &opened)?;
             match trigger {
                 Trigger::LeasePassed => settle::record_lost(&mut ledger, &opened, snapshot)?,
                 trigger => end(&mut ledger, &opened, snapshot, trigger, lapse_event(trigger), None)?,
             }
-            ledger.finish()
+            Ok(ledger.finish())
         })
     }
 }
@@ -281,7 +283,7 @@ fn pause_key() -> RowKey {
 }
 
 fn open_pause(vault: &Vault, row: &crate::store::Row) -> Result<Pause, Refusal> {
-    let pause: Pause = vault.open(row, &row.key.id, None)?.record;
+    let pause: Pause = vault.open(row, &row.key.id, None)?.into_record();
     if pause.revision == row.revision {
         Ok(pause)
     } else {

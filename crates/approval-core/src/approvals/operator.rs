@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::anchored::beside_key;
-use super::ledger::{Ledger, lane_key};
+use super::ledger::Ledger;
 use super::{Approvals, mute_keys, open_in, open_pause, pause_key, put};
 use crate::audit::{EventDraft, EventKind};
 use crate::digest::Digest;
@@ -34,10 +34,10 @@ impl Approvals {
     }
 
     async fn set_pause(&self, operator: &str, paused: bool) -> Result<(), Refusal> {
-        let (vault, writer) = (self.service.vault.clone(), self.service.writer);
+        let (vault, lane) = (self.service.vault.clone(), self.service.lane.clone());
         let actor = self.pseudonym(&Person::new(operator))?;
         let operator = operator.to_owned();
-        let reads = Reads { rows: vec![lane_key(writer), pause_key()], ..Reads::default() };
+        let reads = Reads { lane: Some(lane.writer), rows: vec![pause_key()], ..Reads::default() };
         self.commit(Transition::new(if paused { "pause" } else { "resume" }, reads, move |snapshot| {
             let before = snapshot.rows.get(&pause_key()).map(|row| open_pause(&vault, row)).transpose()?;
             if before.as_ref().is_some_and(|before| before.paused) == paused {
@@ -46,11 +46,11 @@ impl Approvals {
             let from = before.map(|before| before.revision);
             let revision = from.map_or(1, |from| from + 1);
             let pause = Pause { kind: PauseType::V0, revision, paused, operator: operator.clone(), at: snapshot.now };
-            let mut ledger = Ledger::of_server(&vault, writer, snapshot)?;
-            ledger.replace(&pause, &pause_key().id, None, from, revision)?;
+            let mut ledger = Ledger::of_server(&vault, &lane, snapshot)?;
+            ledger.replace(pause, &pause_key().id, None, from, revision)?;
             let kind = if paused { EventKind::ServerPaused } else { EventKind::ServerResumed };
             ledger.tell(EventDraft::new(kind).by(actor.clone()))?;
-            ledger.finish()
+            Ok(ledger.finish())
         }))
         .await
     }
@@ -78,24 +78,26 @@ impl Approvals {
         if known.is_none() && lost.is_none() {
             return Err(Refusal::new(Reason::PlanNotFound, "there is no such plan"));
         }
-        let (vault, writer) = (self.service.vault.clone(), self.service.writer);
+        let (vault, lane) = (self.service.vault.clone(), self.service.lane.clone());
         let actor = self.pseudonym(&Person::new(operator))?;
         let found = Found { finding, operator: operator.to_owned(), lost, plan };
-        let reads = Reads { plan: Some(plan), rows: vec![lane_key(writer), beside_key(plan)], ..Reads::default() };
+        let rows = vec![beside_key(plan)];
+        let reads = Reads { plan: Some(plan), rows, lane: Some(lane.writer), ..Reads::default() };
         let whole = known.is_some();
         self.commit(Transition::new("reconcile", reads, move |snapshot| {
             if !whole {
-                let mut ledger = Ledger::of_server(&vault, writer, snapshot)?;
+                let mut ledger = Ledger::of_server(&vault, &lane, snapshot)?;
                 found.tell_of_lost(&mut ledger, snapshot, None, &actor)?;
-                return ledger.finish();
+                return Ok(ledger.finish());
             }
             let opened = open_in(&vault, plan, snapshot)?;
-            let mut ledger = Ledger::of_plan(&vault, writer, snapshot, &opened)?;
+            let mut ledger = Ledger::of_plan(&vault, &lane, snapshot, &opened)?;
             let mut next = opened.state.clone();
             match found.reconcile(&opened, snapshot.now) {
                 Ok(reconciliation) => {
-                    let digest = ledger.insert(&reconciliation, &plan.to_string(), Some(plan), 0)?;
-                    ledger.tell(reconciled(&opened, &actor, reconciliation.claim_id, digest))?;
+                    let claim = reconciliation.claim_id;
+                    let digest = ledger.insert(reconciliation, &plan.to_string(), Some(plan), 0)?;
+                    ledger.tell(reconciled(&opened, &actor, claim, digest))?;
                     next.reconciliation = Some(digest);
                 }
                 Err(refusal) if found.lost.is_none() => return Err(refusal),
@@ -103,7 +105,7 @@ impl Approvals {
             }
             found.tell_of_lost(&mut ledger, snapshot, Some(&opened), &actor)?;
             put(&mut ledger, &opened, snapshot, next)?;
-            ledger.finish()
+            Ok(ledger.finish())
         }))
         .await
     }
@@ -114,14 +116,13 @@ impl Approvals {
     /// # Errors
     /// `store_unavailable`, `integrity_failure`.
     pub async fn mute(&self, requester: &Person, duration: Duration, by: &str) -> Result<(), Refusal> {
-        let (vault, writer) = (self.service.vault.clone(), self.service.writer);
+        let (vault, lane) = (self.service.vault.clone(), self.service.lane.clone());
         let (actor, subject) = (self.pseudonym(&Person::new(by))?, self.pseudonym(requester)?);
         let keys = mute_keys(&vault, requester)?;
-        let mut rows = vec![lane_key(writer)];
-        rows.extend(keys.iter().cloned());
-        let reads = Reads { rows, ..Reads::default() };
+        let rows = keys.clone();
+        let reads = Reads { lane: Some(lane.writer), rows, ..Reads::default() };
         self.commit(Transition::new("mute", reads, move |snapshot| {
-            let mut ledger = Ledger::of_server(&vault, writer, snapshot)?;
+            let mut ledger = Ledger::of_server(&vault, &lane, snapshot)?;
             for (number, key) in keys.iter().enumerate() {
                 let before = snapshot.rows.get(key).map(|row| vault.open::<Mute>(row, &key.id, None)).transpose()?;
                 // What was muted under a key that has been rotated since must be heard again too. [PLAN-006]
@@ -136,13 +137,13 @@ impl Approvals {
                 let from = before.map(|before| before.revision);
                 let revision = from.map_or(1, |from| from + 1);
                 let mute = Mute { kind: MuteType::V0, revision, until };
-                ledger.replace(&mute, &key.id, None, from, revision)?;
+                ledger.replace(mute, &key.id, None, from, revision)?;
             }
             let kind = if duration.is_zero() { EventKind::RequesterUnmuted } else { EventKind::RequesterMuted };
             let mut event = EventDraft::new(kind).by(actor.clone());
             event.subject = Some(subject.clone());
             ledger.tell(event)?;
-            ledger.finish()
+            Ok(ledger.finish())
         }))
         .await
     }
@@ -152,15 +153,15 @@ impl Approvals {
     /// # Errors
     /// `store_unavailable`.
     pub async fn note_account_change(&self, account: &str, operator: &str) -> Result<(), Refusal> {
-        let (vault, writer) = (self.service.vault.clone(), self.service.writer);
+        let (vault, lane) = (self.service.vault.clone(), self.service.lane.clone());
         let (actor, subject) = (self.pseudonym(&Person::new(operator))?, self.pseudonym(&Person::new(account))?);
-        let reads = Reads { rows: vec![lane_key(writer)], ..Reads::default() };
+        let reads = Reads { lane: Some(lane.writer), ..Reads::default() };
         self.commit(Transition::new("note-account", reads, move |snapshot| {
-            let mut ledger = Ledger::of_server(&vault, writer, snapshot)?;
+            let mut ledger = Ledger::of_server(&vault, &lane, snapshot)?;
             let mut event = EventDraft::new(EventKind::AccountChanged).by(actor.clone());
             event.subject = Some(subject.clone());
             ledger.tell(event)?;
-            ledger.finish()
+            Ok(ledger.finish())
         }))
         .await
     }
@@ -214,7 +215,7 @@ impl Found {
         if snapshot.rows.contains_key(&key) {
             return Err(Refusal::new(Reason::PayloadInvalid, "the attempt has been reconciled already"));
         }
-        let digest = ledger.insert(&self.record(claim, snapshot.now), &key.id, None, 0)?;
+        let digest = ledger.insert(self.record(claim, snapshot.now), &key.id, None, 0)?;
         ledger.tell(match opened {
             Some(opened) => reconciled(opened, actor, claim, digest),
             // Where the plan's own chain ended, nobody knows: the writer's tells of it. [AUDIT-006]

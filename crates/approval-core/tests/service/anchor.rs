@@ -127,8 +127,6 @@ async fn a_store_put_back_to_before_a_rejection_does_not_run() {
         let memory = room.memory.clone().unwrap();
         let older = memory.tables().clone();
         room.decide(&plan, "alice", verdict).await.unwrap();
-        *memory.tables() = older.clone();
-        refused(&room, &plan, reason).await;
         *memory.tables() = older;
         restart(&mut room, &anchor).await;
         refused(&room, &plan, reason).await;
@@ -188,13 +186,18 @@ async fn an_end_that_the_process_did_not_live_to_enter_is_entered_later() {
 #[tokio::test]
 async fn a_store_put_back_to_before_the_claim_does_not_run_twice() {
     // [ANCHOR-001, ANCHOR-002]
-    let (room, _) = anchored(MemoryAnchor::default()).await;
+    let (mut room, anchor) = remembering().await;
     let plan = approved(&room).await;
     let memory = room.memory.clone().unwrap();
     let older = memory.tables().clone();
     applied(&room, &plan).await;
     *memory.tables() = older;
     room.target.meddle("a", serde_json::Value::Null);
+    // The process that ran it misses its own events.
+    refused(&room, &plan, Reason::IntegrityFailure).await;
+    assert_eq!(room.target.effects(), 1);
+    // Another one never saw them.
+    restart(&mut room, &anchor).await;
     let done = room.execute(&plan).await.unwrap();
     assert_eq!(done.execution.outcome, Outcome::Unknown);
     assert_eq!(room.target.effects(), 1);
