@@ -1,5 +1,6 @@
 //! The service that adapters and surfaces call: never a store.
 
+mod anchored;
 mod builder;
 mod cancel;
 mod challenge;
@@ -19,7 +20,7 @@ mod view;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::anchor::{Anchor, AnchorKind};
+use crate::anchor::Anchor;
 use crate::audit::EventKind;
 use crate::clock::{Clock, Timer};
 use crate::directory::{Directory, Requester};
@@ -162,20 +163,8 @@ impl Approvals {
         let mut attempts = open_attempts(&self.service.vault, own, &found, now)?;
         let anchored = self.service.anchor.claims_touching(&effects.good).await;
         for entry in anchored.map_err(unavailable)? {
-            let AnchorKind::Claimed(claim) = entry.kind else { continue };
-            if Some(entry.plan) == own || attempts.iter().any(|attempt| attempt.plan == entry.plan) {
-                continue;
-            }
-            // A store that keeps the plan but not what it touches may have been told to forget that only.
-            match self.rows(entry.plan, Include::Records).await? {
-                Some(rows) => {
-                    let opened = Opened::open(&self.service.vault, entry.plan, &rows)?;
-                    match &opened.state.claim {
-                        Some(known) if known.claim_id == claim => attempts.extend(Attempt::of(&opened, now)),
-                        _ => attempts.push(Attempt::of_anchor(entry.plan)),
-                    }
-                }
-                None => attempts.push(Attempt::of_anchor(entry.plan)),
+            if Some(entry.plan) != own && attempts.iter().all(|attempt| attempt.plan != entry.plan) {
+                attempts.extend(self.anchored_attempt(&entry, now).await?);
             }
         }
         Ok(attempts)
