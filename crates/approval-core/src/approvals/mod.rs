@@ -4,6 +4,7 @@ mod anchored;
 mod builder;
 mod cancel;
 mod challenge;
+mod checkpoint;
 mod decide;
 mod drive;
 mod execute;
@@ -18,6 +19,7 @@ mod status;
 mod view;
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::anchor::Anchor;
@@ -39,6 +41,7 @@ use crate::transition::Trigger;
 use crate::vault::{Vault, internal, unavailable};
 
 pub use builder::{ApprovalsBuilder, BuildError, Parts};
+pub use checkpoint::CheckpointInterval;
 pub use decide::DecisionRequest;
 pub use status::LONGEST_WAIT;
 pub use view::{
@@ -71,6 +74,8 @@ struct Service {
     isolation: Isolation,
     surface: String,
     lane: Lane,
+    /// Transitions of this process since its last checkpoint.
+    unsigned: AtomicU64,
 }
 
 impl fmt::Debug for Approvals {
@@ -130,6 +135,7 @@ impl Approvals {
     /// Commits a transition. A row that somebody else changed in between is an outage of a moment, not a decision.
     async fn commit(&self, transition: Transition) -> Result<(), Refusal> {
         let name = transition.name();
+        self.service.unsigned.fetch_add(1, Ordering::Relaxed);
         self.service.store.commit(transition).await.map_err(|error| match error {
             CommitError::Refused(refusal) => refusal,
             CommitError::Conflict => Refusal::new(Reason::StoreUnavailable, format!("`{name}`: {error}")),

@@ -227,6 +227,12 @@ impl JsonSchema for Tag {
     }
 }
 
+/// The body of an authenticated record, whether its seal holds or not: for what is verified otherwise, by signature.
+pub(crate) fn authenticated_body(sealed: &[u8]) -> Option<&[u8]> {
+    let envelope = envelope::Envelope::parse(sealed).ok()?;
+    matches!(envelope.form, envelope::Form::Authenticated).then_some(envelope.rest)
+}
+
 /// Why something can't be sealed or opened.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SealError {

@@ -96,6 +96,13 @@ impl Vault {
         Ok(document)
     }
 
+    /// The canonical text of a stored record that is not a secret, whether its seal holds or not: for what is verified otherwise.
+    pub(crate) fn unauthenticated_text(&self, row: &Row, id: &str) -> Result<Document, Refusal> {
+        let body = crate::seal::authenticated_body(&row.sealed).map(<[u8]>::to_vec);
+        let document = body.and_then(Document::from_sealed);
+        document.ok_or_else(|| broken(format!("{} `{id}`: not an authenticated record", row.key.kind)))
+    }
+
     /// A new row of an event whose canonical document is at hand.
     pub(crate) fn seal_event(&self, event: Event, document: &Document) -> Result<EventRow, Refusal> {
         let plan = event.event.plan_id;

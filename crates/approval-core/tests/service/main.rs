@@ -14,6 +14,7 @@ mod attempts;
 mod audit;
 mod challenge;
 mod changes;
+mod checkpoints;
 mod claim;
 mod control;
 mod decisions;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use approval_core::audit::FaultCode;
 use approval_core::record::{Outcome, State};
 use approval_core::transition::{Trigger, next};
 use approval_core::{Reason, Retry};
@@ -92,6 +93,19 @@ fn the_refusals_of_the_gate_are_reasons() {
         for code in refusals.split('`').skip(1).step_by(2) {
             assert!(Reason::ALL.iter().any(|reason| reason.code() == code), "{code}");
         }
+    }
+}
+
+#[test]
+fn the_faults_of_an_audit() {
+    // [AUDIT-013]
+    let rows = table(&read("audit.md"), "| code | says |");
+    let codes: Vec<_> = rows.iter().map(|row| row.split('`').nth(1).unwrap()).collect();
+    assert_eq!(codes, FaultCode::ALL.map(FaultCode::code));
+    let text = read("audit.md");
+    let before = text.split("| code | says |").next().unwrap();
+    for code in FaultCode::ALL.map(FaultCode::code).into_iter().filter(|code| *code != "unreadable") {
+        assert!(before.contains(&format!("`{code}`")), "no check of the text leads to {code}");
     }
 }
 
