@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use super::anchored::Begun;
-use super::lane::{Lane, open_head};
+use super::lane::{Lane, open_other_head};
 use super::ledger::Ledger;
 use super::{Approvals, Service};
 use crate::anchor::{Anchor, CheckpointMark, NoAnchor};
@@ -214,7 +214,7 @@ impl Approvals {
         let transition = Transition::new("start", reads, move |snapshot| {
             let mut heads = BTreeMap::new();
             for row in &snapshot.heads {
-                let head = open_head(&vault, row)?;
+                let head = open_other_head(&vault, row)?;
                 heads.insert(head.writer, head);
             }
             let mut ledger = Ledger::of_server(&vault, &lane, snapshot)?;

@@ -12,7 +12,7 @@ use crate::audit::{
 };
 use crate::json::{Document, Limits};
 use crate::refusal::{Reason, Refusal};
-use crate::signing::{self, SigningPurpose};
+use crate::signing::{self, KeySet, SigningPurpose};
 use crate::store::{EventRow, Reads, Row, Transition};
 use crate::vault::{Vault, broken, internal, unavailable};
 
@@ -46,13 +46,26 @@ impl Approvals {
     /// `integrity_failure` where the stored audit does not hold together: nothing is signed then; `store_unavailable`, also
     /// where others keep writing meanwhile.
     pub async fn checkpoint(&self) -> Result<Option<Checkpoint>, Refusal> {
+        self.checkpoint_over(Sealed::Good).await
+    }
+
+    /// As [`checkpoint`](Self::checkpoint), over events too that are sealed under a key that has been revoked since, as they stand: the
+    /// operator's word for them. For right after a sealing key was revoked or lost. [KEYS-033]
+    ///
+    /// # Errors
+    /// As for [`checkpoint`](Self::checkpoint).
+    pub async fn dangerous_checkpoint_over_revoked(&self) -> Result<Option<Checkpoint>, Refusal> {
+        self.checkpoint_over(Sealed::Any).await
+    }
+
+    async fn checkpoint_over(&self, sealed: Sealed) -> Result<Option<Checkpoint>, Refusal> {
         if self.service.signer.is_none() {
             return Ok(None);
         }
         let mut tried = 0;
         loop {
             tried += 1;
-            match self.try_checkpoint().await {
+            match self.try_checkpoint(sealed).await {
                 Err(refusal) if refusal.reason() == Reason::StoreUnavailable && tried < TRIES => {}
                 Ok(Some(checkpoint)) => {
                     self.service.unsigned.store(0, Ordering::Relaxed);
@@ -89,7 +102,7 @@ impl Approvals {
         }
     }
 
-    async fn try_checkpoint(&self) -> Result<Option<Checkpoint>, Refusal> {
+    async fn try_checkpoint(&self, sealed: Sealed) -> Result<Option<Checkpoint>, Refusal> {
         let (Some(signer), vault) = (self.service.signer.clone(), self.service.vault.clone()) else { return Ok(None) };
         let last = self.last_checkpoint().await?;
         let mut extent = last.as_ref().map(|last| Extent::of(&last.checkpoint)).unwrap_or_default();
@@ -97,7 +110,7 @@ impl Approvals {
         // Most of it outside the transaction, so that others don't wait.
         loop {
             let rows = self.service.store.events(extent.events, BATCH).await.map_err(unavailable)?;
-            rows.iter().try_for_each(|row| extend(&vault, &mut extent, row))?;
+            rows.iter().try_for_each(|row| extend(&vault, &mut extent, row, sealed))?;
             if rows.len() < usize::try_from(BATCH).unwrap_or(usize::MAX) {
                 break;
             }
@@ -115,12 +128,13 @@ impl Approvals {
         let outgoing = Outgoing::new();
         let done = outgoing.clone();
         let transition = Transition::new("checkpoint", reads, move |snapshot| {
-            let before = snapshot.rows.get(&latest_key()).map(|row| open(&vault, row)).transpose()?;
+            let before =
+                snapshot.rows.get(&latest_key()).map(|row| open(&vault, row, Some(signer.key_set()))).transpose()?;
             if before.as_ref().map(number) != last.as_ref().map(number) {
                 return Err(Refusal::new(Reason::StoreUnavailable, "another process made a checkpoint meanwhile"));
             }
             let mut extent = extent.clone();
-            snapshot.events.iter().try_for_each(|row| extend(&vault, &mut extent, row))?;
+            snapshot.events.iter().try_for_each(|row| extend(&vault, &mut extent, row, sealed))?;
             let mut ledger = Ledger::of_server(&vault, &lane, snapshot)?;
             ledger.tell(EventDraft::new(EventKind::AuditCheckpoint))?;
             let own = ledger.head().cloned().ok_or_else(|| internal("an event without a head"))?;
@@ -154,10 +168,14 @@ impl Approvals {
         outgoing.take().map(Some)
     }
 
+    fn keys(&self) -> Option<&KeySet> {
+        self.service.signer.as_ref().map(|signer| signer.key_set())
+    }
+
     /// The last checkpoint that the store holds.
     pub(super) async fn last_checkpoint(&self) -> Result<Option<SignedCheckpoint>, Refusal> {
         let rows = self.service.store.rows(&[latest_key()]).await.map_err(unavailable)?;
-        rows.first().map(|row| open(&self.service.vault, row)).transpose()
+        rows.first().map(|row| open(&self.service.vault, row, self.keys())).transpose()
     }
 
     /// The anchor remembers the last checkpoint, so that a store that lacks it is noticed. [CKPT-004]
@@ -178,7 +196,7 @@ impl Approvals {
     pub(super) async fn forgotten_checkpoint(&self) -> Result<Option<CheckpointMark>, Refusal> {
         let Some(mark) = self.service.anchor.last_checkpoint().await.map_err(unavailable)? else { return Ok(None) };
         let rows = self.service.store.rows(&[checkpoint_key(mark.number)]).await.map_err(unavailable)?;
-        let known = rows.first().map(|row| open(&self.service.vault, row)).transpose();
+        let known = rows.first().map(|row| open(&self.service.vault, row, self.keys())).transpose();
         let digest = known.ok().flatten().map(|known| payload(&known.checkpoint)).transpose()?;
         let lost = digest.is_none_or(|payload| payload.digest() != mark.digest);
         if lost {
@@ -208,8 +226,11 @@ fn payload(checkpoint: &Checkpoint) -> Result<Document, Refusal> {
 }
 
 /// Opens a stored checkpoint.
-fn open(vault: &Vault, row: &Row) -> Result<SignedCheckpoint, Refusal> {
-    let signed: SignedCheckpoint = vault.open(row, &row.key.id, None)?.into_record();
+fn open(vault: &Vault, row: &Row, keys: Option<&KeySet>) -> Result<SignedCheckpoint, Refusal> {
+    let signed: SignedCheckpoint = match vault.revoked(&row.sealed) {
+        true => of_revoked(vault, row, keys)?,
+        false => vault.open(row, &row.key.id, None)?.into_record(),
+    };
     let belongs = if row.key == latest_key() {
         row.revision == signed.checkpoint.number
     } else {
@@ -218,13 +239,43 @@ fn open(vault: &Vault, row: &Row) -> Result<SignedCheckpoint, Refusal> {
     if belongs { Ok(signed) } else { Err(broken("a checkpoint is not where it belongs")) }
 }
 
+/// A checkpoint whose seal proves nothing any more: its signature does. [KEYS-031]
+fn of_revoked(vault: &Vault, row: &Row, keys: Option<&KeySet>) -> Result<SignedCheckpoint, Refusal> {
+    let document = vault.unauthenticated_text(row, &row.key.id)?;
+    let signed: SignedCheckpoint = document.read().map_err(|error| broken(format!("a checkpoint: {error}")))?;
+    let keys =
+        keys.ok_or_else(|| broken("a checkpoint sealed under a revoked key, and no key set to verify it with"))?;
+    let opened = signing::open(signed.envelope.as_bytes(), SigningPurpose::Checkpoint, keys);
+    let opened = opened.map_err(|fault| broken(format!("a checkpoint: {fault}")))?;
+    if opened.payload() == payload(&signed.checkpoint)?.as_bytes() {
+        Ok(signed)
+    } else {
+        Err(broken("a checkpoint is not what was signed"))
+    }
+}
+
 /// Adds the next event. Nothing is signed over an audit in which one is missing.
-fn extend(vault: &Vault, extent: &mut Extent, row: &EventRow) -> Result<(), Refusal> {
+fn extend(vault: &Vault, extent: &mut Extent, row: &EventRow, sealed: Sealed) -> Result<(), Refusal> {
     if row.position != extent.events + 1 {
         return Err(broken(format!("the audit's event {} is missing", extent.events + 1)));
     }
-    let event = vault.open_event(row)?;
-    let head = Head { writer: event.record.writer, sequence: event.record.sequence, digest: event.digest };
-    extent.add(head, &event.record.event.heads);
+    let (event, digest) = match sealed {
+        Sealed::Any => vault.event_as_it_stands(row)?,
+        // [KEYS-033]
+        Sealed::Good => {
+            let event = vault.open_event(row)?;
+            (event.record.clone(), event.digest)
+        }
+    };
+    extent.add(Head { writer: event.writer, sequence: event.sequence, digest }, &event.event.heads);
     Ok(())
+}
+
+/// Which events are signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sealed {
+    /// Those of revoked keys too, as they stand.
+    Any,
+    /// Those whose seals hold.
+    Good,
 }

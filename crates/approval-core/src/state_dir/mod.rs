@@ -98,6 +98,12 @@ pub enum StateDirError {
     /// There is no randomness.
     #[error(transparent)]
     Entropy(#[from] EntropyError),
+    /// No sealing key has this id.
+    #[error("there is no sealing key `{id}`")]
+    UnknownKey {
+        /// What was asked for.
+        id: KeyId,
+    },
     /// No signing key has this id.
     #[error("there is no signing key `{id}`")]
     UnknownSigningKey {
@@ -256,6 +262,7 @@ mod tests {
 
     #[test]
     fn what_others_can_read_is_refused() {
+        // [SEC-001]
         let (_temporary, state) = state();
         let id = state.generate_key(&OsEntropy).unwrap();
         let key = state.key_path_for_test(&id);

@@ -22,6 +22,7 @@ mod lifecycle;
 mod order;
 mod planning;
 mod refusals;
+mod revoked;
 mod schemas;
 mod seals;
 mod secrets;
