@@ -27,6 +27,7 @@ pub(crate) fn measure() -> Report {
     report.note("heap beyond the input, at its peak, in units of the input:");
     heap(&mut report, "a document of 5 MiB", 5 << 20);
     crate::cycle::measure(&mut report);
+    crate::audit::measure(&mut report);
     report
 }
 
