@@ -9,10 +9,13 @@ mod deny;
 mod docs;
 mod features;
 mod fmt;
+pub(crate) mod hostile;
 mod model;
 mod msrv;
+mod mutants;
 mod python;
 mod rmcp;
+pub(crate) mod spec;
 mod test;
 mod trace;
 mod tree;
@@ -48,12 +51,15 @@ pub(crate) const SUITES: &[Suite] = &[
     tree::SUITE,
     rmcp::SUITE,
     trace::SUITE,
+    mutants::SUITE,
     deny::SUITE,
     clippy::SUITE,
     test::SUITE,
+    spec::SUITE,
     docs::SUITE,
     demo::SUITE,
     features::SUITE,
+    hostile::SUITE,
     model::SUITE,
     python::SUITE,
     msrv::SUITE,

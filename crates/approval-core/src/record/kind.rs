@@ -8,6 +8,8 @@ use std::fmt;
 pub enum RecordKind {
     /// The plan put before a person.
     Challenge,
+    /// What was signed about the audit.
+    Checkpoint,
     /// After a rejection: the same requester is refused on the same effect key.
     CoolDown,
     /// What a person decided.
@@ -20,8 +22,6 @@ pub enum RecordKind {
     Header,
     /// What will run.
     Intent,
-    /// The last event of one writer.
-    LaneHead,
     /// A login that is under way.
     Login,
     /// A requester from whom no plan is taken.
@@ -43,18 +43,18 @@ pub enum RecordKind {
 }
 
 impl RecordKind {
-    /// The record's name: in the associated data of its seal, and in stores.
+    /// The record's name: in the associated data of its seal, and in stores. [SEAL-016]
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Challenge => "challenge",
+            Self::Checkpoint => "checkpoint",
             Self::CoolDown => "cool-down",
             Self::Decision => "decision",
             Self::Event => "event",
             Self::Execution => "execution",
             Self::Header => "header",
             Self::Intent => "intent",
-            Self::LaneHead => "lane-head",
             Self::Login => "login",
             Self::Mute => "mute",
             Self::Pause => "pause",
@@ -88,13 +88,13 @@ impl RecordKind {
     /// Every kind.
     pub const ALL: [Self; 17] = [
         Self::Challenge,
+        Self::Checkpoint,
         Self::CoolDown,
         Self::Decision,
         Self::Event,
         Self::Execution,
         Self::Header,
         Self::Intent,
-        Self::LaneHead,
         Self::Login,
         Self::Mute,
         Self::Pause,

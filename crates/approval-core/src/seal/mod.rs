@@ -44,11 +44,14 @@ pub trait Sealer: Send + Sync + fmt::Debug {
     /// When there is no active key.
     fn tag(&self, purpose: TagPurpose, bytes: &[u8]) -> Result<Tag, SealError>;
 
-    /// The tags of `bytes` under every key that is still good, the active one's first: what to look up.
+    /// The tags of `bytes` under every key that is still good, the active one's first: what to look up. [SEAL-018]
     ///
     /// # Errors
     /// When there is no active key.
     fn tags(&self, purpose: TagPurpose, bytes: &[u8]) -> Result<Vec<Tag>, SealError>;
+
+    /// Whether this was sealed under a key that has been revoked, and so can't be opened any more.
+    fn is_revoked(&self, sealed: &[u8]) -> bool;
 }
 
 /// What a seal is for. Each has its own subkey. [SEAL-002]
@@ -118,7 +121,7 @@ impl TagPurpose {
     }
 }
 
-/// What a sealed record is bound to: the associated data of its seal. [SEAL-003]
+/// What a sealed record is bound to: the associated data of its seal. [SEAL-003] [SEAL-011]
 #[derive(Clone, Debug)]
 pub struct Binding<'a> {
     /// The kind of record.
@@ -227,6 +230,12 @@ impl JsonSchema for Tag {
     }
 }
 
+/// The body of an authenticated record, whether its seal holds or not: for what is verified otherwise, by signature.
+pub(crate) fn authenticated_body(sealed: &[u8]) -> Option<&[u8]> {
+    let envelope = envelope::Envelope::parse(sealed).ok()?;
+    matches!(envelope.form, envelope::Form::Authenticated).then_some(envelope.rest)
+}
+
 /// Why something can't be sealed or opened.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SealError {
@@ -259,7 +268,7 @@ mod tests {
     proptest! {
         #[test]
         fn the_associated_data_is_canonical(id in any::<String>(), audience in any::<String>(), revision in 0..=LARGEST_REVISION, of_plan in any::<bool>()) {
-            // [SEAL-003]
+            // [SEAL-003, SEAL-011]
             let plan = "019ab12c-0000-7000-8000-000000000001";
             let audience = Audience::new(audience);
             let plan_id = of_plan.then(|| plan.parse().unwrap());

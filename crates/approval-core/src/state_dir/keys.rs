@@ -1,14 +1,9 @@
-//! The keys of an installation, one file each, and the file that says what each is good for.
+//! The sealing keys of an installation, one file each, and the file that says what each is good for.
 
-use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
 
 use super::{StateDir, StateDirError, files};
 use crate::entropy::Entropy;
@@ -47,7 +42,8 @@ impl StateDir {
         let mut keys = Vec::new();
         for RingEntry { id, state } in ring.keys {
             // A revoked key opens nothing, so its file may be gone.
-            let key = match (read_key(&self.key_path(&id)), state) {
+            let file = files::read_key(&self.key_path(&id)).map(|bytes| MasterKey::from_bytes(*bytes));
+            let key = match (file, state) {
                 (Err(StateDirError::MissingKey { .. }), KeyState::Revoked) => MasterKey::from_bytes([0; 32]),
                 (key, _) => key?,
             };
@@ -79,15 +75,43 @@ impl StateDir {
         self.add_key(keys, entropy)
     }
 
+    /// The sealing keys, oldest first, and what each is still good for.
+    ///
+    /// # Errors
+    /// [`StateDirError::NoKeys`] before the first key was made.
+    pub fn sealing_keys(&self) -> Result<Vec<(KeyId, KeyState)>, StateDirError> {
+        let ring: Option<RingFile> = files::read(&self.ring_path())?;
+        let ring = ring.ok_or_else(|| StateDirError::NoKeys { path: self.keys() })?;
+        Ok(ring.keys.into_iter().map(|key| (key.id, key.state)).collect())
+    }
+
+    /// Revokes a sealing key, and makes another one where it was the active one. What was sealed under it is not opened any more;
+    /// its file stays, so that what its plans touched can still be found, and may be gone. [KEYS-030]
+    ///
+    /// # Errors
+    /// [`StateDirError::UnknownKey`]; when files can't be written.
+    pub fn revoke_key(&self, id: &KeyId, entropy: &dyn Entropy) -> Result<(), StateDirError> {
+        let _lock = self.lock()?;
+        let ring: Option<RingFile> = files::read(&self.ring_path())?;
+        let mut keys = ring.ok_or_else(|| StateDirError::NoKeys { path: self.keys() })?.keys;
+        let key = keys.iter_mut().find(|key| key.id == *id);
+        let key = key.ok_or_else(|| StateDirError::UnknownKey { id: id.clone() })?;
+        let was = std::mem::replace(&mut key.state, KeyState::Revoked);
+        // The new key and the revocation in one writing of the ring: without an active key nothing starts.
+        if was == KeyState::Active {
+            self.add_key(keys, entropy).map(drop)
+        } else {
+            files::write(&self.ring_path(), &RingFile { r#type: RingType::V0, keys })
+        }
+    }
+
     fn add_key(&self, mut keys: Vec<RingEntry>, entropy: &dyn Entropy) -> Result<KeyId, StateDirError> {
         let mut random = [0; 4];
         entropy.fill(&mut random)?;
         let id = KeyId::new(format!("k{:08x}", u32::from_be_bytes(random)));
         let key = MasterKey::generate(entropy)?;
-        let text = Zeroizing::new(URL_SAFE_NO_PAD.encode(key.as_bytes()));
-        let path = self.key_path(&id);
         // The key first: a ring that names a key whose file was never written would open nothing.
-        files::write_bytes(&path, text.as_bytes()).map_err(|error| StateDirError::File { path, error })?;
+        files::write_key(&self.key_path(&id), key.as_bytes())?;
         for key in &mut keys {
             if key.state == KeyState::Active {
                 key.state = KeyState::VerifyOnly;
@@ -105,19 +129,4 @@ impl StateDir {
     fn key_path(&self, id: &KeyId) -> PathBuf {
         self.keys().join(format!("{id}.key"))
     }
-}
-
-fn read_key(path: &Path) -> Result<MasterKey, StateDirError> {
-    let text = match fs::read_to_string(path) {
-        Ok(text) => Zeroizing::new(text),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Err(StateDirError::MissingKey { path: path.to_owned() });
-        }
-        Err(error) => return Err(StateDirError::File { path: path.to_owned(), error }),
-    };
-    files::check_owner_only(path)?;
-    let bytes = URL_SAFE_NO_PAD.decode(text.trim_end()).map(Zeroizing::new);
-    let bytes = bytes.ok().and_then(|bytes| <[u8; 32]>::try_from(bytes.as_slice()).ok());
-    let bytes = bytes.ok_or_else(|| StateDirError::malformed(path, "not a key: 32 bytes in base64url are expected"))?;
-    Ok(MasterKey::from_bytes(bytes))
 }

@@ -32,6 +32,13 @@ pub(crate) struct Sealed<R> {
     pub(crate) revision: u64,
 }
 
+impl<R: Clone> Sealed<R> {
+    /// The record itself, copied only where it is kept elsewhere too.
+    pub(crate) fn into_record(self: Arc<Self>) -> R {
+        Arc::unwrap_or_clone(self).record
+    }
+}
+
 impl Vault {
     pub(crate) fn new(sealer: Arc<dyn Sealer>, audience: Audience) -> Self {
         Self { sealer, audience, verified: Arc::default() }
@@ -40,21 +47,21 @@ impl Vault {
     /// A new row of a record.
     pub(crate) fn seal<R: Record>(
         &self,
-        record: &R,
+        record: R,
         id: &str,
         plan: Option<PlanId>,
         revision: u64,
     ) -> Result<(Row, Digest), Refusal> {
         let document = record.document().map_err(internal)?;
         let digest = document.digest();
-        let sealed = Sealed { record: record.clone(), digest, revision };
-        Ok((self.seal_document(&sealed, &document, id, plan)?, digest))
+        let sealed = Sealed { record, digest, revision };
+        Ok((self.seal_document(sealed, &document, id, plan)?, digest))
     }
 
     /// A new row of a record whose canonical document is at hand.
     pub(crate) fn seal_document<R: Record>(
         &self,
-        record: &Sealed<R>,
+        record: Sealed<R>,
         document: &Document,
         id: &str,
         plan: Option<PlanId>,
@@ -62,31 +69,52 @@ impl Vault {
         let revision = record.revision;
         let binding = self.binding(R::KIND, id, plan, revision);
         let sealed = self.sealer.seal(Purpose::of(R::KIND), &binding, document.as_bytes()).map_err(internal)?;
-        self.verified.remember(Opening { id, plan, revision, sealed: &sealed }, record);
+        self.verified.remember(Opening { id, plan, revision, sealed: &sealed }, &Arc::new(record));
         Ok(Row { key: RowKey::new(R::KIND, id), plan, revision, sealed })
     }
 
     /// Opens a row as a record of kind `R` with the given id and plan: the seal must hold for exactly that. [SEAL-003]
-    pub(crate) fn open<R: Record>(&self, row: &Row, id: &str, plan: Option<PlanId>) -> Result<Sealed<R>, Refusal> {
+    pub(crate) fn open<R: Record>(&self, row: &Row, id: &str, plan: Option<PlanId>) -> Result<Arc<Sealed<R>>, Refusal> {
         self.open_as(Opening { id, plan, revision: row.revision, sealed: &row.sealed })
     }
 
     /// Opens a stored event, which must be where it belongs.
-    pub(crate) fn open_event(&self, row: &EventRow) -> Result<Sealed<Event>, Refusal> {
+    pub(crate) fn open_event(&self, row: &EventRow) -> Result<Arc<Sealed<Event>>, Refusal> {
         let id = event_id(row);
-        let sealed: Sealed<Event> =
-            self.open_as(Opening { id: &id, plan: row.plan, revision: 0, sealed: &row.sealed })?;
+        let opening = Opening { id: &id, plan: row.plan, revision: 0, sealed: &row.sealed };
+        let sealed: Arc<Sealed<Event>> = self.open_as(opening)?;
         belongs(&sealed.record, row)?;
         Ok(sealed)
     }
 
-    /// The canonical text of a stored event, as it was sealed, which must be where it belongs.
+    /// The canonical text of a stored event, as it was sealed, which must be where it belongs. What was sealed under a key that
+    /// has been revoked is read all the same: its seal proves nothing any more, but links and checkpoints may. [KEYS-031]
     pub(crate) fn event_text(&self, row: &EventRow) -> Result<Document, Refusal> {
         let id = event_id(row);
         let opening = Opening { id: &id, plan: row.plan, revision: 0, sealed: &row.sealed };
-        let document = self.unseal(RecordKind::Event, opening)?;
+        let document = match self.revoked(&row.sealed) {
+            true => unauthenticated(&row.sealed).ok_or_else(|| broken(format!("event `{id}`: not authenticated")))?,
+            false => self.unseal(RecordKind::Event, opening)?,
+        };
         belongs(&read(&document)?, row)?;
         Ok(document)
+    }
+
+    /// A stored event and its digest, with what [`event_text`](Self::event_text) says of revoked keys.
+    pub(crate) fn event_as_it_stands(&self, row: &EventRow) -> Result<(Event, Digest), Refusal> {
+        let document = self.event_text(row)?;
+        Ok((read(&document)?, document.digest()))
+    }
+
+    /// Whether this was sealed under a key that has been revoked.
+    pub(crate) fn revoked(&self, sealed: &[u8]) -> bool {
+        self.sealer.is_revoked(sealed)
+    }
+
+    /// The canonical text of a stored record that is not a secret, whether its seal holds or not: for what is verified otherwise.
+    pub(crate) fn unauthenticated_text(&self, row: &Row, id: &str) -> Result<Document, Refusal> {
+        let document = unauthenticated(&row.sealed);
+        document.ok_or_else(|| broken(format!("{} `{id}`: not an authenticated record", row.key.kind)))
     }
 
     /// A new row of an event whose canonical document is at hand.
@@ -95,16 +123,17 @@ impl Vault {
         let mut row =
             EventRow { position: 0, writer: event.writer, sequence: event.sequence, plan, sealed: Vec::new() };
         let sealed = Sealed { record: event, digest: document.digest(), revision: 0 };
-        row.sealed = self.seal_document(&sealed, document, &event_id(&row), plan)?.sealed;
+        row.sealed = self.seal_document(sealed, document, &event_id(&row), plan)?.sealed;
         Ok(row)
     }
 
-    fn open_as<R: Record>(&self, opening: Opening<'_>) -> Result<Sealed<R>, Refusal> {
+    fn open_as<R: Record>(&self, opening: Opening<'_>) -> Result<Arc<Sealed<R>>, Refusal> {
         if let Some(known) = self.verified.find(opening) {
             return Ok(known);
         }
         let document = self.unseal(R::KIND, opening)?;
         let opened = Sealed { record: read(&document)?, digest: document.digest(), revision: opening.revision };
+        let opened = Arc::new(opened);
         self.verified.remember(opening, &opened);
         Ok(opened)
     }
@@ -135,6 +164,10 @@ fn belongs(event: &Event, row: &EventRow) -> Result<(), Refusal> {
     } else {
         Err(broken("an event is not where it belongs"))
     }
+}
+
+fn unauthenticated(sealed: &[u8]) -> Option<Document> {
+    crate::seal::authenticated_body(sealed).map(<[u8]>::to_vec).and_then(Document::from_sealed)
 }
 
 fn event_id(row: &EventRow) -> String {
