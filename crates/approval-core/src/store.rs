@@ -285,6 +285,8 @@ pub struct PlanQuery {
     pub target: Option<String>,
     /// Plans in one of these states; any, where empty.
     pub states: Vec<State>,
+    /// Plans that expire after this moment.
+    pub expires_after: Option<Timestamp>,
     /// Plans that come after this one in the order of the list.
     pub after: Option<PlanId>,
     /// At most so many.

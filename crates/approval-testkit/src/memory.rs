@@ -85,6 +85,7 @@ impl Store for MemoryStore {
             query.after.is_none_or(|after| index.plan < after)
                 && query.requester.as_ref().is_none_or(|requester| index.requester == *requester)
                 && query.target.as_ref().is_none_or(|target| index.target == *target)
+                && query.expires_after.is_none_or(|moment| index.expires_at > moment)
                 && (query.states.is_empty() || query.states.contains(&index.state))
         });
         let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);

@@ -75,6 +75,7 @@ impl Approvals {
             Err(refusal) => return Err(self.refused_early(requester, request, refusal).await),
         };
         let plan = bound.opened.plan();
+        self.anchor_if_ended(&bound.opened).await;
         match self.pass(requester, bound, planner).await {
             Ok(Passed::Claimable(claimable, effects)) => {
                 self.claim_and_run(requester, *claimable, &effects, executor).await
@@ -91,6 +92,7 @@ impl Approvals {
             Err(replay) => return Ok(Passed::Replay(replay)),
         };
         let live = unclaimed.live(self.service.clock.now())?;
+        self.still_open(&live.opened).await?;
         let running = live.unpaused(self.pause_record().await?.as_ref())?;
         let approved = running.approved(self.service.clock.now())?;
         let resolved = approved.resolve()?;

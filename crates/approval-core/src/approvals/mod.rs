@@ -1,5 +1,6 @@
 //! The service that adapters and surfaces call: never a store.
 
+mod anchored;
 mod builder;
 mod cancel;
 mod challenge;
@@ -19,7 +20,7 @@ mod view;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::anchor::{Anchor, AnchorKind};
+use crate::anchor::Anchor;
 use crate::audit::EventKind;
 use crate::clock::{Clock, Timer};
 use crate::directory::{Directory, Requester};
@@ -32,6 +33,7 @@ use crate::policy::Policy;
 use crate::record::{Enforcement, Isolation, Pause, RecordKind};
 use crate::refusal::{Reason, Refusal};
 use crate::seal::{Tag, TagPurpose};
+use crate::signing::{KeySet, Signer};
 use crate::store::{CommitError, Include, PlanRows, Reads, RowKey, Snapshot, Store, Transition};
 use crate::transition::Trigger;
 use crate::vault::{Vault, internal, unavailable};
@@ -65,6 +67,7 @@ struct Service {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     timer: Arc<dyn Timer>,
+    signer: Option<Arc<dyn Signer>>,
     isolation: Isolation,
     surface: String,
     lane: Lane,
@@ -102,6 +105,12 @@ impl Approvals {
     #[must_use]
     pub fn clock(&self) -> &Arc<dyn Clock> {
         &self.service.clock
+    }
+
+    /// The public keys of this installation, where it signs: what a verifier of receipts and checkpoints needs.
+    #[must_use]
+    pub fn key_set(&self) -> Option<&KeySet> {
+        self.service.signer.as_ref().map(|signer| signer.key_set())
     }
 
     /// Who is who.
@@ -154,20 +163,8 @@ impl Approvals {
         let mut attempts = open_attempts(&self.service.vault, own, &found, now)?;
         let anchored = self.service.anchor.claims_touching(&effects.good).await;
         for entry in anchored.map_err(unavailable)? {
-            let AnchorKind::Claimed(claim) = entry.kind else { continue };
-            if Some(entry.plan) == own || attempts.iter().any(|attempt| attempt.plan == entry.plan) {
-                continue;
-            }
-            // A store that keeps the plan but not what it touches may have been told to forget that only.
-            match self.rows(entry.plan, Include::Records).await? {
-                Some(rows) => {
-                    let opened = Opened::open(&self.service.vault, entry.plan, &rows)?;
-                    match &opened.state.claim {
-                        Some(known) if known.claim_id == claim => attempts.extend(Attempt::of(&opened, now)),
-                        _ => attempts.push(Attempt::of_anchor(entry.plan)),
-                    }
-                }
-                None => attempts.push(Attempt::of_anchor(entry.plan)),
+            if Some(entry.plan) != own && attempts.iter().all(|attempt| attempt.plan != entry.plan) {
+                attempts.extend(self.anchored_attempt(&entry, now).await?);
             }
         }
         Ok(attempts)
