@@ -42,6 +42,7 @@ async fn main() -> Result<ExitCode> {
     let schemas = schemas.into_iter().chain(wire.schemas).collect();
 
     let mut judge = Judge::default();
+    judge.check("every kind of record has a schema", &records::without_schema(&schemas));
     let counters = counter::examples(&schemas, &examples);
     examples::hold(&schemas, &examples, &counters, &mut judge)?;
     tables::hold(&specification.join("profile.md"), &schemas, &mut judge)?;
