@@ -174,7 +174,7 @@ impl Approvals {
                 let head = open_head(&vault, row)?;
                 heads.insert(head.writer, head);
             }
-            let mut ledger = Ledger::of_server(&vault, writer, snapshot)?;
+            let mut ledger = Ledger::of_new_writer(&vault, writer, snapshot);
             let mut started = EventDraft::new(EventKind::AuditStarted);
             started.enforcement = Some(enforcement); // [AUDIT-007]
             started.heads = heads.values().cloned().collect();

@@ -48,18 +48,25 @@ impl<'a> Ledger<'a> {
         Self::begin(vault, writer, snapshot, None)
     }
 
+    /// For the transition with which a writer begins: it has no head yet.
+    pub(super) fn of_new_writer(vault: &'a Vault, writer: WriterId, snapshot: &Snapshot) -> Self {
+        Self { vault, chain: Chain::at(writer, None, None), old_head: None, writes: Vec::new(), now: snapshot.now }
+    }
+
     fn begin(
         vault: &'a Vault,
         writer: WriterId,
         snapshot: &Snapshot,
         plan: Option<(PlanId, Option<Digest>)>,
     ) -> Result<Self, Refusal> {
-        let head = snapshot.rows.get(&lane_key(writer)).map(|row| open_head(vault, row)).transpose()?;
-        if head.as_ref().is_some_and(|head| head.writer != writer) {
+        // A writer whose head is gone would begin anew, and use its numbers again. [AUDIT-009]
+        let row = snapshot.rows.get(&lane_key(writer)).ok_or_else(|| broken("the lane head is missing"))?;
+        let head = open_head(vault, row)?;
+        if head.writer != writer {
             return Err(broken("the lane head is another writer's"));
         }
-        let old_head = head.as_ref().map(|head| head.sequence);
-        Ok(Self { vault, chain: Chain::at(writer, head, plan), old_head, writes: Vec::new(), now: snapshot.now })
+        let old_head = Some(head.sequence);
+        Ok(Self { vault, chain: Chain::at(writer, Some(head), plan), old_head, writes: Vec::new(), now: snapshot.now })
     }
 
     /// Tells of something.

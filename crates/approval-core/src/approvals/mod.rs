@@ -28,10 +28,10 @@ use crate::id::{EffectKey, Person, PlanId, WriterId};
 use crate::instant::Timestamp;
 use crate::opened::Opened;
 use crate::policy::Policy;
-use crate::record::{Enforcement, Isolation, Pause, RecordKind};
+use crate::record::{CoolDown, Enforcement, Isolation, Mute, Pause, Record, RecordKind};
 use crate::refusal::{Reason, Refusal};
 use crate::seal::{Tag, TagPurpose};
-use crate::store::{CommitError, Include, PlanRows, Reads, RowKey, Snapshot, Store, Transition};
+use crate::store::{CommitError, Include, PlanRows, Reads, Row, RowKey, Snapshot, Store, Transition};
 use crate::transition::Trigger;
 use crate::vault::{Vault, internal, unavailable};
 
@@ -260,10 +260,22 @@ fn put(
     ledger.put_state(&opened.header.record, &target, Some(opened.state.revision), next)
 }
 
-/// Opens the plan that a transition read.
+/// Opens the plan that a transition read: nothing is written about one whose records do not hold together. [GATE-030]
+/// [GATE-040]
 fn open_in(vault: &Vault, plan: PlanId, snapshot: &Snapshot) -> Result<Opened, Refusal> {
     let rows = snapshot.plan.as_ref().ok_or_else(|| crate::vault::broken("the plan is gone"))?;
-    Opened::open(vault, plan, rows)
+    let opened = Opened::open(vault, plan, rows)?;
+    opened.recompute()?;
+    Ok(opened)
+}
+
+/// Opens what stands beside the plans, at the revision that its row has.
+fn open_beside<R: Record>(vault: &Vault, row: &Row, revision: impl Fn(&R) -> u64) -> Result<R, Refusal> {
+    let record: R = vault.open(row, &row.key.id, None)?.record;
+    match revision(&record) == row.revision {
+        true => Ok(record),
+        false => Err(crate::vault::broken(format!("the {} is of another revision", R::KIND))),
+    }
 }
 
 fn open_attempts(
@@ -283,13 +295,16 @@ fn pause_key() -> RowKey {
     RowKey::new(RecordKind::Pause, "pause")
 }
 
-fn open_pause(vault: &Vault, row: &crate::store::Row) -> Result<Pause, Refusal> {
-    let pause: Pause = vault.open(row, &row.key.id, None)?.record;
-    if pause.revision == row.revision {
-        Ok(pause)
-    } else {
-        Err(crate::vault::broken("the pause is of another revision"))
-    }
+fn open_pause(vault: &Vault, row: &Row) -> Result<Pause, Refusal> {
+    open_beside(vault, row, |pause: &Pause| pause.revision)
+}
+
+fn open_cool_down(vault: &Vault, row: &Row) -> Result<CoolDown, Refusal> {
+    open_beside(vault, row, |cool_down: &CoolDown| cool_down.revision)
+}
+
+fn open_mute(vault: &Vault, row: &Row) -> Result<Mute, Refusal> {
+    open_beside(vault, row, |mute: &Mute| mute.revision)
 }
 
 /// The tags of effect keys: those under the active key are stored, those under every good key are looked up.

@@ -247,5 +247,5 @@ async fn a_writer_whose_head_is_gone_writes_no_more() {
     room.memory.as_ref().unwrap().tables().rows.retain(|key, _| key.kind != lane);
     room.clock.advance(seconds(1));
     let refusal = room.approvals.challenge(&Room::alice(), &id(&plan), None).await.unwrap_err();
-    assert_eq!(refusal.reason(), Reason::StoreUnavailable);
+    assert_eq!(refusal.reason(), Reason::IntegrityFailure);
 }
