@@ -9,9 +9,11 @@ mod deny;
 mod docs;
 mod features;
 mod fmt;
+pub(crate) mod hostile;
 mod msrv;
 mod python;
 mod rmcp;
+pub(crate) mod spec;
 mod test;
 mod trace;
 mod tree;
@@ -50,9 +52,11 @@ pub(crate) const SUITES: &[Suite] = &[
     deny::SUITE,
     clippy::SUITE,
     test::SUITE,
+    spec::SUITE,
     docs::SUITE,
     demo::SUITE,
     features::SUITE,
+    hostile::SUITE,
     python::SUITE,
     msrv::SUITE,
     advisories::SUITE,

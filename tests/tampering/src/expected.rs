@@ -87,8 +87,6 @@ pub(crate) enum Column {
 pub(crate) enum Owner {
     /// Another plan, with an attempt on the same effect keys.
     Another,
-    /// Another writer of audit events.
-    AnotherWriter,
     /// The plan, and its state names the record or it is the one of its kind.
     Plan,
     /// The server.
@@ -123,10 +121,8 @@ impl Case<'_> {
                 looks && !self.kind.is_document()
             }
             Owner::Plan if usage == Use::ExecuteAnother => !self.kind.is_document(),
-            // A process that begins names the heads that nobody has named; it writes under a name of its own.
-            Owner::Server | Owner::AnotherWriter if usage == Use::Start => self.kind == RecordKind::LaneHead,
-            Owner::AnotherWriter => false,
-            Owner::Server if self.kind == RecordKind::LaneHead => control.did(),
+            // The end of the writer's own lane: a process that begins names the ends that nobody has named.
+            Owner::Server if self.kind == RecordKind::Event => control.did() || usage == Use::Start,
             Owner::Plan | Owner::Server => usage.reads(self.kind, self.state),
         }
     }
@@ -159,7 +155,7 @@ impl Case<'_> {
                 RecordKind::CoolDown | RecordKind::Mute | RecordKind::Pause => {
                     Expect::Shows("what can be hidden has no say in it")
                 }
-                RecordKind::LaneHead if self.usage == Use::Start => Expect::Same("a head that is gone is not named"),
+                RecordKind::Event if self.usage == Use::Start => Expect::Same("what is gone is not named"),
                 // [GATE-031, AUDIT-009]
                 _ => self.refused(Reason::IntegrityFailure),
             },
@@ -169,9 +165,6 @@ impl Case<'_> {
                 RecordKind::Pause => Expect::Done("a pause can be undone"),
                 RecordKind::Mute if self.usage == Use::Plan => Expect::Done("a mute can be undone"),
                 RecordKind::CoolDown | RecordKind::Mute => Expect::Shows("what can be undone has no say in it"),
-                RecordKind::LaneHead if self.usage == Use::Start => Expect::Same("the audit's verification tells"),
-                // The store takes no number twice. [AUDIT-009]
-                RecordKind::LaneHead => Expect::Refused(Reason::StoreUnavailable),
                 // [STORE-008, SEAL-007]
                 _ => self.refused(Reason::IntegrityFailure),
             },
@@ -231,9 +224,12 @@ impl Case<'_> {
             RecordKind::Secrets => self.secrets(mutation),
             RecordKind::CoolDown => self.until(mutation, Reason::RecentlyRejected),
             RecordKind::Mute => self.until(mutation, Reason::RateLimited),
-            RecordKind::LaneHead => match mutation.member.as_str() {
-                "/digest" => Expect::Same("the next event is linked to something else: the audit's verification tells"),
-                _ => INTEGRITY,
+            RecordKind::Event if self.owner == Owner::Server => match mutation.member.as_str() {
+                "/event/planId" if mutation.record["event"]["planId"].is_null() => {
+                    Expect::Same("a member that is absent says nothing else")
+                }
+                "/writer" | "/sequence" | "/event/planId" => INTEGRITY,
+                _ => Expect::Same("who has the key rewrites the end of a lane: only a checkpoint tells"),
             },
             RecordKind::Pause => match mutation.member.as_str() {
                 "/revision" => INTEGRITY,

@@ -5,14 +5,14 @@ use std::time::Duration;
 use approval_core::record::{Challenge, Outcome, Reconciled, RecordKind, State, Verdict};
 use approval_core::store::RowKey;
 use approval_core::{
-    ApprovalsBuilder, Clock as _, ExecutionPermit, Executor, Parts, Person, PlanId, PlanView, Report, Requester, Timer,
-    Timestamp,
+    Approvals, ApprovalsBuilder, Clock as _, ExecutionPermit, Executor, Parts, Person, PlanId, PlanView, Report,
+    Requester, Timer, Timestamp,
 };
 use approval_testkit::ill_formed::{AUDIENCE, Forger};
-use approval_testkit::{FakeTarget, MemoryStore, Room, Tables};
+use approval_testkit::{FakeTarget, MemoryStore, Room, SeededEntropy, Tables};
 use async_trait::async_trait;
 use serde_json::Value;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use tokio::sync::Notify;
 
 use crate::tally::Tally;
@@ -30,8 +30,10 @@ pub(crate) struct Scene {
     pub(crate) another: Option<PlanView>,
     /// The last challenge of the plan.
     pub(crate) challenge: Option<Challenge>,
-    /// What is stored.
+    /// What is stored: what was, and that the process under attack began.
     pub(crate) whole: Tables,
+    before: Tables,
+    live: Mutex<Option<Approvals>>,
     /// What was stored before each thing that happened, oldest first.
     pub(crate) history: Vec<Tables>,
     pub(crate) now: Timestamp,
@@ -152,10 +154,11 @@ impl Scene {
         stage.play(story, &plan).await;
         stage.remember();
         let Stage { room, history } = stage;
-        let whole = tables(&room).clone();
-        let challenge = challenge_of(&whole, &plan);
+        let before = tables(&room).clone();
+        let challenge = challenge_of(&before, &plan);
         let now = room.clock.now();
-        let scene = Self {
+        let (live, whole) = (Mutex::default(), Tables::default());
+        let mut scene = Self {
             name: story.name(),
             room,
             plan,
@@ -163,10 +166,15 @@ impl Scene {
             another,
             challenge,
             whole,
+            before,
+            live,
             history,
             now,
             uses: story.uses(),
         };
+        scene.begin_anew().await;
+        let begun = scene.tables().clone();
+        scene.whole = begun;
         assert!(scene.state_is(story));
         scene
     }
@@ -175,6 +183,23 @@ impl Scene {
     pub(crate) fn restore(&self) {
         *self.tables() = self.whole.clone();
         self.room.clock.set(self.now);
+    }
+
+    /// The process under attack.
+    pub(crate) fn approvals(&self) -> Approvals {
+        self.live.lock().unwrap().clone().expect("it has begun")
+    }
+
+    /// Another process, which begins as the one before did, to the byte: one that remembers what it wrote notices that it was
+    /// taken back.
+    pub(crate) async fn begin_anew(&self) {
+        *self.tables() = self.before.clone();
+        self.room.clock.set(self.now);
+        let builder = ApprovalsBuilder::new(parts(&self.room)).clock(Arc::new(self.room.clock.clone()));
+        let builder = builder.entropy(Arc::new(SeededEntropy::new(11))).separate_user();
+        *self.live.lock().unwrap() = Some(builder.start().await.unwrap());
+        let begun = self.tables().clone();
+        assert!(self.whole == Tables::default() || self.whole == begun, "it begins in the same way");
     }
 
     pub(crate) fn tables(&self) -> std::sync::MutexGuard<'_, Tables> {

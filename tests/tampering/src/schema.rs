@@ -2,8 +2,8 @@
 
 use approval_core::audit::Event;
 use approval_core::record::{
-    Challenge, CoolDown, Decision, Execution, Intent, LaneHead, Mute, Pause, PlanHeader, PlanState, Reconciliation,
-    RecordKind, Review, Secrets, ToolResult,
+    Challenge, CoolDown, Decision, Execution, Intent, Mute, Pause, PlanHeader, PlanState, Reconciliation, RecordKind,
+    Review, Secrets, ToolResult,
 };
 use schemars::schema_for;
 use serde_json::{Map, Value};
@@ -18,7 +18,6 @@ pub(crate) fn of(kind: RecordKind) -> Option<Value> {
         RecordKind::Execution => schema_for!(Execution),
         RecordKind::Header => schema_for!(PlanHeader),
         RecordKind::Intent => schema_for!(Intent),
-        RecordKind::LaneHead => schema_for!(LaneHead),
         RecordKind::Mute => schema_for!(Mute),
         RecordKind::Pause => schema_for!(Pause),
         RecordKind::PlanState => schema_for!(PlanState),

@@ -109,13 +109,18 @@ impl Use {
             Ok((verdict, shown)) => (Ok(verdict), shown),
             Err(refusal) => (Err(refusal.reason()), String::new()),
         };
-        let wrote = scene.tables().events.len() > events;
+        let written = scene.tables().events.len().saturating_sub(events);
+        let wrote = written > 0;
+        if wrote {
+            // What it wrote is taken back, and it would notice.
+            scene.begin_anew().await;
+        }
         Answer { verdict, shown, effects: target.effects(), wrote }
     }
 
     async fn call(self, scene: &Scene, target: &FakeTarget) -> Result<(String, String), Refusal> {
         let Scene { room, plan, .. } = scene;
-        let (approvals, alice, id) = (&room.approvals, Room::alice(), plan.header.plan_id.to_string());
+        let (approvals, alice, id) = (scene.approvals(), Room::alice(), plan.header.plan_id.to_string());
         let done = |verdict: &str, shown: String| Ok((verdict.to_owned(), shown));
         let executed = |view: ExecutionView| {
             let outcome = format!("{:?}, replayed: {}", view.execution.outcome, view.replayed);
@@ -195,13 +200,13 @@ impl Use {
         let Scene { room, plan, .. } = scene;
         let challenge = scene.challenge.as_ref().expect("a plan that was put before somebody");
         room.clock.advance(Duration::from_secs(1));
-        let status = room.approvals.decide(decision(room, plan, challenge, who, verdict)).await?;
+        let status = scene.approvals().decide(decision(room, plan, challenge, who, verdict)).await?;
         Ok((status.state.name().to_owned(), format!("{status:?}")))
     }
 
     async fn look(self, scene: &Scene, who: &str, scope: Scope) -> Result<(String, String), Refusal> {
         let query = InboxQuery { scope, after: None, limit: 100 };
-        let page = scene.room.approvals.inbox(&FakeDirectory::identity(who), query).await?;
+        let page = scene.approvals().inbox(&FakeDirectory::identity(who), query).await?;
         let entry = page.entries.iter().find(|entry| entry.header.plan_id == scene.plan.header.plan_id);
         // A plan that was tampered with must not hide the others.
         let others = page.entries.len() - usize::from(entry.is_some());

@@ -38,7 +38,6 @@ pub(crate) struct Stored {
 pub(crate) fn stored(scene: &Scene) -> Vec<Stored> {
     let forger = Forger::new();
     let named = named(scene);
-    let writer = scene.whole.events[0].writer.to_string();
     let mut all = Vec::new();
     for row in scene.whole.rows.values() {
         let text = forger.open_text(row).expect("a seal that holds");
@@ -50,7 +49,6 @@ pub(crate) fn stored(scene: &Scene) -> Vec<Stored> {
             }
             Some(plan) if plan == scene.earlier.header.plan_id => Owner::Another,
             Some(_) => continue,
-            None if row.key.kind == RecordKind::LaneHead && row.key.id != writer => Owner::AnotherWriter,
             None => Owner::Server,
         };
         let state = row.plan.map_or(scene.whole.plans[&scene.id()].state, |plan| scene.whole.plans[&plan].state);
@@ -63,6 +61,10 @@ pub(crate) fn stored(scene: &Scene) -> Vec<Stored> {
         let state = scene.whole.plans[&plan].state;
         all.push(Stored { at: At::Event(last), kind: RecordKind::Event, owner, state, record });
     }
+    let last = scene.whole.events.len() - 1;
+    let record = forger.open_event(&scene.whole.events[last]).expect("a seal that holds");
+    let state = scene.whole.plans[&scene.id()].state;
+    all.push(Stored { at: At::Event(last), kind: RecordKind::Event, owner: Owner::Server, state, record });
     all
 }
 

@@ -93,9 +93,7 @@ fn blows(scene: &Scene, row: &Row, breadth: Breadth) -> Vec<(&'static str, Strin
     all.push(("deleted", String::new(), None, Blow::Gone));
     let moved = |row: Row, what: &str, blow| ("moved", what.to_owned(), Some(row), blow);
     let renamed = RowKey::new(row.key.kind, "another");
-    // Lane heads are looked for by their kind as well.
-    let blow = if row.key.kind == RecordKind::LaneHead { Blow::Altered } else { Blow::Gone };
-    all.push(moved(Row { key: renamed, ..row.clone() }, "to another id", blow));
+    all.push(moved(Row { key: renamed, ..row.clone() }, "to another id", Blow::Gone));
     let kind = if row.key.kind == RecordKind::Decision { RecordKind::Challenge } else { RecordKind::Decision };
     all.push(moved(Row { key: RowKey::new(kind, row.key.id.clone()), ..row.clone() }, "to another kind", Blow::Gone));
     for revision in [row.revision + 1, row.revision.wrapping_sub(1)] {
@@ -119,7 +117,7 @@ fn blows(scene: &Scene, row: &Row, breadth: Breadth) -> Vec<(&'static str, Strin
     all
 }
 
-/// What can be done to a plan's last event.
+/// What can be done to the last event of a plan, or of the writer's own lane.
 fn event_blows(scene: &Scene, index: usize, breadth: Breadth) -> Vec<(&'static str, String, Vec<EventRow>)> {
     let events = &scene.whole.events;
     let with = |event: EventRow| {
@@ -139,7 +137,9 @@ fn event_blows(scene: &Scene, index: usize, breadth: Breadth) -> Vec<(&'static s
     let mut without = events.clone();
     without.remove(index);
     all.push(("deleted", String::new(), without));
-    all.push(("deleted", "all".to_owned(), Vec::new()));
+    if event.plan.is_some() {
+        all.push(("deleted", "all".to_owned(), Vec::new()));
+    }
     let writer: WriterId = "AAAAAAAAAAAAAAAAAAAAAA".parse().unwrap();
     let sequence = event.sequence + 100;
     for (what, moved) in [
@@ -148,9 +148,12 @@ fn event_blows(scene: &Scene, index: usize, breadth: Breadth) -> Vec<(&'static s
         ("another writer", EventRow { writer, ..event.clone() }),
         ("another number", EventRow { sequence, ..event.clone() }),
     ] {
-        all.push(("moved", format!("to {what}"), with(moved)));
+        if moved != *event {
+            all.push(("moved", format!("to {what}"), with(moved)));
+        }
     }
-    for earlier in events.iter().take(index).filter(|earlier| earlier.plan == event.plan) {
+    let of_the_plan = |earlier: &&EventRow| event.plan.is_some() && earlier.plan == event.plan;
+    for earlier in events.iter().take(index).filter(of_the_plan) {
         let mut again = events.clone();
         again.push(earlier.clone());
         all.push(("older", format!("event {} comes last", earlier.position), again));
@@ -206,11 +209,11 @@ async fn tampered(story: Story, breadth: Breadth) -> Tally {
         let (what, detail) = (stored.kind.name(), format!("{} {detail}", key.id));
         attacks.push(Attack { what, name, detail, act: Box::new(act), at: Aim::Record(stored, blow) });
     }
-    for stored in stored.iter().filter(|stored| stored.owner == Owner::Plan) {
+    for stored in stored.iter().filter(|stored| stored.owner != Owner::Another) {
         if let At::Event(index) = &stored.at {
             for (name, detail, events) in event_blows(&scene, *index, breadth) {
                 let act = move |tables: &mut Tables| tables.events.clone_from(&events);
-                let at = Aim::Record(stored, &Blow::Altered);
+                let at = Aim::Record(stored, if name == "deleted" { &Blow::Gone } else { &Blow::Altered });
                 attacks.push(Attack { what: "event", name, detail, act: Box::new(act), at });
             }
         }

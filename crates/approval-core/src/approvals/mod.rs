@@ -1,11 +1,13 @@
 //! The service that adapters and surfaces call: never a store.
 
+mod anchored;
 mod builder;
 mod cancel;
 mod challenge;
 mod decide;
 mod drive;
 mod execute;
+mod lane;
 mod lease;
 mod ledger;
 mod operator;
@@ -18,19 +20,20 @@ mod view;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::anchor::{Anchor, AnchorKind};
+use crate::anchor::Anchor;
 use crate::audit::EventKind;
 use crate::clock::{Clock, Timer};
 use crate::directory::{Directory, Requester};
 use crate::entropy::Entropy;
 use crate::gate::Attempt;
-use crate::id::{EffectKey, Person, PlanId, WriterId};
+use crate::id::{EffectKey, Person, PlanId};
 use crate::instant::Timestamp;
 use crate::opened::Opened;
 use crate::policy::Policy;
 use crate::record::{CoolDown, Enforcement, Isolation, Mute, Pause, Record, RecordKind};
 use crate::refusal::{Reason, Refusal};
 use crate::seal::{Tag, TagPurpose};
+use crate::signing::{KeySet, Signer};
 use crate::store::{CommitError, Include, PlanRows, Reads, Row, RowKey, Snapshot, Store, Transition};
 use crate::transition::Trigger;
 use crate::vault::{Vault, internal, unavailable};
@@ -42,7 +45,8 @@ pub use view::{
     ChallengeView, ExecutionView, InboxEntry, InboxPage, InboxQuery, PlanPageView, PlanView, Scope, StatusView,
 };
 
-use ledger::{Ledger, erase, follow, lane_key};
+use lane::Lane;
+use ledger::{Ledger, erase, follow};
 
 /// Plans, challenges, decisions and executions of one installation. Cheap to clone.
 ///
@@ -63,9 +67,10 @@ struct Service {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     timer: Arc<dyn Timer>,
+    signer: Option<Arc<dyn Signer>>,
     isolation: Isolation,
     surface: String,
-    writer: WriterId,
+    lane: Lane,
 }
 
 impl fmt::Debug for Approvals {
@@ -78,7 +83,7 @@ impl fmt::Debug for Approvals {
 }
 
 impl Approvals {
-    /// The page of a plan on the approval surface. [SURF-002]
+    /// The page of a plan on the approval surface: an address that confers nothing. [SURF-002] [WIRE-T-011]
     #[must_use]
     pub fn plan_url(&self, plan: PlanId) -> String {
         format!("{}/plans/{plan}", self.service.surface)
@@ -102,12 +107,19 @@ impl Approvals {
         &self.service.clock
     }
 
+    /// The public keys of this installation, where it signs: what a verifier of receipts and checkpoints needs.
+    #[must_use]
+    pub fn key_set(&self) -> Option<&KeySet> {
+        self.service.signer.as_ref().map(|signer| signer.key_set())
+    }
+
     /// Who is who.
     #[must_use]
     pub fn directory(&self) -> &Arc<dyn Directory> {
         &self.service.directory
     }
 
+    /// What is configured, what is in use, and how this requester is known. [ENF-003] [ENF-004] [ENF-005]
     fn enforcement(&self, requester: &Requester) -> Enforcement {
         Enforcement {
             isolation: self.service.isolation,
@@ -119,11 +131,14 @@ impl Approvals {
     /// Commits a transition. A row that somebody else changed in between is an outage of a moment, not a decision.
     async fn commit(&self, transition: Transition) -> Result<(), Refusal> {
         let name = transition.name();
+        let (transition, last_event) = self.service.lane.follow(transition);
         self.service.store.commit(transition).await.map_err(|error| match error {
             CommitError::Refused(refusal) => refusal,
             CommitError::Conflict => Refusal::new(Reason::StoreUnavailable, format!("`{name}`: {error}")),
             CommitError::Store(error) => unavailable(error),
-        })
+        })?;
+        self.service.lane.wrote(&last_event);
+        Ok(())
     }
 
     async fn rows(&self, plan: PlanId, include: Include) -> Result<Option<PlanRows>, Refusal> {
@@ -151,20 +166,8 @@ impl Approvals {
         let mut attempts = open_attempts(&self.service.vault, own, &found, now)?;
         let anchored = self.service.anchor.claims_touching(&effects.good).await;
         for entry in anchored.map_err(unavailable)? {
-            let AnchorKind::Claimed(claim) = entry.kind else { continue };
-            if Some(entry.plan) == own || attempts.iter().any(|attempt| attempt.plan == entry.plan) {
-                continue;
-            }
-            // A store that keeps the plan but not what it touches may have been told to forget that only.
-            match self.rows(entry.plan, Include::Records).await? {
-                Some(rows) => {
-                    let opened = Opened::open(&self.service.vault, entry.plan, &rows)?;
-                    match &opened.state.claim {
-                        Some(known) if known.claim_id == claim => attempts.extend(Attempt::of(&opened, now)),
-                        _ => attempts.push(Attempt::of_anchor(entry.plan)),
-                    }
-                }
-                None => attempts.push(Attempt::of_anchor(entry.plan)),
+            if Some(entry.plan) != own && attempts.iter().all(|attempt| attempt.plan != entry.plan) {
+                attempts.extend(self.anchored_attempt(&entry, now).await?);
             }
         }
         Ok(attempts)
@@ -183,17 +186,17 @@ impl Approvals {
     }
 
     fn lapse_transition(&self, plan: PlanId) -> Transition {
-        let (vault, writer) = (self.service.vault.clone(), self.service.writer);
-        let reads = Reads { plan: Some(plan), rows: vec![lane_key(writer)], ..Reads::default() };
+        let (vault, lane) = (self.service.vault.clone(), self.service.lane.clone());
+        let reads = Reads { plan: Some(plan), lane: Some(lane.writer), ..Reads::default() };
         Transition::new("lapse", reads, move |snapshot| {
             let opened = open_in(&vault, plan, snapshot)?;
             let Some(trigger) = opened.lapse(snapshot.now) else { return Ok(Vec::new()) };
-            let mut ledger = Ledger::of_plan(&vault, writer, snapshot, &opened)?;
+            let mut ledger = Ledger::of_plan(&vault, &lane, snapshot, &opened)?;
             match trigger {
                 Trigger::LeasePassed => settle::record_lost(&mut ledger, &opened, snapshot)?,
                 trigger => end(&mut ledger, &opened, snapshot, trigger, lapse_event(trigger), None)?,
             }
-            ledger.finish()
+            Ok(ledger.finish())
         })
     }
 }
@@ -271,7 +274,7 @@ fn open_in(vault: &Vault, plan: PlanId, snapshot: &Snapshot) -> Result<Opened, R
 
 /// Opens what stands beside the plans, at the revision that its row has.
 fn open_beside<R: Record>(vault: &Vault, row: &Row, revision: impl Fn(&R) -> u64) -> Result<R, Refusal> {
-    let record: R = vault.open(row, &row.key.id, None)?.record;
+    let record: R = vault.open(row, &row.key.id, None)?.into_record();
     match revision(&record) == row.revision {
         true => Ok(record),
         false => Err(crate::vault::broken(format!("the {} is of another revision", R::KIND))),
