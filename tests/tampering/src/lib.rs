@@ -16,9 +16,12 @@
 
 mod expected;
 mod mutation;
+mod put_back;
 mod scene;
 mod schema;
+mod sqlite;
 mod tally;
+mod transient;
 mod usage;
 mod values;
 mod with_the_key;
