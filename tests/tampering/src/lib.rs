@@ -14,6 +14,7 @@
 //! Tests that are ignored take the whole product; `cargo xtask ci --full` runs them.
 #![cfg(test)]
 
+mod consistently;
 mod expected;
 mod mutation;
 mod put_back;
