@@ -4,6 +4,7 @@
 mod core;
 mod cycle;
 mod plan;
+mod receipt;
 mod report;
 mod timing;
 
@@ -25,7 +26,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Measurement {
-    /// Strict JSON, canonical bytes and digest
+    /// Strict JSON, canonical bytes and digest, the approved cycle, receipts
     Core {
         /// Fail where a target is missed
         #[arg(long)]

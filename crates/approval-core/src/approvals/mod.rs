@@ -13,6 +13,7 @@ mod ledger;
 mod operator;
 mod plan;
 mod read;
+mod receipt;
 mod settle;
 mod status;
 mod view;

@@ -20,6 +20,7 @@ mod decisions;
 mod lifecycle;
 mod order;
 mod planning;
+mod receipts;
 mod refusals;
 mod schemas;
 mod seals;
