@@ -28,6 +28,6 @@ pub use entropy::SeededEntropy;
 pub use memory::MemoryStore;
 pub use memory::Tables;
 pub use report::{CheckReport, Promise, SuiteReport};
-pub use room::{Room, test_key_ring};
+pub use room::{Room, test_key_ring, test_signing_keys};
 pub use target::FakeTarget;
 pub use transient::MemoryTransient;

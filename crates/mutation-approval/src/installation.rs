@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use approval_core::audit::AuditLog;
 use approval_core::seal::Sealer;
+use approval_core::signing::Signer;
 use approval_core::state_dir::{Instance, StateDir, StateDirError};
 use approval_core::store::Store;
 use approval_core::{
@@ -46,6 +47,7 @@ pub struct Installation {
     pub state: StateDir,
     pub instance: Instance,
     pub sealer: Arc<dyn Sealer>,
+    pub signer: Arc<dyn Signer>,
     pub store: Arc<SqliteStore>,
     pub accounts: Accounts,
 }
@@ -61,9 +63,12 @@ impl Installation {
         let sealer = Arc::new(state.key_ring(Arc::new(OsEntropy))?);
         let instance = state.instance(&OsEntropy)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        // An installation of an earlier version has none yet.
+        state.ensure_signing_keys(&OsEntropy, clock.now())?;
+        let signer = Arc::new(state.signing_keys(clock.now())?);
         let store = Arc::new(SqliteStore::open(state.store(), clock)?);
         let accounts = Accounts::open(state.accounts());
-        Ok(Self { instance, sealer, store, accounts, state })
+        Ok(Self { instance, sealer, signer, store, accounts, state })
     }
 
     /// The stored audit.
@@ -91,7 +96,7 @@ impl Installation {
             surface: format!("http://{surface}"),
         };
         // Nobody has said that agent and key are kept apart: so they aren't. [ENF-002]
-        Ok(ApprovalsBuilder::new(parts).dangerous_same_user().start().await?)
+        Ok(ApprovalsBuilder::new(parts).signer(Arc::clone(&self.signer)).dangerous_same_user().start().await?)
     }
 }
 

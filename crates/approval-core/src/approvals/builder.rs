@@ -16,6 +16,7 @@ use crate::policy::Policy;
 use crate::record::{Enforcement, Isolation, RequesterAssurance};
 use crate::refusal::Refusal;
 use crate::seal::Sealer;
+use crate::signing::Signer;
 use crate::store::{Reads, Store, Transition, Write};
 use crate::vault::Vault;
 
@@ -35,6 +36,7 @@ pub struct ApprovalsBuilder {
     anchor: Arc<dyn Anchor>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
+    signer: Option<Arc<dyn Signer>>,
 }
 
 /// The parts of a service that have no default.
@@ -71,7 +73,7 @@ pub enum BuildError {
 }
 
 impl ApprovalsBuilder {
-    /// A service of these parts, with the machine's clock and randomness, and no anchor.
+    /// A service of these parts, with the machine's clock and randomness, no anchor, and nothing that signs.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         let Parts { audience, store, sealer, directory, timer, policy, surface } = parts;
@@ -87,6 +89,7 @@ impl ApprovalsBuilder {
             anchor: Arc::new(NoAnchor),
             clock: Arc::new(SystemClock),
             entropy: Arc::new(OsEntropy),
+            signer: None,
         }
     }
 
@@ -126,6 +129,13 @@ impl ApprovalsBuilder {
         self
     }
 
+    /// What signs receipts and checkpoints. Without it there are none.
+    #[must_use]
+    pub fn signer(mut self, signer: Arc<dyn Signer>) -> Self {
+        self.signer = Some(signer);
+        self
+    }
+
     /// Begins the audit's lane of this process, records what became of attempts whose lease has passed, and returns the
     /// service.
     ///
@@ -147,6 +157,7 @@ impl ApprovalsBuilder {
             clock: self.clock,
             entropy: self.entropy,
             timer: self.timer,
+            signer: self.signer,
             isolation,
             surface,
             lane: Lane::new(writer),

@@ -32,6 +32,7 @@ use crate::policy::Policy;
 use crate::record::{Enforcement, Isolation, Pause, RecordKind};
 use crate::refusal::{Reason, Refusal};
 use crate::seal::{Tag, TagPurpose};
+use crate::signing::{KeySet, Signer};
 use crate::store::{CommitError, Include, PlanRows, Reads, RowKey, Snapshot, Store, Transition};
 use crate::transition::Trigger;
 use crate::vault::{Vault, internal, unavailable};
@@ -65,6 +66,7 @@ struct Service {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     timer: Arc<dyn Timer>,
+    signer: Option<Arc<dyn Signer>>,
     isolation: Isolation,
     surface: String,
     lane: Lane,
@@ -80,7 +82,7 @@ impl fmt::Debug for Approvals {
 }
 
 impl Approvals {
-    /// The page of a plan on the approval surface. [SURF-002]
+    /// The page of a plan on the approval surface: an address that confers nothing. [SURF-002] [WIRE-T-011]
     #[must_use]
     pub fn plan_url(&self, plan: PlanId) -> String {
         format!("{}/plans/{plan}", self.service.surface)
@@ -104,12 +106,19 @@ impl Approvals {
         &self.service.clock
     }
 
+    /// The public keys of this installation, where it signs: what a verifier of receipts and checkpoints needs.
+    #[must_use]
+    pub fn key_set(&self) -> Option<&KeySet> {
+        self.service.signer.as_ref().map(|signer| signer.key_set())
+    }
+
     /// Who is who.
     #[must_use]
     pub fn directory(&self) -> &Arc<dyn Directory> {
         &self.service.directory
     }
 
+    /// What is configured, what is in use, and how this requester is known. [ENF-003] [ENF-004] [ENF-005]
     fn enforcement(&self, requester: &Requester) -> Enforcement {
         Enforcement {
             isolation: self.service.isolation,

@@ -171,6 +171,9 @@ pub enum EventKind {
     /// Executed: it can't be told.
     #[serde(rename = "execution.unknown")]
     ExecutionUnknown,
+    /// A key was made, or revoked. For signing keys the record is the key set that came of it.
+    #[serde(rename = "key.rotated")]
+    KeyRotated,
     /// A plan was cancelled by its requester.
     #[serde(rename = "plan.cancelled")]
     PlanCancelled,

@@ -3,6 +3,8 @@
 //! ```text
 //! keys/ring.json      which keys there are, and what each is still good for
 //! keys/<id>.key       one master key, 32 bytes in base64url
+//! keys/signing.json   the public key set: which key signs receipts and checkpoints, and from when to when
+//! keys/<id>.signing-key  the secret half of one of them, 32 bytes in base64url
 //! instance.json       who this installation is, and where its approval surface is
 //! store.sqlite3       plans and audit (made by the store)
 //! accounts.toml       local accounts (made by the approval surface)
@@ -14,12 +16,14 @@
 mod files;
 mod instance;
 mod keys;
+mod signing;
 
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::entropy::EntropyError;
+use crate::id::KeyId;
 use crate::json::{Inadmissible, ReadError};
 use crate::seal::KeyRingError;
 
@@ -74,6 +78,12 @@ pub enum StateDirError {
         /// The directory.
         path: PathBuf,
     },
+    /// There are no signing keys.
+    #[error("there are no signing keys in `{}`: make them with `mutation-approval keygen`", path.display())]
+    NoSigningKeys {
+        /// The directory.
+        path: PathBuf,
+    },
     /// The keys don't make a ring.
     #[error("the keys in `{}` don't make a ring: {error}", path.display())]
     Ring {
@@ -85,6 +95,12 @@ pub enum StateDirError {
     /// There is no randomness.
     #[error(transparent)]
     Entropy(#[from] EntropyError),
+    /// No signing key has this id.
+    #[error("there is no signing key `{id}`")]
+    UnknownSigningKey {
+        /// What was asked for.
+        id: KeyId,
+    },
 }
 
 impl StateDir {
@@ -226,6 +242,7 @@ mod tests {
 
     #[test]
     fn what_others_can_read_is_refused() {
+        // [SEC-001]
         let (_temporary, state) = state();
         let id = state.generate_key(&OsEntropy).unwrap();
         let key = state.key_path_for_test(&id);

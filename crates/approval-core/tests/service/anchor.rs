@@ -31,7 +31,7 @@ fn some_claim() -> AnchorKind {
 
 #[tokio::test]
 async fn a_claim_is_entered_once() {
-    // [ANCHOR-001, ENF-001]
+    // [ANCHOR-001, ENF-001, ENF-004]
     let anchor = Arc::new(Anchored::default());
     let mut room = Room::new().await;
     let entered: Arc<dyn Anchor> = Arc::clone(&anchor) as _;
@@ -171,7 +171,7 @@ async fn an_attempt_hidden_from_the_look_up_is_found_by_the_anchor() {
 
 #[tokio::test]
 async fn without_an_anchor_a_plan_says_so() {
-    // [ENF-001]
+    // [ENF-001, ENF-004]
     let (room, _) = anchored(NoAnchor).await;
     assert_eq!(approved(&room).await.header.enforcement.rollback, Rollback::None);
 }
