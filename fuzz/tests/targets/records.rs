@@ -4,9 +4,9 @@ use approval_core::audit::Event;
 use approval_core::json::{Document, Limits};
 use approval_core::record::*;
 use fuzz::{corpus, explore};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::history;
+use crate::{history, json};
 
 #[test]
 fn a_record_that_is_read_is_written_as_it_was() {
@@ -53,6 +53,37 @@ fn reads<R: Record>(document: &Document) -> Option<RecordKind> {
     assert_eq!(written.as_str(), document.as_str(), "{}", R::KIND);
     assert_eq!(R::read(&written).unwrap().document(), Ok(written));
     Some(R::KIND)
+}
+
+#[test]
+fn a_record_with_another_value_somewhere_is_written_as_it_was_or_refused() {
+    // [REC-001, REC-004]: no `null` or empty list in place of what isn't there.
+    let records = history::records();
+    let values =
+        [json!(null), json!([]), json!({}), json!(""), json!(0), json!(1), json!(false), json!([null]), json!("x")];
+    explore!(corpus("ids"), |input: &[u8]| {
+        let mut choices = input.iter().map(|byte| usize::from(*byte)).chain(std::iter::repeat(0));
+        let mut choose = |several: usize| choices.next().unwrap_or_default() % several;
+        let (_, text) = &records[choose(records.len())];
+        let mut value: Value = serde_json::from_str(text).unwrap();
+        let mut place = &mut value;
+        // Down to where there is nothing more, or to where it stops by chance.
+        while !json::is_empty(place) && (place.is_object() || place.is_array()) && choose(4) > 0 {
+            place = json::nth(place, choose(256));
+        }
+        match (place.as_object_mut(), choose(2)) {
+            // A member more, of a name that some record has.
+            (Some(members), 0) => {
+                let names =
+                    ["previous", "planId", "body", "before", "heads", "cause", "code", "findings", "groups", "acr"];
+                members.insert(names[choose(names.len())].to_owned(), values[choose(values.len())].clone());
+            }
+            _ => *place = values[choose(values.len())].clone(),
+        }
+        if let Ok(document) = Document::from_value(&value, &Limits::PLAN) {
+            kinds(&document);
+        }
+    });
 }
 
 #[test]
