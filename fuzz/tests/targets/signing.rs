@@ -86,7 +86,7 @@ fn public_keys_have_one_form() {
             // A key whose y isn't below the prime, or of which there are few signatures, is none.
             let reduced = bytes[0] < 0xed || bytes[1..31].iter().any(|byte| *byte != 0xff) || bytes[31] & 0x7f != 0x7f;
             assert!(reduced, "{bytes:02x?}");
-            assert!(bytes[1..].iter().any(|byte| *byte != 0) , "{bytes:02x?}");
+            assert!(bytes[1..].iter().any(|byte| *byte != 0), "{bytes:02x?}");
         }
     });
 }
