@@ -59,7 +59,7 @@ fn a_key_set_is_written_as_it_was_read() {
         if let Ok(set) = KeySet::parse(input) {
             assert_eq!(set.document(), Document::parse(input, &Limits::ARGUMENTS));
             for key in set.keys() {
-                assert_eq!(key.public_key().map(PublicKey::id).is_none_or(|id| id == *key.id()), true);
+                assert!(key.public_key().map(PublicKey::id).is_none_or(|id| id == *key.id()));
             }
         }
     });
