@@ -45,6 +45,10 @@ pub(crate) fn snapshot(transaction: &Transaction<'_>, reads: &Reads, now: Timest
             None => None,
         },
         heads: if reads.unnamed_heads { unnamed_heads(transaction)? } else { Vec::new() },
+        events: match reads.events_after {
+            Some(after) => events(transaction, after, u32::MAX)?,
+            None => Vec::new(),
+        },
     })
 }
 
@@ -145,21 +149,24 @@ fn unnamed_heads(transaction: &Transaction<'_>) -> Result<Vec<EventRow>, Fault> 
 pub(crate) fn list(transaction: &Transaction<'_>, query: &PlanQuery) -> Result<PlanPage, Fault> {
     let mut conditions = Vec::new();
     let mut values = Vec::new();
-    let mut must = |condition: String, value: Vec<String>| {
+    let mut must = |condition: String, value: Vec<Value>| {
         conditions.push(condition);
-        values.extend(value.into_iter().map(Value::from));
+        values.extend(value);
     };
     if let Some(requester) = &query.requester {
-        must("requester = ?".to_owned(), vec![requester.clone()]);
+        must("requester = ?".to_owned(), vec![Value::from(requester.clone())]);
     }
     if let Some(target) = &query.target {
-        must("target = ?".to_owned(), vec![target.clone()]);
+        must("target = ?".to_owned(), vec![Value::from(target.clone())]);
     }
     if let Some(after) = query.after {
-        must("plan < ?".to_owned(), vec![after.to_string()]);
+        must("plan < ?".to_owned(), vec![Value::from(after.to_string())]);
+    }
+    if let Some(moment) = query.expires_after {
+        must("expires_at > ?".to_owned(), vec![Value::from(moment.unix_millis())]);
     }
     if !query.states.is_empty() {
-        let states: Vec<_> = query.states.iter().map(|state| state.name().to_owned()).collect();
+        let states: Vec<_> = query.states.iter().map(|state| Value::from(state.name().to_owned())).collect();
         must(format!("state IN ({})", vec!["?"; states.len()].join(", ")), states);
     }
     let only = if conditions.is_empty() { String::new() } else { format!("WHERE {}", conditions.join(" AND ")) };

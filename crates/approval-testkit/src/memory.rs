@@ -85,6 +85,7 @@ impl Store for MemoryStore {
             query.after.is_none_or(|after| index.plan < after)
                 && query.requester.as_ref().is_none_or(|requester| index.requester == *requester)
                 && query.target.as_ref().is_none_or(|target| index.target == *target)
+                && query.expires_after.is_none_or(|moment| index.expires_at > moment)
                 && (query.states.is_empty() || query.states.contains(&index.state))
         });
         let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
@@ -135,6 +136,10 @@ impl Tables {
             open_plans: u32::try_from(open_plans).unwrap_or(u32::MAX),
             lane: reads.lane.and_then(|writer| self.events.iter().rev().find(|event| event.writer == writer)).cloned(),
             heads: if reads.unnamed_heads { self.unnamed_heads() } else { Vec::new() },
+            events: match reads.events_after {
+                Some(after) => self.events.iter().filter(|event| event.position > after).cloned().collect(),
+                None => Vec::new(),
+            },
         }
     }
 

@@ -151,6 +151,10 @@ impl Store for LogStore {
             open_plans: before.plans().into_iter().filter(open).count() as u32,
             lane: reads.lane.and_then(|writer| before.lane(writer)),
             heads: if reads.unnamed_heads { before.unnamed_heads() } else { Vec::new() },
+            events: match reads.events_after {
+                Some(after) => before.events().into_iter().filter(|event| event.position > after).collect(),
+                None => Vec::new(),
+            },
         };
         let committed = log.len();
         for write in transition.apply(&snapshot)? {
@@ -193,6 +197,7 @@ impl Store for LogStore {
                 query.after.is_none_or(|after| index.plan < after)
                     && query.requester.as_ref().is_none_or(|requester| index.requester == *requester)
                     && query.target.as_ref().is_none_or(|target| index.target == *target)
+                    && query.expires_after.is_none_or(|moment| index.expires_at > moment)
                     && (query.states.is_empty() || query.states.contains(&index.state))
             };
             let mut left = log.plans().into_iter().filter(wanted);

@@ -2,16 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
-use super::lane::{Lane, open_head};
+use super::anchored::Begun;
+use super::lane::{Lane, open_other_head};
 use super::ledger::Ledger;
 use super::{Approvals, Service};
-use crate::anchor::{Anchor, NoAnchor};
+use crate::anchor::{Anchor, CheckpointMark, NoAnchor};
 use crate::audit::{EventDraft, EventKind};
 use crate::clock::{Clock, SystemClock, Timer};
 use crate::directory::Directory;
 use crate::entropy::{Entropy, OsEntropy};
-use crate::id::{Audience, WriterId};
+use crate::id::{Audience, ClaimId, WriterId};
 use crate::policy::Policy;
 use crate::record::{Enforcement, Isolation, RequesterAssurance};
 use crate::refusal::Refusal;
@@ -34,6 +36,7 @@ pub struct ApprovalsBuilder {
     surface: String,
     isolation: Option<Isolation>,
     anchor: Arc<dyn Anchor>,
+    new_anchor: bool,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     signer: Option<Arc<dyn Signer>>,
@@ -61,6 +64,12 @@ pub struct Parts {
 /// Why a service can't start.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BuildError {
+    /// The store holds claims, and what remembers them outside the store is gone.
+    #[error(
+        "the store holds claims, but the anchor is missing: restore it from a backup, or begin it anew, knowing that a store put \
+         back to an older copy goes unnoticed then (`dangerous_new_anchor`)"
+    )]
+    AnchorMissing,
     /// Nobody said whether the agent runs under another user.
     #[error("say whether the agent is kept apart: `separate_user` or `dangerous_same_user`")]
     IsolationUnknown,
@@ -87,6 +96,7 @@ impl ApprovalsBuilder {
             surface,
             isolation: None,
             anchor: Arc::new(NoAnchor),
+            new_anchor: false,
             clock: Arc::new(SystemClock),
             entropy: Arc::new(OsEntropy),
             signer: None,
@@ -112,6 +122,14 @@ impl ApprovalsBuilder {
     #[must_use]
     pub fn anchor(mut self, anchor: Arc<dyn Anchor>) -> Self {
         self.anchor = anchor;
+        self
+    }
+
+    /// The operator says: where the anchor is missing though the store holds claims, begin it anew. What it remembered is lost: a
+    /// store that was put back to an older copy before that goes unnoticed. The audit tells of it. [ANCHOR-006]
+    #[must_use]
+    pub fn dangerous_new_anchor(mut self) -> Self {
+        self.new_anchor = true;
         self
     }
 
@@ -161,17 +179,30 @@ impl ApprovalsBuilder {
             isolation,
             surface,
             lane: Lane::new(writer),
+            unsigned: AtomicU64::new(0),
         };
         let approvals = Approvals { service: Arc::new(service) };
-        approvals.begin_lane().await?;
+        let begun = approvals.begin_anchor(self.new_anchor).await?;
+        let forgotten = approvals.forgotten_claims().await?;
+        let lost = approvals.forgotten_checkpoint().await?;
+        approvals.begin_lane(begun == Begun::Anew, forgotten, lost).await?;
+        if lost.is_some() {
+            approvals.forget_lost_checkpoint().await?;
+        }
         approvals.recover().await?;
+        approvals.catch_up_anchor().await?;
         Ok(approvals)
     }
 }
 
 impl Approvals {
     /// The first event of this process: it names the heads of other writers that nobody has named yet. [AUDIT-004]
-    async fn begin_lane(&self) -> Result<(), Refusal> {
+    async fn begin_lane(
+        &self,
+        renewed: bool,
+        forgotten: Vec<ClaimId>,
+        lost: Option<CheckpointMark>,
+    ) -> Result<(), Refusal> {
         let service = &self.service;
         let enforcement = Enforcement {
             isolation: service.isolation,
@@ -183,14 +214,19 @@ impl Approvals {
         let transition = Transition::new("start", reads, move |snapshot| {
             let mut heads = BTreeMap::new();
             for row in &snapshot.heads {
-                let head = open_head(&vault, row)?;
+                let head = open_other_head(&vault, row)?;
                 heads.insert(head.writer, head);
             }
             let mut ledger = Ledger::of_server(&vault, &lane, snapshot)?;
             let mut started = EventDraft::new(EventKind::AuditStarted);
             started.enforcement = Some(enforcement); // [AUDIT-007]
+            started.forgotten = forgotten.clone(); // [ANCHOR-009]
+            started.forgotten_checkpoint = lost.map(|mark| mark.digest); // [CKPT-004]
             started.heads = heads.values().cloned().collect();
             ledger.tell(started)?;
+            if renewed {
+                ledger.tell(EventDraft::new(EventKind::AnchorRenewed))?; // [ANCHOR-006]
+            }
             ledger.write(Write::NameHeads(heads.into_keys().collect()));
             Ok(ledger.finish())
         });

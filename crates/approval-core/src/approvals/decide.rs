@@ -4,7 +4,6 @@ use super::ledger::{Ledger, erase, follow};
 use super::status::{not_found, status_of};
 use super::view::StatusView;
 use super::{Approvals, Outgoing, cool_down_keys, open_in, put};
-use crate::anchor::{AnchorEntry, AnchorKind};
 use crate::audit::{EventDraft, EventKind};
 use crate::digest::Digest;
 use crate::gate;
@@ -49,12 +48,17 @@ impl Approvals {
         let viewer = request.approver.identity();
         let Visible { opened, documents, eligible } = self.visible(&viewer, plan).await?;
         let decided = match check(&request, &opened, eligible, self.service.clock.now()) {
-            Ok(()) => self.commit_decision(&request, &opened, &documents.intent.record, eligible).await,
+            Ok(()) => match self.still_undecided(&opened).await {
+                Ok(()) => self.commit_decision(&request, &opened, &documents.intent.record, eligible).await,
+                Err(refusal) => Err(refusal),
+            },
             Err(refusal) => Err(refusal),
         };
         match decided {
             Ok(status) => {
-                self.anchor_end(&request, &opened, &documents.intent.record).await;
+                if request.verdict != Verdict::Approve {
+                    self.anchor_end(plan).await; // [ANCHOR-003]
+                }
                 Ok(status)
             }
             Err(refusal) => {
@@ -126,21 +130,6 @@ impl Approvals {
         });
         self.commit(transition).await?;
         done.take()
-    }
-
-    /// A rejection and a withdrawal are entered in the anchor once they have committed. [ANCHOR-003]
-    async fn anchor_end(&self, request: &DecisionRequest, opened: &Opened, intent: &Intent) {
-        let kind = match request.verdict {
-            Verdict::Approve => return,
-            Verdict::Reject => AnchorKind::Rejected,
-            Verdict::Withdraw => AnchorKind::Withdrawn,
-        };
-        let effects = self.effect_tags(&intent.effect_keys).map(|tags| tags.active).unwrap_or_default();
-        let plan_expires_at = opened.header.record.expires_at;
-        let entry = AnchorEntry { plan: request.plan_id, kind, plan_expires_at, effects };
-        if let Err(error) = self.service.anchor.enter(entry).await {
-            tracing::error!(plan = %request.plan_id, %error, "the anchor did not take the end of a plan");
-        }
     }
 
     /// Tells the audit of a decision that was not taken. [DEC-010]

@@ -2,13 +2,18 @@
 
 use std::time::Duration;
 
+use super::anchored::beside_key;
 use super::ledger::Ledger;
 use super::{Approvals, mute_keys, open_in, open_pause, pause_key, put};
 use crate::audit::{EventDraft, EventKind};
-use crate::id::{Person, PlanId};
-use crate::record::{Mute, MuteType, Pause, PauseType, Reconciled, Reconciliation, ReconciliationType};
+use crate::digest::Digest;
+use crate::id::{ClaimId, Person, PlanId};
+use crate::instant::Timestamp;
+use crate::opened::Opened;
+use crate::record::{Mute, MuteType, Outcome, Pause, PauseType, Reconciled, Reconciliation, ReconciliationType};
 use crate::refusal::{Reason, Refusal};
-use crate::store::{Include, Reads, Transition};
+use crate::seal::Tag;
+use crate::store::{Include, Reads, Snapshot, Transition};
 use crate::vault::broken;
 
 impl Approvals {
@@ -58,47 +63,51 @@ impl Approvals {
         Ok(self.pause_record().await?.is_some_and(|pause| pause.paused))
     }
 
-    /// Records what an operator found out about an attempt that ended `unknown` or `partial`. The recorded outcome stays; the
-    /// attempt no longer stands in the way of others. [STATE-030]
+    /// Records what an operator found out about an attempt that ended `unknown` or `partial`, or that only the anchor knows. The
+    /// recorded outcome stays; the attempt no longer stands in the way of others. [STATE-030] [ANCHOR-010]
     ///
     /// # Errors
     /// `plan_not_found`; `payload_invalid` where the plan has no unresolved attempt, or has been reconciled before.
     pub async fn reconcile(&self, plan: PlanId, finding: Reconciled, operator: &str) -> Result<(), Refusal> {
-        if self.current(plan, Include::Records).await?.is_none() {
+        let lost = match self.lost_claim(plan).await? {
+            // Of an attempt under a revoked key that no anchor knows, the claim isn't known any more: it is named by zeros.
+            None if self.is_revoked(plan).await? => Some(ClaimId::UNKNOWN),
+            lost => lost,
+        };
+        let known = match self.current(plan, Include::Records).await {
+            // A plan that doesn't hold together hides nothing that the anchor knows.
+            Err(refusal) if lost.is_some() && refusal.reason() == Reason::IntegrityFailure => None,
+            known => known?,
+        };
+        if known.is_none() && lost.is_none() {
             return Err(Refusal::new(Reason::PlanNotFound, "there is no such plan"));
         }
         let (vault, lane) = (self.service.vault.clone(), self.service.lane.clone());
         let actor = self.pseudonym(&Person::new(operator))?;
-        let operator = operator.to_owned();
-        let reads = Reads { plan: Some(plan), lane: Some(lane.writer), ..Reads::default() };
+        let found = Found { finding, operator: operator.to_owned(), lost, plan };
+        let rows = vec![beside_key(plan)];
+        let reads = Reads { plan: Some(plan), rows, lane: Some(lane.writer), ..Reads::default() };
+        let whole = known.is_some();
         self.commit(Transition::new("reconcile", reads, move |snapshot| {
+            if !whole {
+                let mut ledger = Ledger::of_server(&vault, &lane, snapshot)?;
+                found.tell_of_lost(&mut ledger, snapshot, None, &actor)?;
+                return Ok(ledger.finish());
+            }
             let opened = open_in(&vault, plan, snapshot)?;
-            let state = &opened.state;
-            if !state.state.outcome().is_some_and(crate::record::Outcome::is_unresolved) {
-                let detail = format!("the plan is `{}`: there is nothing to reconcile", state.state.name());
-                return Err(Refusal::new(Reason::PayloadInvalid, detail));
-            }
-            if state.reconciliation.is_some() {
-                return Err(Refusal::new(Reason::PayloadInvalid, "the attempt has been reconciled already"));
-            }
-            let claim = state.claim.as_ref().ok_or_else(|| broken("an outcome without a claim"))?;
-            let reconciliation = Reconciliation {
-                kind: ReconciliationType::V0,
-                plan_id: plan,
-                claim_id: claim.claim_id,
-                finding,
-                operator: operator.clone(),
-                at: snapshot.now,
-            };
             let mut ledger = Ledger::of_plan(&vault, &lane, snapshot, &opened)?;
-            let digest = ledger.insert(reconciliation, &plan.to_string(), Some(plan), 0)?;
-            let mut event =
-                EventDraft::of_plan(EventKind::ExecutionReconciled, plan, opened.header.digest).by(actor.clone());
-            event.claim_id = Some(claim.claim_id);
-            event.record_digest = Some(digest);
-            ledger.tell(event)?;
-            let mut next = state.clone();
-            next.reconciliation = Some(digest);
+            let mut next = opened.state.clone();
+            match found.reconcile(&opened, snapshot.now) {
+                Ok(reconciliation) => {
+                    let claim = reconciliation.claim_id;
+                    let digest = ledger.insert(reconciliation, &plan.to_string(), Some(plan), 0)?;
+                    ledger.tell(reconciled(&opened, &actor, claim, digest))?;
+                    next.reconciliation = Some(digest);
+                }
+                Err(refusal) if found.lost.is_none() => return Err(refusal),
+                Err(_) => {}
+            }
+            found.tell_of_lost(&mut ledger, snapshot, Some(&opened), &actor)?;
             put(&mut ledger, &opened, snapshot, next)?;
             Ok(ledger.finish())
         }))
@@ -143,6 +152,25 @@ impl Approvals {
         .await
     }
 
+    /// Tells the audit that a key was made or revoked: keys are not in the store. `record` is the digest of the public key set
+    /// that came of it, for a signing key. [KEYS-014]
+    ///
+    /// # Errors
+    /// `store_unavailable`.
+    pub async fn note_key_change(&self, record: Option<Digest>, operator: &str) -> Result<(), Refusal> {
+        let (vault, lane) = (self.service.vault.clone(), self.service.lane.clone());
+        let actor = self.pseudonym(&Person::new(operator))?;
+        let reads = Reads { lane: Some(lane.writer), ..Reads::default() };
+        self.commit(Transition::new("note-key", reads, move |snapshot| {
+            let mut ledger = Ledger::of_server(&vault, &lane, snapshot)?;
+            let mut event = EventDraft::new(EventKind::KeyRotated).by(actor.clone());
+            event.record_digest = record;
+            ledger.tell(event)?;
+            Ok(ledger.finish())
+        }))
+        .await
+    }
+
     /// Tells the audit that an account was made, changed or disabled: accounts are not in the store.
     ///
     /// # Errors
@@ -159,5 +187,74 @@ impl Approvals {
             Ok(ledger.finish())
         }))
         .await
+    }
+}
+
+/// What an operator found out about the attempt of a plan.
+struct Found {
+    plan: PlanId,
+    finding: Reconciled,
+    operator: String,
+    /// The claim that only the anchor knows.
+    lost: Option<ClaimId>,
+}
+
+impl Found {
+    fn record(&self, claim_id: ClaimId, at: Timestamp) -> Reconciliation {
+        Reconciliation {
+            kind: ReconciliationType::V0,
+            plan_id: self.plan,
+            claim_id,
+            finding: self.finding,
+            operator: self.operator.clone(),
+            at,
+        }
+    }
+
+    /// The word on the attempt that the store holds.
+    fn reconcile(&self, opened: &Opened, at: Timestamp) -> Result<Reconciliation, Refusal> {
+        let state = &opened.state;
+        if !state.state.outcome().is_some_and(Outcome::is_unresolved) {
+            let detail = format!("the plan is `{}`: there is nothing to reconcile", state.state.name());
+            return Err(Refusal::new(Reason::PayloadInvalid, detail));
+        }
+        if state.reconciliation.is_some() {
+            return Err(Refusal::new(Reason::PayloadInvalid, "the attempt has been reconciled already"));
+        }
+        let claim = state.claim.as_ref().ok_or_else(|| broken("an outcome without a claim"))?;
+        Ok(self.record(claim.claim_id, at))
+    }
+
+    /// Records the word on the attempt that only the anchor knows, beside the plan. [ANCHOR-010]
+    fn tell_of_lost(
+        &self,
+        ledger: &mut Ledger<'_>,
+        snapshot: &Snapshot,
+        opened: Option<&Opened>,
+        actor: &Tag,
+    ) -> Result<(), Refusal> {
+        let Some(claim) = self.lost else { return Ok(()) };
+        let key = beside_key(self.plan);
+        if snapshot.rows.contains_key(&key) {
+            return Err(Refusal::new(Reason::PayloadInvalid, "the attempt has been reconciled already"));
+        }
+        let digest = ledger.insert(self.record(claim, snapshot.now), &key.id, None, 0)?;
+        ledger.tell(match opened {
+            Some(opened) => reconciled(opened, actor, claim, digest),
+            // Where the plan's own chain ended, nobody knows: the writer's tells of it. [AUDIT-006]
+            None => EventDraft {
+                claim_id: Some(claim),
+                record_digest: Some(digest),
+                ..EventDraft::new(EventKind::ExecutionReconciled).by(actor.clone())
+            },
+        })
+    }
+}
+
+fn reconciled(opened: &Opened, actor: &Tag, claim: ClaimId, digest: Digest) -> EventDraft {
+    EventDraft {
+        claim_id: Some(claim),
+        record_digest: Some(digest),
+        ..EventDraft::of_plan(EventKind::ExecutionReconciled, opened.plan(), opened.header.digest).by(actor.clone())
     }
 }

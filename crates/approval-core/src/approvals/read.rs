@@ -122,5 +122,5 @@ fn plan_query(viewer: &Identity, scope: Scope, after: Option<PlanId>, limit: u32
         Scope::Mine => (Some(viewer.person.as_str().to_owned()), Vec::new()),
         Scope::Pending => (None, vec![State::AwaitingApproval]),
     };
-    PlanQuery { requester, target: None, states, after, limit }
+    PlanQuery { requester, states, after, limit, ..PlanQuery::default() }
 }

@@ -68,6 +68,12 @@ pub struct EventDraft {
     /// How strong the boundary around the server is: when a writer starts.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "crate::record::optional::present")]
     pub enforcement: Option<Enforcement>,
+    /// The attempts that the anchor knows and the store lacks, and that no operator has resolved: when a writer starts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub forgotten: Vec<ClaimId>,
+    /// The digest of the checkpoint that the anchor remembers and the store lacks: when a writer starts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forgotten_checkpoint: Option<Digest>,
     /// The heads of other writers that were known and not yet named when this one started.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "crate::record::optional::filled")]
     pub heads: Vec<Head>,
@@ -88,6 +94,8 @@ impl EventDraft {
             record_digest: None,
             reason: None,
             enforcement: None,
+            forgotten: Vec::new(),
+            forgotten_checkpoint: None,
             heads: Vec::new(),
         }
     }
@@ -120,12 +128,18 @@ pub struct Head {
 /// What can happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub enum EventKind {
+    /// How far the audit goes was signed. What was signed comes right after it.
+    #[serde(rename = "audit.checkpoint")]
+    AuditCheckpoint,
     /// A writer began.
     #[serde(rename = "audit.started")]
     AuditStarted,
     /// An account was made, changed or disabled.
     #[serde(rename = "account.changed")]
     AccountChanged,
+    /// An operator said that the server may start without what its anchor remembered.
+    #[serde(rename = "anchor.renewed")]
+    AnchorRenewed,
     /// A challenge was opened.
     #[serde(rename = "challenge.created")]
     ChallengeCreated,

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::StateDirError;
 use crate::json::{Document, Limits};
 
-pub(super) fn create_dir(path: &Path) -> Result<(), StateDirError> {
+pub(crate) fn create_dir(path: &Path) -> Result<(), StateDirError> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
@@ -23,7 +23,7 @@ pub(super) fn create_dir(path: &Path) -> Result<(), StateDirError> {
 }
 
 /// Nobody but the owner may read or write the file or directory. [SEC-001]
-pub(super) fn check_owner_only(path: &Path) -> Result<(), StateDirError> {
+pub(crate) fn check_owner_only(path: &Path) -> Result<(), StateDirError> {
     let metadata = fs::metadata(path).map_err(|error| StateDirError::File { path: path.to_owned(), error })?;
     #[cfg(unix)]
     if std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o077 != 0 {
@@ -33,7 +33,7 @@ pub(super) fn check_owner_only(path: &Path) -> Result<(), StateDirError> {
     Ok(())
 }
 
-pub(super) fn open_owner_only(path: &Path) -> io::Result<File> {
+pub(crate) fn open_owner_only(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.create(true).truncate(false).write(true);
     #[cfg(unix)]
@@ -42,7 +42,7 @@ pub(super) fn open_owner_only(path: &Path) -> io::Result<File> {
 }
 
 /// Reads a file; `None` where there is none.
-pub(super) fn read_bytes(path: &Path) -> Result<Option<Vec<u8>>, StateDirError> {
+pub(crate) fn read_bytes(path: &Path) -> Result<Option<Vec<u8>>, StateDirError> {
     let bytes = match fs::read(path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -53,7 +53,7 @@ pub(super) fn read_bytes(path: &Path) -> Result<Option<Vec<u8>>, StateDirError> 
 }
 
 /// Reads a key: 32 bytes in base64url.
-pub(super) fn read_key(path: &Path) -> Result<Zeroizing<[u8; 32]>, StateDirError> {
+pub(crate) fn read_key(path: &Path) -> Result<Zeroizing<[u8; 32]>, StateDirError> {
     let text = read_bytes(path)?.map(Zeroizing::new);
     let text = text.ok_or_else(|| StateDirError::MissingKey { path: path.to_owned() })?;
     let bytes = URL_SAFE_NO_PAD.decode(text.trim_ascii_end()).map(Zeroizing::new);
@@ -62,13 +62,13 @@ pub(super) fn read_key(path: &Path) -> Result<Zeroizing<[u8; 32]>, StateDirError
 }
 
 /// Writes a key.
-pub(super) fn write_key(path: &Path, key: &[u8; 32]) -> Result<(), StateDirError> {
+pub(crate) fn write_key(path: &Path, key: &[u8; 32]) -> Result<(), StateDirError> {
     let text = Zeroizing::new(URL_SAFE_NO_PAD.encode(key));
     write_bytes(path, text.as_bytes()).map_err(|error| StateDirError::File { path: path.to_owned(), error })
 }
 
 /// Reads a strict JSON document; `None` where there is no file.
-pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, StateDirError> {
+pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, StateDirError> {
     let Some(bytes) = read_bytes(path)? else { return Ok(None) };
     let document =
         Document::parse(&bytes, &Limits::ARGUMENTS).map_err(|error| StateDirError::inadmissible(path, &error))?;
@@ -76,14 +76,14 @@ pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, StateD
 }
 
 /// Writes a document in place of what was there: the whole of it, or nothing.
-pub(super) fn write<T: Serialize>(path: &Path, value: &T) -> Result<(), StateDirError> {
+pub(crate) fn write<T: Serialize>(path: &Path, value: &T) -> Result<(), StateDirError> {
     let document = Document::from_serialize(value, &Limits::ARGUMENTS)
         .map_err(|error| StateDirError::inadmissible(path, &error))?;
     write_bytes(path, document.as_bytes()).map_err(|error| StateDirError::File { path: path.to_owned(), error })
 }
 
 /// Writes a file beside its place, makes it durable, and moves it there.
-pub(super) fn write_bytes(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn write_bytes(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let beside = beside(path);
     let mut file = open_owner_only(&beside)?;
     file.set_len(0)?;

@@ -1,6 +1,8 @@
 //! The commands of the program.
 
+pub mod anchor;
 pub mod audit;
 pub mod digest;
+pub mod keys;
 pub mod operator;
 pub mod user;

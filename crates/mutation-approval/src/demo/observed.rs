@@ -6,7 +6,8 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use approval_core::audit::{ChainReport, verify_lines};
+use approval_core::anchor::read_anchor;
+use approval_core::audit::{AuditFault, AuditReport, Evidence, FaultCode, verify};
 use approval_core::state_dir::StateDir;
 use serde_json::Value;
 
@@ -65,6 +66,7 @@ impl Play {
         first.stop().await?;
 
         self.killed().await?;
+        self.put_back().await?;
         self.rejection().await?;
         self.audit().await?;
         self.secret().await
@@ -212,14 +214,87 @@ impl Play {
         self.ok("a rejection is final and sticky (recently_rejected)")
     }
 
+    /// Whoever can write the store puts an older copy of it back, once the plan has run.
+    async fn put_back(&mut self) -> Result<(), Failure> {
+        let server = self.world.serve(false).await?;
+        let agent = Agent::connect(&self.world, &server).await?;
+        let person = Person::log_in(&self.world, &server.addresses.surface).await?;
+        let put = self.put(&agent, "once-more").await?;
+        person.decide(&put.url, Decision::Approve).await?;
+        agent.leave().await;
+        server.stop().await?;
+        let before = (tamper::copy_of(&self.world.state.store())?, fs::read(self.world.file())?);
+
+        let server = self.world.serve(false).await?;
+        let agent = Agent::connect(&self.world, &server).await?;
+        let done = self.seen(agent.execute(&put.id, None).await?);
+        self.expect(&done, "/outcome", "applied")?;
+        agent.leave().await;
+        server.stop().await?;
+
+        // The target too is as it was: nothing but the anchor knows.
+        tamper::put_back(&self.world.state.store(), &before.0)?;
+        fs::write(self.world.file(), &before.1)?;
+        let untouched = self.world.databases()?;
+        let server = self.world.serve(false).await?;
+        let (_, lines) = verified_audit(&self.world).await?;
+        if !lines.contains(&format!("\"forgotten\":[\"{}\"]", done.text("/claimId")?)) {
+            return Err(Failure::Demo("the audit does not tell that the store forgot an attempt".to_owned()));
+        }
+        self.ok("the store was put back to an older copy after an execution: noticed at start, by the anchor")?;
+        let agent = Agent::connect(&self.world, &server).await?;
+        let again = self.seen(agent.execute(&put.id, None).await?);
+        self.expect(&again, "/outcome", "unknown")?;
+        self.expect_unchanged(&untouched)?;
+        agent.leave().await;
+        server.stop().await?;
+        self.ok("the plan that the store has forgotten to have run does not run again")
+    }
+
     async fn audit(&mut self) -> Result<(), Failure> {
         let (events, lines) = verified_audit(&self.world).await?;
         let told = ["plan.created", "decision.rejected", "execution.unknown", "execution.refused", "plan.stale"];
         if let Some(missing) = told.into_iter().find(|kind| !lines.contains(&format!("\"kind\":\"{kind}\""))) {
             return Err(Failure::Demo(format!("the audit does not tell of {missing}")));
         }
+        self.ok(&format!("the exported audit verifies with public keys alone: {events} events"))?;
+        self.tampered_audit(&lines)?;
         self.answers.push(lines);
-        self.ok(&format!("the exported audit verifies: {events} events"))
+        Ok(())
+    }
+
+    /// What is done to an exported audit is named.
+    fn tampered_audit(&mut self, whole: &str) -> Result<(), Failure> {
+        let keys = self.world.state.key_set()?;
+        let keys = Evidence { keys: Some(&keys), ..Evidence::default() };
+        let line = whole.lines().position(|line| line.contains("decision.rejected")).map_or(0, |at| at as u64 + 1);
+        let edited = whole.replacen("decision.rejected", "decision.approved", 1);
+        let fault = self.expect_fault(&edited, &keys, FaultCode::EventChanged)?;
+        if fault.place.line != line {
+            return Err(Failure::Demo(format!("the edit of line {line} was named elsewhere: {fault}")));
+        }
+        self.ok(&format!("an edited event is named by its position (line {line}, event_changed)"))?;
+
+        let last = whole.lines().last().unwrap_or_default();
+        let half: Vec<&str> = whole.lines().take(whole.lines().count() / 2).collect();
+        let upto = half.iter().rposition(|line| line.starts_with("{\"payload\"")).map_or(half.len(), |at| at + 1);
+        let cut = half.get(..upto).unwrap_or_default().join("\n");
+        verify(cut.as_bytes(), &keys).map_err(|fault| Failure::Demo(fault.to_string()))?;
+        let kept = Evidence { checkpoint: Some(last.as_bytes()), ..keys };
+        self.expect_fault(&cut, &kept, FaultCode::TailMissing)?;
+        self.ok("a cut tail, whole in itself, is named by a checkpoint that was kept elsewhere (tail_missing)")?;
+
+        let (_, anchor) = read_anchor(&fs::read(self.world.state.anchor_path())?)?;
+        self.expect_fault(whole, &Evidence { anchor: &anchor, ..keys }, FaultCode::AttemptMissing)?;
+        self.ok("the attempt that the store had forgotten is named by the anchor (attempt_missing)")
+    }
+
+    fn expect_fault(&self, lines: &str, evidence: &Evidence<'_>, code: FaultCode) -> Result<AuditFault, Failure> {
+        match verify(lines.as_bytes(), evidence) {
+            Err(fault) if fault.code == code => Ok(fault),
+            Err(fault) => Err(Failure::Demo(format!("{code} was expected: {fault}"))),
+            Ok(_) => Err(Failure::Demo(format!("{code} was expected, and nothing was found"))),
+        }
     }
 
     /// The secret is where it belongs, and nowhere else.
@@ -322,12 +397,14 @@ pub fn another_digest(digest: &str) -> String {
     format!("{rest}{}", if last == "0" { "1" } else { "0" })
 }
 
-/// Exports the audit and verifies it: how many events there are, and the lines.
+/// Exports the audit and verifies it with the public keys: how many events there are, and the lines.
 pub async fn verified_audit(world: &World) -> Result<(u64, String), Failure> {
     let installation = Installation::at(StateDir::open(world.state.root())?)?;
     let mut exported = Vec::new();
     export(&installation.audit(), &mut exported).await?;
-    let report: ChainReport = verify_lines(exported.as_slice()).map_err(|fault| Failure::Demo(fault.to_string()))?;
+    let keys = installation.state.key_set()?;
+    let report = verify(exported.as_slice(), &Evidence { keys: Some(&keys), ..Evidence::default() });
+    let report: AuditReport = report.map_err(|fault| Failure::Demo(fault.to_string()))?;
     Ok((report.events, String::from_utf8_lossy(&exported).into_owned()))
 }
 
