@@ -9,6 +9,7 @@ mod deny;
 mod docs;
 mod features;
 mod fmt;
+mod fuzz;
 pub(crate) mod hostile;
 mod msrv;
 mod mutants;
@@ -62,6 +63,7 @@ pub(crate) const SUITES: &[Suite] = &[
     python::SUITE,
     msrv::SUITE,
     advisories::SUITE,
+    fuzz::SUITE,
     bench::SUITE,
 ];
 
