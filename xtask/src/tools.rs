@@ -1,7 +1,9 @@
-//! Outside parts at the versions of `tests/versions.toml`, fetched once as prebuilt wheels into a directory of their own.
+//! Outside parts at the versions of `tests/versions.toml` and of npm lock files, fetched once, prebuilt, each into a
+//! directory of its own.
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -60,23 +62,68 @@ pub(crate) fn python_packages(context: &Context) -> Result<PathBuf> {
     Ok(directory)
 }
 
-/// Fetches wheels into a directory which appears whole or not at all. It needs no virtual environment and touches no
-/// other Python package of the machine.
+/// One file of JavaScript for Node, made of a TypeScript program and all that it imports. `locked` holds the `package.json`
+/// and its lock file, which name the packages and `esbuild`.
+pub(crate) fn bundle(context: &Context, locked: &str, entry: &str) -> Result<PathBuf> {
+    let modules = npm_packages(context, locked)?;
+    let name = format!("{}.mjs", entry.replace(['/', '.'], "-"));
+    let bundle = context.metadata.target_directory.join("xtask-bundles").join(name);
+    answer(
+        Command::new(modules.join(".bin/esbuild"))
+            .current_dir(&context.root)
+            .args([entry, "--bundle", "--platform=node", "--format=esm", "--target=node20", "--log-level=warning"])
+            .arg(format!("--outfile={}", bundle.display()))
+            .env("NODE_PATH", modules),
+    )?;
+    Ok(bundle)
+}
+
+/// The `node_modules` of a directory's lock file, kept outside the clone. No package runs a script of its own.
+fn npm_packages(context: &Context, locked: &str) -> Result<PathBuf> {
+    let files = ["package.json", "package-lock.json"].map(|file| context.root.join(locked).join(file));
+    let mut hasher = DefaultHasher::new();
+    for file in &files {
+        fs::read(file).with_context(|| format!("reading `{}`", file.display()))?.hash(&mut hasher);
+    }
+    let directory = tool_directory(&context.metadata.target_directory)?.join(format!("npm-{:016x}", hasher.finish()));
+    appear_whole(&directory, |unfinished| {
+        answer(Command::new("npm").arg("--version")).context("npm is needed")?;
+        println!("fetching the npm packages of {locked}");
+        fs::create_dir_all(unfinished)?;
+        for file in &files {
+            fs::copy(file, unfinished.join(file.file_name().unwrap_or_default()))?;
+        }
+        let arguments = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
+        answer(Command::new("npm").args(arguments).current_dir(unfinished))?;
+        Ok(())
+    })?;
+    Ok(directory.join("node_modules"))
+}
+
+/// Fetches wheels. It needs no virtual environment and touches no other Python package of the machine.
 fn install(directory: &Path, requirements: &[String]) -> Result<()> {
+    appear_whole(directory, |unfinished| {
+        ensure_pip()?;
+        println!("fetching {}", requirements.join(", "));
+        answer(
+            Command::new("python3")
+                .args(["-m", "pip", "install", "--quiet", "--only-binary", ":all:", "--target"])
+                .arg(unfinished)
+                .args(requirements)
+                .env("PIP_DISABLE_PIP_VERSION_CHECK", "1"),
+        )?;
+        Ok(())
+    })
+}
+
+/// Makes a directory which appears with all that belongs in it, or not at all.
+fn appear_whole(directory: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
     if directory.is_dir() {
         return stamp(directory);
     }
-    ensure_pip()?;
     let mut unfinished = directory.as_os_str().to_owned();
     unfinished.push(format!(".unfinished-{}", std::process::id()));
-    println!("fetching {}", requirements.join(", "));
-    answer(
-        Command::new("python3")
-            .args(["-m", "pip", "install", "--quiet", "--only-binary", ":all:", "--target"])
-            .arg(&unfinished)
-            .args(requirements)
-            .env("PIP_DISABLE_PIP_VERSION_CHECK", "1"),
-    )?;
+    fill(Path::new(&unfinished))?;
     match fs::rename(&unfinished, directory) {
         Ok(()) => {}
         // Another run was quicker.
