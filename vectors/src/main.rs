@@ -7,8 +7,11 @@ mod bytes;
 mod documents;
 mod file;
 mod forms;
+mod gate;
+mod patch;
 mod seals;
 mod spoil;
+mod stage;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -65,5 +68,12 @@ async fn main() -> Result<ExitCode> {
 }
 
 async fn categories() -> Result<Vec<Category>> {
-    Ok(vec![documents::accepted()?, documents::refused()?, forms::forms()?, seals::seals()?, seals::tags()?])
+    Ok(vec![
+        documents::accepted()?,
+        documents::refused()?,
+        forms::forms()?,
+        seals::seals()?,
+        seals::tags()?,
+        gate::gate().await?,
+    ])
 }

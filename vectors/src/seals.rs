@@ -43,6 +43,11 @@ fn written(keys: &[Key]) -> Value {
     keys.collect()
 }
 
+/// The ring of every stage.
+pub(crate) fn test_keys() -> Value {
+    written(ONE_KEY)
+}
+
 /// What a seal is bound to, as a test names it.
 #[derive(Clone)]
 struct Bound {
