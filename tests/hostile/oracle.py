@@ -32,6 +32,7 @@ def main():
         answers.append(answer(source.read(length), Limits(max_bytes, max_nodes)))
         if len(answers) == BATCH:
             sys.stdout.write("".join(answers))
+            sys.stdout.flush()
             answers.clear()
     sys.stdout.write("".join(answers))
 

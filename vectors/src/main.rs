@@ -4,11 +4,15 @@
 //! when it was made; where a case states its reason, an answer with another one stops the run.
 
 mod bytes;
+mod digests;
 mod documents;
 mod file;
 mod forms;
 mod gate;
+mod leaves;
 mod patch;
+mod records;
+mod rich;
 mod seals;
 mod spoil;
 mod stage;
@@ -74,6 +78,9 @@ async fn categories() -> Result<Vec<Category>> {
         forms::forms()?,
         seals::seals()?,
         seals::tags()?,
+        digests::digests().await?,
+        leaves::leaves().await?,
+        records::records().await?,
         gate::gate().await?,
     ])
 }

@@ -183,6 +183,13 @@ impl Stage {
         Ok(serde_json::from_str(&self.forger.open_text(row.with_context(|| format!("no {kind}"))?)?)?)
     }
 
+    /// The one record of a kind that belongs to no plan.
+    pub(crate) fn record_of_no_plan(&self, kind: RecordKind) -> Result<Value> {
+        let tables = self.memory.tables();
+        let row = tables.rows.values().find(|row| row.key.kind == kind).with_context(|| format!("no {kind}"))?;
+        Ok(serde_json::from_str(&self.forger.open_text(row)?)?)
+    }
+
     /// The keys of the plan's rows of this kind.
     pub(crate) fn keys(&self, kind: RecordKind, plan: PlanId) -> Vec<RowKey> {
         let tables = self.memory.tables();
@@ -224,8 +231,9 @@ impl Stage {
     /// Whether execution is paused, as the record says it.
     pub(crate) fn pause(&self) -> Result<Option<Value>> {
         let tables = self.memory.tables();
-        let row = tables.rows.values().find(|row| row.key.kind == RecordKind::Pause);
-        row.map(|row| Ok(serde_json::from_str(&self.forger.open_text(row)?)?)).transpose()
+        let paused = tables.rows.values().any(|row| row.key.kind == RecordKind::Pause);
+        drop(tables);
+        paused.then(|| self.record_of_no_plan(RecordKind::Pause)).transpose()
     }
 
     /// The plans that the store finds as attempts, other than one.
@@ -298,7 +306,7 @@ impl Drop for Held {
 }
 
 /// An executor that does what it is told with its permit.
-struct Doing<F>(F);
+pub(crate) struct Doing<F>(pub(crate) F);
 
 #[async_trait]
 impl<F, Fut> Executor for Doing<F>
@@ -323,7 +331,7 @@ impl Timer for Still {
 }
 
 /// A planner to which everything is as it was.
-struct Agreeable;
+pub(crate) struct Agreeable;
 
 #[async_trait]
 impl Planner for Agreeable {

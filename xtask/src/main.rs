@@ -43,6 +43,15 @@ enum Chore {
         #[arg(long, value_name = "SUITE", value_delimiter = ',')]
         only: Vec<String>,
     },
+    /// Hold the core against readings of the specification in Python and JavaScript, document by document
+    Hostile {
+        /// How many documents are made
+        #[arg(long, default_value_t = suites::hostile::EACH_RUN)]
+        count: u64,
+        /// Which documents: the same seed makes the same ones
+        #[arg(long)]
+        seed: u64,
+    },
     /// Check that each requirement is enforced and checked somewhere (the suite `trace` alone)
     Trace,
 }
@@ -61,6 +70,7 @@ fn run(chore: Chore) -> Result<ExitCode> {
     match chore {
         Chore::Bench { arguments } => suites::bench::measure(&Context::load(false)?, &arguments),
         Chore::Ci { full, only } => ci::run(full, &only),
+        Chore::Hostile { count, seed } => suites::hostile::by_hand(&Context::load(false)?, count, seed),
         Chore::Trace => ci::run(false, &["trace".to_owned()]),
     }
 }

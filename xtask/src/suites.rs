@@ -9,6 +9,7 @@ mod deny;
 mod docs;
 mod features;
 mod fmt;
+pub(crate) mod hostile;
 mod msrv;
 mod python;
 mod rmcp;
@@ -53,6 +54,7 @@ pub(crate) const SUITES: &[Suite] = &[
     docs::SUITE,
     demo::SUITE,
     features::SUITE,
+    hostile::SUITE,
     python::SUITE,
     msrv::SUITE,
     advisories::SUITE,

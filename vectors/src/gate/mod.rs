@@ -2,7 +2,7 @@
 
 mod cases;
 mod order;
-mod scene;
+pub(crate) mod scene;
 
 use anyhow::Result;
 use serde_json::{Map, Value, json};

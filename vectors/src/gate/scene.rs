@@ -321,3 +321,18 @@ impl Scene {
 pub(crate) fn requester(person: &str) -> Requester {
     FakeDirectory::requester(person)
 }
+
+impl Scene {
+    /// Puts another intent and other secrets in place, as if they had been planned, shown and approved.
+    pub(crate) fn plan_otherwise(&self, intent: &Value, secrets: &Value) -> Result<()> {
+        self.edit(RecordKind::Secrets, |stored| secrets.clone_into(stored))?;
+        let intent_digest = self.edit(RecordKind::Intent, |stored| intent.clone_into(stored))?;
+        let digest = self.edit(RecordKind::Header, |header| header["intentDigest"] = intent_digest)?;
+        let challenge = self.edit(RecordKind::Challenge, |challenge| challenge["planDigest"] = digest.clone())?;
+        self.edit_decision(0, |decision| decision["planDigest"] = digest.clone())?;
+        self.edit_state(|state| {
+            state["planDigest"] = digest;
+            state["challenge"] = challenge;
+        })
+    }
+}
