@@ -39,7 +39,8 @@ pub(crate) async fn digests() -> Result<Category> {
         ("salt-of-the-review-is-digested", |plan| plan.review["salt"] = json!("A".repeat(43))),
     ];
     for (name, change) in changes {
-        let mut changed = Plan { header: plan.header.clone(), intent: plan.intent.clone(), review: plan.review.clone() };
+        let mut changed =
+            Plan { header: plan.header.clone(), intent: plan.intent.clone(), review: plan.review.clone() };
         change(&mut changed);
         made.push(changed.vector(name)?);
     }
@@ -60,7 +61,8 @@ struct Plan {
 
 impl Plan {
     async fn small() -> Result<Self> {
-        let stage = Stage::set(Policy::always(Terms { rule: Rule::other_subject([]), ..Terms::same_subject() })).await?;
+        let stage =
+            Stage::set(Policy::always(Terms { rule: Rule::other_subject([]), ..Terms::same_subject() })).await?;
         let plan = stage.plan("a", json!(1)).await?.header.plan_id;
         let stored = stage.stored(plan)?;
         let member = |name: &str| stored.get(name).cloned().context("a plan that was stored");
@@ -74,7 +76,8 @@ impl Plan {
     }
 
     fn digests(&self) -> Result<[String; 3]> {
-        let digest = |value: &Value| Ok::<_, anyhow::Error>(Document::from_value(value, &Limits::PLAN)?.digest().to_string());
+        let digest =
+            |value: &Value| Ok::<_, anyhow::Error>(Document::from_value(value, &Limits::PLAN)?.digest().to_string());
         Ok([digest(&self.header)?, digest(&self.intent)?, digest(&self.review)?])
     }
 

@@ -125,7 +125,10 @@ const ACCEPTED: &[(&str, &str)] = &[
     ("white-space-between-all-tokens", "{ \"a\" : [ 1 , true , null ] , \"b\" : { } }"),
     ("literals", r#"{"t":true,"f":false,"n":null}"#),
     ("members-in-another-order", r#"{"b":1,"a":2,"":3,"aa":4,"A":5}"#),
-    ("members-sorted-by-utf-16", "{\"\u{fb33}\":1,\"\u{1f602}\":2,\"\u{20ac}\":3,\"\u{e000}\":4,\"\u{10ffff}\":5,\"\u{ffff}\":6}"),
+    (
+        "members-sorted-by-utf-16",
+        "{\"\u{fb33}\":1,\"\u{1f602}\":2,\"\u{20ac}\":3,\"\u{e000}\":4,\"\u{10ffff}\":5,\"\u{ffff}\":6}",
+    ),
     ("members-sorted-after-escapes", r#"{"\u0062":1,"a":2,"\u0000":3,"\n":4,"\"":5}"#),
     ("members-sorted-at-every-depth", r#"{"b":[{"d":1,"c":{"f":2,"e":3}}],"a":0}"#),
     ("names-of-which-one-begins-the-other", r#"{"aab":1,"aa":2,"a":3}"#),
@@ -145,7 +148,10 @@ const ACCEPTED: &[(&str, &str)] = &[
     ("reserved-text-within-a-name", r#"{"a$serde_json::private::Number":1,"$serde_json::private:":2}"#),
     ("deep-and-wide", r#"{"a":[[],[[]],{"b":[{}]},[1,[2,[3]]]]}"#),
     ("string-that-looks-like-json", r#"{"a":"{\"b\":[1]}"}"#),
-    ("the-structures-of-rfc-8785-s-authors", r#"{"1": {"f": {"f": "hi","F": 5} ,"\n": 56.0}, "10": { }, "": "empty", "a": { }, "111": [ {"e": "yes","E": "no" } ], "A": { }}"#),
+    (
+        "the-structures-of-rfc-8785-s-authors",
+        r#"{"1": {"f": {"f": "hi","F": 5} ,"\n": 56.0}, "10": { }, "": "empty", "a": { }, "111": [ {"e": "yes","E": "no" } ], "A": { }}"#,
+    ),
 ];
 
 const NUMBERS: &[(&str, &str)] = &[
@@ -333,7 +339,11 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ("duplicate-before-an-end-too-early", "duplicate_name", r#"{"a":1,"a""#),
     ("duplicate-in-an-object-that-is-never-closed", "duplicate_name", r#"{"b":1,"a":1,"b":2,"a":3"#),
     ("duplicate-before-trailing-data", "duplicate_name", r#"{"a":1,"a":2}x"#),
-    ("reserved-name-before-its-duplicate", "reserved_name", r#"{"$serde_json::private::a":1,"$serde_json::private::a":2}"#),
+    (
+        "reserved-name-before-its-duplicate",
+        "reserved_name",
+        r#"{"$serde_json::private::a":1,"$serde_json::private::a":2}"#,
+    ),
     ("name-that-breaks-off-is-no-duplicate", "syntax", r#"{"a":1,"a"#),
     ("name-with-a-lone-surrogate-is-no-duplicate", "lone_surrogate", r#"{"a\ud800":1,"a\ud800":2}"#),
     ("fault-within-before-a-duplicate-later", "not_finite", r#"{"a":{"b":1e400},"a":1}"#),

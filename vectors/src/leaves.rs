@@ -31,7 +31,8 @@ pub(crate) async fn leaves() -> Result<Category> {
         ("an-array", &nonce, json!(["b", "a", []])),
         ("an-object", &nonce, json!({ "b": 1, "a": { "d": 2, "c": null } })),
     ] {
-        let leaf = SecretLeaf { pointer: "/intent/arguments/x".to_owned(), nonce: nonce.parse()?, value: value.clone() };
+        let leaf =
+            SecretLeaf { pointer: "/intent/arguments/x".to_owned(), nonce: nonce.parse()?, value: value.clone() };
         let input = json!({ "operation": "commit", "nonce": nonce, "value": value });
         made.push(Vector::new(format!("commit-to-{name}"), input, json!({ "commitment": leaf.commitment()? })));
     }
@@ -68,7 +69,11 @@ async fn replaced(made: &mut Vec<Vector>) -> Result<()> {
         ensure!(before["secretLeaves"].as_array().map(Vec::len) == Some(named.len()), "{name} lists other leaves");
         ensure!(name != "intent" || before["arguments"] == rich::arguments(), "the arguments are others");
         let input = json!({ "operation": "replace", "document": before, "leaves": named });
-        made.push(Vector::new(format!("replace-in-an-{name}").replace("an-review", "a-review"), input, json!({ "document": after })));
+        made.push(Vector::new(
+            format!("replace-in-an-{name}").replace("an-review", "a-review"),
+            input,
+            json!({ "document": after }),
+        ));
     }
     Ok(())
 }
@@ -82,7 +87,9 @@ async fn restored(made: &mut Vec<Vector>) -> Result<()> {
         ("commitment-at-a-place-that-is-not-listed", true, |intent, _| {
             intent["arguments"]["value"] = intent["arguments"]["token"].clone();
         }),
-        ("leaf-no-longer-listed", true, |intent, _| drop(intent.as_object_mut().map(|intent| intent.remove("secretLeaves")))),
+        ("leaf-no-longer-listed", true, |intent, _| {
+            drop(intent.as_object_mut().map(|intent| intent.remove("secretLeaves")))
+        }),
         ("leaf-that-nothing-names", true, |_, secrets| {
             let mut more = secrets["leaves"][0].clone();
             more["pointer"] = json!("/intent/arguments/value");
@@ -98,7 +105,9 @@ async fn restored(made: &mut Vec<Vector>) -> Result<()> {
         ("listed-place-holds-another-commitment", false, |intent, _| {
             intent["arguments"]["token"] = json!({ "$secret": Digest::of_bytes(b"another") });
         }),
-        ("listed-place-holds-more-than-a-commitment", false, |intent, _| intent["arguments"]["token"]["more"] = json!(1)),
+        ("listed-place-holds-more-than-a-commitment", false, |intent, _| {
+            intent["arguments"]["token"]["more"] = json!(1)
+        }),
         ("listed-place-holds-a-digest-alone", false, |intent, _| {
             intent["arguments"]["token"] = intent["arguments"]["token"]["$secret"].clone();
         }),

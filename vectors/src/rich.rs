@@ -43,7 +43,10 @@ pub(crate) struct Rich;
 #[async_trait]
 impl Planner for Rich {
     async fn plan(&self, _: &Call) -> Result<Draft, PlanError> {
-        let target = Target { name: "the cluster".to_owned(), identity: object(json!({ "url": "https://cluster.example", "uid": "7" })) };
+        let target = Target {
+            name: "the cluster".to_owned(),
+            identity: object(json!({ "url": "https://cluster.example", "uid": "7" })),
+        };
         let keys = ["core/v1/Secret/default/settings", "core/v1/ConfigMap/default/settings"];
         let mut draft = Draft::new(target, "change two objects", keys.map(EffectKey::new).into());
         let body = json!({ "kind": "Secret", "data": { "token": "new token", "plain": 1.5 } });
@@ -80,7 +83,9 @@ impl Planner for Rich {
             description: "delete the configuration".to_owned(),
             preview: None,
         });
-        for (code, severity) in [("no-preview", Severity::Warn), ("owner", Severity::Info), ("host-path", Severity::High)] {
+        for (code, severity) in
+            [("no-preview", Severity::Warn), ("owner", Severity::Info), ("host-path", Severity::High)]
+        {
             draft.findings.push(Finding { code: code.to_owned(), severity, text: "something was noticed".to_owned() });
         }
         draft.changes.push(Change {
@@ -94,7 +99,10 @@ impl Planner for Rich {
         }
         draft.generated.insert("name".to_owned(), json!("settings-x7"));
         draft.generated.insert("at".to_owned(), json!({ "seconds": 0 }));
-        draft.normaliser = Some(Normaliser { name: "without-managed-fields".to_owned(), exclusions: vec!["/metadata/managedFields".to_owned()] });
+        draft.normaliser = Some(Normaliser {
+            name: "without-managed-fields".to_owned(),
+            exclusions: vec!["/metadata/managedFields".to_owned()],
+        });
         draft.secrets = SECRETS.iter().map(|pointer| (*pointer).to_owned()).collect();
         Ok(draft)
     }
@@ -141,7 +149,8 @@ fn call() -> Call {
 
 /// A plan of a stage, with the records that it leaves.
 pub(crate) async fn records() -> Result<Records> {
-    let mut terms = Terms { rule: approval_core::record::Rule::quorum(1, ["sre".into(), "dev".into()]), ..Terms::same_subject() };
+    let mut terms =
+        Terms { rule: approval_core::record::Rule::quorum(1, ["sre".into(), "dev".into()]), ..Terms::same_subject() };
     terms.requester_reads_target = true;
     let stage = Stage::set(Policy::always(terms)).await?;
     let mut records = Records { all: Vec::new() };
@@ -209,8 +218,7 @@ pub(crate) async fn records() -> Result<Records> {
     records.take(&stage, &cancelled, &[("plan-state-cancelled", RecordKind::PlanState)])?;
     stage.approvals.pause("operator").await?;
     stage.approvals.mute(&"alice".into(), std::time::Duration::from_secs(60), "operator").await?;
-    for (name, kind) in
-        [("cool-down", RecordKind::CoolDown), ("mute", RecordKind::Mute), ("pause", RecordKind::Pause)]
+    for (name, kind) in [("cool-down", RecordKind::CoolDown), ("mute", RecordKind::Mute), ("pause", RecordKind::Pause)]
     {
         records.all.push((name.to_owned(), kind, stage.record_of_no_plan(kind)?));
     }

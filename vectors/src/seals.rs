@@ -37,9 +37,9 @@ fn ring(keys: &[Key]) -> Result<KeyRing> {
 }
 
 fn written(keys: &[Key]) -> Value {
-    let keys = keys.iter().map(|Key(id, byte, state)| {
-        json!({ "id": id, "master": { "base64": base64(&[*byte; 32]) }, "state": state })
-    });
+    let keys = keys
+        .iter()
+        .map(|Key(id, byte, state)| json!({ "id": id, "master": { "base64": base64(&[*byte; 32]) }, "state": state }));
     keys.collect()
 }
 
@@ -137,7 +137,10 @@ fn broken(made: &mut Vec<Vector>, purpose: Purpose, whole: &Bound) -> Result<()>
         ("as-of-another-plan", Bound { plan: Some("019ab12c-0000-7000-8000-000000000002".parse()?), ..whole.clone() }),
         ("as-of-no-plan", Bound { plan: None, ..whole.clone() }),
         ("as-of-another-revision", Bound { revision: 1, ..whole.clone() }),
-        ("of-another-installation", Bound { audience: "urn:uuid:00000000-0000-4000-8000-000000000002".into(), ..whole.clone() }),
+        (
+            "of-another-installation",
+            Bound { audience: "urn:uuid:00000000-0000-4000-8000-000000000002".into(), ..whole.clone() },
+        ),
     ] {
         made.push(refused(&name(what), "broken", ONE_KEY, purpose, &other, &bytes)?);
     }

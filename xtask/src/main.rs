@@ -54,6 +54,12 @@ enum Chore {
     },
     /// Check that each requirement is enforced and checked somewhere (the suite `trace` alone)
     Trace,
+    /// Write the vectors of the specification anew, from what the core says (the suite `vectors` checks them)
+    Vectors {
+        /// Only say which files differ
+        #[arg(long)]
+        check: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -72,5 +78,6 @@ fn run(chore: Chore) -> Result<ExitCode> {
         Chore::Ci { full, only } => ci::run(full, &only),
         Chore::Hostile { count, seed } => suites::hostile::by_hand(&Context::load(false)?, count, seed),
         Chore::Trace => ci::run(false, &["trace".to_owned()]),
+        Chore::Vectors { check } => suites::vectors::by_hand(&Context::load(false)?, check),
     }
 }

@@ -16,6 +16,7 @@ mod rmcp;
 mod test;
 mod trace;
 mod tree;
+pub(crate) mod vectors;
 
 use std::process::Command;
 use std::time::Duration;
@@ -54,6 +55,7 @@ pub(crate) const SUITES: &[Suite] = &[
     docs::SUITE,
     demo::SUITE,
     features::SUITE,
+    vectors::SUITE,
     hostile::SUITE,
     python::SUITE,
     msrv::SUITE,

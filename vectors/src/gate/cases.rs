@@ -81,9 +81,7 @@ impl Cases<'_> {
                     scene.stage.clock.advance(Duration::from_millis(898_999));
                     Ok(())
                 }),
-                ("permitted-with-one-attempt-left", |scene| {
-                    scene.edit_state(|state| state["gateAttempts"] = json!(2))
-                }),
+                ("permitted-with-one-attempt-left", |scene| scene.edit_state(|state| state["gateAttempts"] = json!(2))),
                 ("permitted-somebody-else-disabled", |scene| {
                     scene.stage.directory.disable("carol");
                     Ok(())
@@ -262,7 +260,8 @@ impl Cases<'_> {
                     scene.edit(RecordKind::Header, |header| header["more"] = json!(1)).map(drop)
                 }),
                 ("step-3-header-without-a-member", |scene| {
-                    let edit = |header: &mut Value| drop(header.as_object_mut().map(|header| header.remove("createdAt")));
+                    let edit =
+                        |header: &mut Value| drop(header.as_object_mut().map(|header| header.remove("createdAt")));
                     scene.edit(RecordKind::Header, edit).map(drop)
                 }),
                 ("step-3-header-of-another-type", |scene| {
@@ -330,7 +329,8 @@ impl Cases<'_> {
             let edit = |secrets: &mut Value| secrets["leaves"][0]["value"] = json!("another");
             scene.edit(RecordKind::Secrets, edit).map(drop)
         };
-        let leaf = |scene: &mut Scene| scene.edit(RecordKind::Secrets, |secrets| secrets["leaves"] = json!([])).map(drop);
+        let leaf =
+            |scene: &mut Scene| scene.edit(RecordKind::Secrets, |secrets| secrets["leaves"] = json!([])).map(drop);
         let edits: [(&str, Change); 3] = [
             ("secret-with-another-nonce", nonce),
             ("secret-of-another-value", value),

@@ -300,8 +300,7 @@ impl Scene {
             Ok(_) => permitted(),
             Err(refusal) => {
                 let reason = refusal.reason();
-                let mut expect =
-                    json!({ "verdict": "refused", "reason": reason.code(), "retry": reason.retry() });
+                let mut expect = json!({ "verdict": "refused", "reason": reason.code(), "retry": reason.retry() });
                 // What the first steps refuse says nothing of the plan.
                 if !matches!(
                     reason.code(),
