@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
+use approval_core::record::{RecordKind, Rule};
 use approval_core::seal::{Binding, KeyRing, KeyState, MasterKey, Purpose, SealError, Sealer as _, TagPurpose};
-use approval_core::{Audience, Entropy, EntropyError, KeyId, PlanId};
+use approval_core::{Audience, Entropy, EntropyError, KeyId, PlanId, Policy, Terms};
 use serde_json::{Value, json};
 
 use crate::bytes::{Bytes, base64};
 use crate::file::{Category, Vector};
+use crate::stage::Stage;
 
 const AUDIENCE: &str = "urn:uuid:00000000-0000-4000-8000-000000000001";
 const PLAN: &str = "019ab12c-0000-7000-8000-000000000001";
@@ -261,7 +263,7 @@ fn refused(name: &str, reason: &str, keys: &[Key], purpose: Purpose, bound: &Bou
 }
 
 /// [SEAL-002], [SEAL-006], [DIG-123]
-pub(crate) fn tags() -> Result<Category> {
+pub(crate) async fn tags() -> Result<Category> {
     let ring = ring(ONE_KEY)?;
     let mut made = Vec::new();
     for (purpose, name) in [
@@ -276,9 +278,36 @@ pub(crate) fn tags() -> Result<Category> {
             made.push(Vector::new(format!("{name}-{what}"), input, json!({ "tag": tag })));
         }
     }
+    // What a service has stored and told.
+    let stage = Stage::set(Policy::always(Terms { rule: Rule::other_subject([]), ..Terms::same_subject() })).await?;
+    let mut call = stage.target.call("a", &json!({ "b": [1.5, null], "a": "\u{e9}\u{1f602}" }));
+    call.arguments.insert("more".to_owned(), json!(true));
+    let plan = stage.plan_call(call.clone()).await?;
+    stage.decide(&plan, "bob", approval_core::record::Verdict::Reject).await?;
+    stage.approvals.mute(&"alice".into(), std::time::Duration::from_secs(60), "operator").await?;
+    let request = json!({ "audience": AUDIENCE, "tool": call.tool, "arguments": call.arguments });
+    let state = stage.record(RecordKind::PlanState, plan.header.plan_id)?;
+    let rejected = stage.stored(plan.header.plan_id)?["lastEvent"]["event"]["actor"].clone();
+    for (name, purpose, over, tag) in [
+        ("request-tag-of-a-request", "request-tag", json!({ "request": request }), state["requestTag"].clone()),
+        (
+            "effect-tag-of-a-cool-down",
+            "effect-tag",
+            json!({ "coolDown": { "person": "alice", "effectKey": "shelf/a" } }),
+            stage.id_of(RecordKind::CoolDown)?.into(),
+        ),
+        ("pseudonym-of-a-mute", "pseudonym", json!({ "person": "alice" }), stage.id_of(RecordKind::Mute)?.into()),
+        ("pseudonym-in-the-audit", "pseudonym", json!({ "person": "bob" }), rejected),
+    ] {
+        let mut input = json!({ "keys": written(ONE_KEY), "purpose": purpose });
+        for (member, value) in over.as_object().context("what the tag is over")? {
+            input[member] = value.clone();
+        }
+        made.push(Vector::new(name, input, json!({ "tag": tag })));
+    }
     Category::new(
         "tags",
-        "Tags under the active key of the ring that is given: the key's id, a full stop, and HMAC-SHA-256 under the subkey of the purpose in base64url.",
+        "Tags under the active key of the ring that is given: the key's id, a full stop, and HMAC-SHA-256 under the subkey of the purpose in base64url; over bytes, over a request [DIG-123], over a person, or over a person and an effect key for a cool-down [PLAN-005].",
         made,
     )
 }

@@ -31,7 +31,7 @@ pub(crate) fn spoil(directory: &Path, copies: &Path, seed: u64) -> Result<()> {
             .with_context(|| format!("reading `{}`", path.display()))?;
         let category = file["category"].as_str().context("a category")?.to_owned();
         let vectors = file["vectors"].as_array_mut().context("vectors")?;
-        let reasons: BTreeSet<String> = vectors.iter().filter_map(|vector| reason(vector)).collect();
+        let reasons: BTreeSet<String> = vectors.iter().filter_map(reason).collect();
         let mut spoiled = BTreeSet::new();
         for fault in [Fault::Verdict, Fault::Reason, Fault::Answer, Fault::Input] {
             let able: Vec<usize> = (0..vectors.len())

@@ -190,6 +190,13 @@ impl Stage {
         Ok(serde_json::from_str(&self.forger.open_text(row)?)?)
     }
 
+    /// The id of the one record of a kind.
+    pub(crate) fn id_of(&self, kind: RecordKind) -> Result<String> {
+        let tables = self.memory.tables();
+        let key = tables.rows.keys().find(|key| key.kind == kind);
+        Ok(key.with_context(|| format!("no {kind}"))?.id.clone())
+    }
+
     /// The keys of the plan's rows of this kind.
     pub(crate) fn keys(&self, kind: RecordKind, plan: PlanId) -> Vec<RowKey> {
         let tables = self.memory.tables();

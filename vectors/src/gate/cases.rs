@@ -220,10 +220,9 @@ impl Cases<'_> {
         {
             let mut tables = scene.stage.memory.tables();
             tables.plans = before.plans;
-            for key in [approval_core::store::RowKey::of_plan(RecordKind::PlanState, plan)] {
-                let older = before.rows.get(&key).context("an older state")?.clone();
-                tables.rows.insert(key, older);
-            }
+            let key = approval_core::store::RowKey::of_plan(RecordKind::PlanState, plan);
+            let older = before.rows.get(&key).context("an older state")?.clone();
+            tables.rows.insert(key, older);
         }
         self.push("step-3-older-plan-state-put-back", scene, refused("integrity_failure")).await?;
 

@@ -93,7 +93,9 @@ async fn inflict(scene: &mut Scene, fault: Fault) -> Result<()> {
     let stage = &scene.stage;
     match fault {
         Fault::BrokenSeal => stage.break_seal(RecordKind::Intent, plan),
-        Fault::Cancelled => drop(stage.approvals.cancel(&Stage::alice(), &id(&scene.plan)).await?),
+        Fault::Cancelled => {
+            stage.approvals.cancel(&Stage::alice(), &id(&scene.plan)).await?;
+        }
         Fault::DisabledApprover => stage.directory.disable("bob"),
         Fault::DisabledRequester => stage.directory.disable("alice"),
         Fault::ExecutingRival => {
@@ -110,7 +112,7 @@ async fn inflict(scene: &mut Scene, fault: Fault) -> Result<()> {
         Fault::OtherRequester => scene.requester.identity = FakeDirectory::identity("bob"),
         Fault::OtherTarget => stage.target.become_another(),
         Fault::OtherTool => stage.target.redefine(),
-        Fault::Paused => drop(stage.approvals.pause("operator").await?),
+        Fault::Paused => stage.approvals.pause("operator").await?,
         Fault::RefusedPreview => scene.look(Freshness::PreviewRefused),
         Fault::TooManyAttempts => scene.edit_state(|state| state["gateAttempts"] = json!(3))?,
         Fault::Unapproved => {}

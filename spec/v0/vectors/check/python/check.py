@@ -101,7 +101,16 @@ def seal(vector, _):
 
 
 def tag(vector, _):
-    return {"tag": seals.tag(active(vector["keys"]), vector["purpose"], bytes_of(vector["bytes"]))}
+    if "request" in vector:
+        content = rfc8785.dumps({"type": "mutation-approval/request/v0", **vector["request"]})
+    elif "coolDown" in vector:
+        person, key = (vector["coolDown"][member].encode() for member in ("person", "effectKey"))
+        content = b"%d:%b%b" % (len(person), person, key)
+    elif "person" in vector:
+        content = vector["person"].encode()
+    else:
+        content = bytes_of(vector["bytes"])
+    return {"tag": seals.tag(active(vector["keys"]), vector["purpose"], content)}
 
 
 def digests(vector, _):

@@ -102,6 +102,24 @@ function sealed({ operation, keys, purpose, binding, ...given }: SealGiven): Jso
   }
 }
 
+type TagGiven = {
+  keys: Keys;
+  purpose: string;
+  bytes: Written;
+  person?: string;
+  coolDown?: { person: string; effectKey: string };
+  request?: Members;
+};
+
+/** What a tag is made over. */
+function taggedBytes({ request, coolDown, person, bytes }: TagGiven): Buffer {
+  if (request !== undefined) return Buffer.from(canonicalize({ type: "mutation-approval/request/v0", ...request })!);
+  if (coolDown !== undefined) {
+    return Buffer.from(`${Buffer.byteLength(coolDown.person)}:${coolDown.person}${coolDown.effectKey}`);
+  }
+  return person === undefined ? bytesOf(bytes) : Buffer.from(person);
+}
+
 function digests({ header, intent, review }: { header: Members; intent: Json; review: Json }): Json {
   const found = { planDigest: digestOf(header), intentDigest: digestOf(intent), reviewDigest: digestOf(review) };
   const holds = header["intentDigest"] === found.intentDigest && header["reviewDigest"] === found.reviewDigest;
@@ -145,9 +163,7 @@ const CATEGORIES: { [category: string]: (given: Given, file: File) => Json } = {
   "refused-documents": document,
   seals: sealed,
   "secret-leaves": leaf,
-  tags: (given: { keys: Keys; purpose: string; bytes: Written }) => ({
-    tag: tag(activeOf(given.keys), given.purpose, bytesOf(given.bytes)),
-  }),
+  tags: (given: TagGiven) => ({ tag: tag(activeOf(given.keys), given.purpose, taggedBytes(given)) }),
 };
 
 function main(directory: string): number {
