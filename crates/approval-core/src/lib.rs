@@ -21,6 +21,7 @@ mod refusal;
 mod resolved;
 mod rule;
 pub mod seal;
+pub mod signing;
 pub mod state_dir;
 pub mod store;
 pub mod transient;

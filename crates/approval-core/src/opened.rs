@@ -1,5 +1,7 @@
 //! A plan's rows, opened: every seal holds, and every record that the plan's state names is there. [GATE-030]
 
+use std::sync::Arc;
+
 use crate::digest::Digest;
 use crate::id::PlanId;
 use crate::instant::Timestamp;
@@ -15,19 +17,19 @@ use crate::vault::{Sealed, Vault, broken};
 /// The small records of a plan.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Opened {
-    pub(crate) header: Sealed<PlanHeader>,
+    pub(crate) header: Arc<Sealed<PlanHeader>>,
     pub(crate) state: PlanState,
-    pub(crate) challenge: Option<Sealed<Challenge>>,
+    pub(crate) challenge: Option<Arc<Sealed<Challenge>>>,
     pub(crate) decisions: Vec<Decision>,
-    pub(crate) execution: Option<Sealed<Execution>>,
+    pub(crate) execution: Option<Arc<Sealed<Execution>>>,
     pub(crate) reconciliation: Option<Reconciliation>,
 }
 
 /// The documents of a plan.
 #[derive(Clone, Debug)]
 pub(crate) struct Documents {
-    pub(crate) intent: Sealed<Intent>,
-    pub(crate) review: Sealed<Review>,
+    pub(crate) intent: Arc<Sealed<Intent>>,
+    pub(crate) review: Arc<Sealed<Review>>,
 }
 
 /// All records of a plan that may be large, as far as they still exist.
@@ -42,12 +44,13 @@ impl Opened {
     /// Opens the plan's small records, and holds them against each other and against the index.
     pub(crate) fn open(vault: &Vault, plan: PlanId, rows: &PlanRows) -> Result<Self, Refusal> {
         let id = plan.to_string();
-        let header: Sealed<PlanHeader> = only(vault, rows, plan, &id)?.ok_or_else(|| missing(RecordKind::Header))?;
+        let header: Arc<Sealed<PlanHeader>> =
+            only(vault, rows, plan, &id)?.ok_or_else(|| missing(RecordKind::Header))?;
         if header.record.plan_id != plan || header.record.audience != vault.audience {
             return Err(broken("the header is another plan's"));
         }
         let row = find::<PlanState>(rows, &id).ok_or_else(|| missing(RecordKind::PlanState))?;
-        let state: PlanState = vault.open(row, &id, Some(plan))?.record;
+        let state = vault.open::<PlanState>(row, &id, Some(plan))?.into_record();
         if state.plan_id != plan || state.revision != row.revision {
             return Err(broken("the plan state is another plan's, or of another revision"));
         }
@@ -59,9 +62,9 @@ impl Opened {
         let decisions: Vec<_> = decisions.collect::<Result<_, _>>()?;
         let opened = Self {
             challenge: named.find::<Challenge>(state.challenge.as_ref())?,
-            decisions: decisions.into_iter().flatten().map(|sealed| sealed.record).collect(),
+            decisions: decisions.into_iter().flatten().map(Sealed::into_record).collect(),
             execution: named.find::<Execution>(state.execution.as_ref())?,
-            reconciliation: named.find::<Reconciliation>(state.reconciliation.as_ref())?.map(|sealed| sealed.record),
+            reconciliation: named.find::<Reconciliation>(state.reconciliation.as_ref())?.map(Sealed::into_record),
             header,
             state,
         };
@@ -147,8 +150,8 @@ impl Documents {
     fn unseal(vault: &Vault, opened: &Opened, rows: &PlanRows) -> Result<Self, Refusal> {
         let plan = opened.plan();
         let id = plan.to_string();
-        let intent: Sealed<Intent> = only(vault, rows, plan, &id)?.ok_or_else(|| missing(RecordKind::Intent))?;
-        let review: Sealed<Review> = only(vault, rows, plan, &id)?.ok_or_else(|| missing(RecordKind::Review))?;
+        let intent: Arc<Sealed<Intent>> = only(vault, rows, plan, &id)?.ok_or_else(|| missing(RecordKind::Intent))?;
+        let review: Arc<Sealed<Review>> = only(vault, rows, plan, &id)?.ok_or_else(|| missing(RecordKind::Review))?;
         if rows.index.target != intent.record.target.name {
             return Err(broken("the index names another target")); // [STORE-008]
         }
@@ -180,7 +183,7 @@ impl Contents {
         Ok(Self {
             documents: Some(Documents::unseal(vault, opened, rows)?),
             secrets: secrets
-                .map(|kept| kept.map(|sealed| sealed.record).ok_or_else(|| missing(RecordKind::Secrets)))
+                .map(|kept| kept.map(Sealed::into_record).ok_or_else(|| missing(RecordKind::Secrets)))
                 .transpose()?,
             result: open_result(vault, opened, rows)?,
         })
@@ -199,7 +202,7 @@ fn open_result(vault: &Vault, opened: &Opened, rows: &PlanRows) -> Result<Option
     };
     let plan = opened.plan();
     match only::<ToolResult>(vault, rows, plan, &plan.to_string())? {
-        Some(result) if result.digest == named => Ok(Some(result.record)),
+        Some(result) if result.digest == named => Ok(Some(result.into_record())),
         Some(_) => Err(broken("the result is not the one that the execution names")),
         None => Err(missing(RecordKind::Result)),
     }
@@ -209,7 +212,7 @@ fn find<'a, R: Record>(rows: &'a PlanRows, id: &str) -> Option<&'a Row> {
     rows.rows.iter().find(|row| row.key.kind == R::KIND && row.key.id == id)
 }
 
-fn only<R: Record>(vault: &Vault, rows: &PlanRows, plan: PlanId, id: &str) -> Result<Option<Sealed<R>>, Refusal> {
+fn only<R: Record>(vault: &Vault, rows: &PlanRows, plan: PlanId, id: &str) -> Result<Option<Arc<Sealed<R>>>, Refusal> {
     find::<R>(rows, id).map(|row| vault.open(row, id, Some(plan))).transpose()
 }
 
@@ -223,10 +226,10 @@ struct Named<'a> {
 
 impl Named<'_> {
     /// The record with this digest; only a plan that is marked as pruned may lack it. [GATE-031]
-    fn find<R: Record>(&self, digest: Option<&Digest>) -> Result<Option<Sealed<R>>, Refusal> {
+    fn find<R: Record>(&self, digest: Option<&Digest>) -> Result<Option<Arc<Sealed<R>>>, Refusal> {
         let Some(digest) = digest else { return Ok(None) };
         for row in self.rows.rows.iter().filter(|row| row.key.kind == R::KIND) {
-            let sealed: Sealed<R> = self.vault.open(row, &row.key.id, Some(self.plan))?;
+            let sealed: Arc<Sealed<R>> = self.vault.open(row, &row.key.id, Some(self.plan))?;
             if sealed.digest == *digest {
                 return Ok(Some(sealed));
             }

@@ -176,7 +176,9 @@ pub struct Reads {
     pub attempts: Vec<Tag>,
     /// How many plans this person has open, by the index.
     pub open_plans_of: Option<String>,
-    /// All lane heads that no other writer has named yet.
+    /// The last event of this writer.
+    pub lane: Option<WriterId>,
+    /// The last events of the writers that no other writer has named since.
     pub unnamed_heads: bool,
 }
 
@@ -193,8 +195,10 @@ pub struct Snapshot {
     pub attempts: Vec<(PlanId, PlanRows)>,
     /// How many plans the person has open: planned, awaiting approval or approved, and not expired at `now`.
     pub open_plans: u32,
-    /// The lane heads that no other writer has named yet.
-    pub heads: Vec<Row>,
+    /// The writer's last event.
+    pub lane: Option<EventRow>,
+    /// The last events of the writers that no other writer has named since.
+    pub heads: Vec<EventRow>,
 }
 
 /// One write of a transition.
@@ -222,7 +226,7 @@ pub enum Write {
     },
     /// An audit event, at the next position.
     Event(EventRow),
-    /// Lane heads that this transition's first event names.
+    /// Writers whose last events this transition's first event names. A writer is unnamed again with its next event.
     NameHeads(Vec<WriterId>),
 }
 
@@ -281,6 +285,8 @@ pub struct PlanQuery {
     pub target: Option<String>,
     /// Plans in one of these states; any, where empty.
     pub states: Vec<State>,
+    /// Plans that expire after this moment.
+    pub expires_after: Option<Timestamp>,
     /// Plans that come after this one in the order of the list.
     pub after: Option<PlanId>,
     /// At most so many.

@@ -1,19 +1,17 @@
 -- What is stored is sealed; the other columns are what it is found by. A decision uses the sealed part only, with which they
 -- must agree. Times are milliseconds since the Unix epoch. Plans have ids in the order of time, so an index ends in one.
 
--- Every sealed record but the events. `named` is for lane heads: whether another writer has named this one.
+-- Every sealed record but the events.
 CREATE TABLE records (
     kind     TEXT    NOT NULL,
     id       TEXT    NOT NULL,
     plan     TEXT,
     revision INTEGER NOT NULL,
-    named    INTEGER NOT NULL DEFAULT 0 CHECK (named IN (0, 1)),
     sealed   BLOB    NOT NULL,
     UNIQUE (kind, id)
 ) STRICT;
 
 CREATE INDEX records_by_plan ON records (plan) WHERE plan IS NOT NULL;
-CREATE INDEX records_unnamed_heads ON records (id) WHERE kind = 'lane-head' AND named = 0;
 
 CREATE TABLE plans (
     plan       TEXT    NOT NULL PRIMARY KEY,
@@ -48,6 +46,14 @@ CREATE TABLE events (
 ) STRICT;
 
 CREATE INDEX events_by_plan ON events (plan, position) WHERE plan IS NOT NULL;
+
+-- The writers of events: whether another one has named the last event of this one.
+CREATE TABLE lanes (
+    writer TEXT    NOT NULL PRIMARY KEY,
+    named  INTEGER NOT NULL CHECK (named IN (0, 1))
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX lanes_unnamed ON lanes (writer) WHERE named = 0;
 
 -- Sessions and logins under way, by tag.
 CREATE TABLE transient (

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use approval_core::record::{RecordKind, State};
 use approval_core::seal::Tag;
 use approval_core::store::{EventRow, Include, PlanIndex, PlanPage, PlanQuery, PlanRows, Reads, Row, RowKey, Snapshot};
-use approval_core::{PlanId, Timestamp};
+use approval_core::{PlanId, Timestamp, WriterId};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params, params_from_iter};
 
@@ -39,6 +39,10 @@ pub(crate) fn snapshot(transaction: &Transaction<'_>, reads: &Reads, now: Timest
         open_plans: match &reads.open_plans_of {
             Some(requester) => open_plans(transaction, requester, now)?,
             None => 0,
+        },
+        lane: match reads.lane {
+            Some(writer) => lane(transaction, writer)?,
+            None => None,
         },
         heads: if reads.unnamed_heads { unnamed_heads(transaction)? } else { Vec::new() },
     })
@@ -120,17 +124,19 @@ fn open_plans(transaction: &Transaction<'_>, requester: &str, now: Timestamp) ->
     Ok(u32::try_from(count).unwrap_or(u32::MAX))
 }
 
-fn unnamed_heads(transaction: &Transaction<'_>) -> Result<Vec<Row>, Fault> {
-    // Every process that ever began has a head. The index holds the unnamed ones only; the planner has to be told.
-    let sql = format!(
-        "SELECT {RECORD} FROM records INDEXED BY records_unnamed_heads \
-         WHERE kind = 'lane-head' AND named = 0 ORDER BY id"
-    );
-    let mut statement = transaction.prepare_cached(&sql)?;
+fn lane(transaction: &Transaction<'_>, writer: WriterId) -> Result<Option<EventRow>, Fault> {
+    let sql = format!("SELECT {EVENT} FROM events WHERE writer = ?1 ORDER BY sequence DESC LIMIT 1");
+    let last = transaction.prepare_cached(&sql)?.query_row([writer.to_string()], |row| Ok(event_of(row))).optional()?;
+    last.transpose()
+}
+
+fn unnamed_heads(transaction: &Transaction<'_>) -> Result<Vec<EventRow>, Fault> {
+    // Every process that ever began has a lane. The index holds the unnamed ones only.
+    let mut statement = transaction.prepare_cached("SELECT writer FROM lanes WHERE named = 0 ORDER BY writer")?;
     let mut found = statement.query([])?;
     let mut heads = Vec::new();
     while let Some(row) = found.next()? {
-        heads.push(record_of(row)?);
+        heads.extend(lane(transaction, parsed(row.get(0)?, "writer id")?)?);
     }
     Ok(heads)
 }
@@ -139,21 +145,24 @@ fn unnamed_heads(transaction: &Transaction<'_>) -> Result<Vec<Row>, Fault> {
 pub(crate) fn list(transaction: &Transaction<'_>, query: &PlanQuery) -> Result<PlanPage, Fault> {
     let mut conditions = Vec::new();
     let mut values = Vec::new();
-    let mut must = |condition: String, value: Vec<String>| {
+    let mut must = |condition: String, value: Vec<Value>| {
         conditions.push(condition);
-        values.extend(value.into_iter().map(Value::from));
+        values.extend(value);
     };
     if let Some(requester) = &query.requester {
-        must("requester = ?".to_owned(), vec![requester.clone()]);
+        must("requester = ?".to_owned(), vec![Value::from(requester.clone())]);
     }
     if let Some(target) = &query.target {
-        must("target = ?".to_owned(), vec![target.clone()]);
+        must("target = ?".to_owned(), vec![Value::from(target.clone())]);
     }
     if let Some(after) = query.after {
-        must("plan < ?".to_owned(), vec![after.to_string()]);
+        must("plan < ?".to_owned(), vec![Value::from(after.to_string())]);
+    }
+    if let Some(moment) = query.expires_after {
+        must("expires_at > ?".to_owned(), vec![Value::from(moment.unix_millis())]);
     }
     if !query.states.is_empty() {
-        let states: Vec<_> = query.states.iter().map(|state| state.name().to_owned()).collect();
+        let states: Vec<_> = query.states.iter().map(|state| Value::from(state.name().to_owned())).collect();
         must(format!("state IN ({})", vec!["?"; states.len()].join(", ")), states);
     }
     let only = if conditions.is_empty() { String::new() } else { format!("WHERE {}", conditions.join(" AND ")) };

@@ -1,7 +1,6 @@
 //! What a transition writes.
 
 use approval_core::Clock;
-use approval_core::record::RecordKind;
 use approval_core::store::{CommitError, EventRow, PlanIndex, Row, Transition, Write};
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
@@ -47,10 +46,10 @@ fn apply(transaction: &Transaction<'_>, write: &Write) -> Result<bool, Fault> {
         }
         Write::Event(event) => append(transaction, event),
         Write::NameHeads(writers) => {
-            let sql = "UPDATE records SET named = 1 WHERE kind = ?1 AND id = ?2";
+            let sql = "UPDATE lanes SET named = 1 WHERE writer = ?1";
             let mut statement = transaction.prepare_cached(sql)?;
             for writer in writers {
-                statement.execute([RecordKind::LaneHead.name(), &writer.to_string()])?;
+                statement.execute([writer.to_string()])?;
             }
             Ok(true)
         }
@@ -67,9 +66,9 @@ fn insert(transaction: &Transaction<'_>, row: &Row) -> Result<bool, Fault> {
     Ok(transaction.prepare_cached(sql)?.execute(values)? == 1)
 }
 
-/// A lane head that has moved on is unnamed again. [STORE-004]
+/// [STORE-004]
 fn replace(transaction: &Transaction<'_>, from: u64, row: &Row) -> Result<bool, Fault> {
-    let sql = "UPDATE records SET plan = ?3, revision = ?4, sealed = ?5, named = 0 \
+    let sql = "UPDATE records SET plan = ?3, revision = ?4, sealed = ?5 \
                WHERE kind = ?1 AND id = ?2 AND revision = ?6";
     let Row { key, plan, revision, sealed } = row;
     let plan = plan.map(|plan| plan.to_string());
@@ -94,7 +93,13 @@ fn append(transaction: &Transaction<'_>, event: &EventRow) -> Result<bool, Fault
     let EventRow { position: _, writer, sequence, plan, sealed } = event;
     let plan = plan.map(|plan| plan.to_string());
     let values = params![writer.to_string(), number(*sequence)?, plan, sealed];
-    Ok(transaction.prepare_cached(sql)?.execute(values)? == 1)
+    let appended = transaction.prepare_cached(sql)?.execute(values)? == 1;
+    if appended {
+        // A writer that has gone on is unnamed again.
+        let sql = "INSERT INTO lanes (writer, named) VALUES (?1, 0) ON CONFLICT (writer) DO UPDATE SET named = 0";
+        transaction.prepare_cached(sql)?.execute([writer.to_string()])?;
+    }
+    Ok(appended)
 }
 
 fn number(number: u64) -> Result<i64, Fault> {

@@ -1,15 +1,18 @@
 //! What tests of the mutation-approval profile are made of: a memory store, a fake clock, reproducible randomness, a directory
-//! and a target that do what they are told, ill-formed records, and the store contract as a suite.
+//! and a target that do what they are told, ill-formed records, and the contracts of stores and anchors as suites.
 //!
 //! | for | take |
 //! |---|---|
 //! | a test of the whole cycle | [`Room`] |
 //! | a store of your own | [`store_suite::test_all`], [`transient_suite::test_all`] |
+//! | an anchor of your own | [`anchor_suite::test_all`] |
 //! | what a writer of the database could do | [`MemoryStore::tables`] |
 //! | records that no honest server writes | [`ill_formed::Forger`] |
 //!
 //! Nothing of this belongs into a production build.
 
+mod anchor;
+pub mod anchor_suite;
 mod clock;
 mod directory;
 mod entropy;
@@ -22,12 +25,13 @@ mod target;
 mod transient;
 pub mod transient_suite;
 
+pub use anchor::MemoryAnchor;
 pub use clock::{FakeClock, FakeTimer};
 pub use directory::FakeDirectory;
 pub use entropy::SeededEntropy;
 pub use memory::MemoryStore;
 pub use memory::Tables;
 pub use report::{CheckReport, Promise, SuiteReport};
-pub use room::{Room, test_key_ring};
+pub use room::{Room, test_key_ring, test_signing_keys};
 pub use target::FakeTarget;
 pub use transient::MemoryTransient;

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use approval_core::record::{RecordKind, State};
+use approval_core::record::State;
 use approval_core::seal::Tag;
 use approval_core::store::{
     CommitError, EventRow, Include, PlanIndex, PlanPage, PlanQuery, PlanRows, Reads, Row, RowKey, Snapshot, Store,
     StoreError, Transition, Write,
 };
-use approval_core::{Clock, PlanId, Timestamp};
+use approval_core::{Clock, PlanId, Timestamp, WriterId};
 use async_trait::async_trait;
 
 /// A store in memory. Clones share what is stored.
@@ -30,8 +30,8 @@ pub struct Tables {
     pub attempts: BTreeSet<(String, PlanId)>,
     /// Events, in the order in which they were committed.
     pub events: Vec<EventRow>,
-    /// Writers whose head another one has named.
-    pub named: BTreeSet<String>,
+    /// Writers whose last event another one has named.
+    pub named: BTreeSet<WriterId>,
 }
 
 impl MemoryStore {
@@ -53,11 +53,10 @@ impl Store for MemoryStore {
         let mut tables = self.tables();
         let snapshot = tables.snapshot(transition.reads(), self.clock.now());
         let writes = transition.apply(&snapshot)?;
-        let mut changed = tables.clone();
+        tables.admit(&writes)?;
         for write in writes {
-            changed.write(write)?;
+            tables.write(write);
         }
-        *tables = changed;
         Ok(())
     }
 
@@ -86,6 +85,7 @@ impl Store for MemoryStore {
             query.after.is_none_or(|after| index.plan < after)
                 && query.requester.as_ref().is_none_or(|requester| index.requester == *requester)
                 && query.target.as_ref().is_none_or(|target| index.target == *target)
+                && query.expires_after.is_none_or(|moment| index.expires_at > moment)
                 && (query.states.is_empty() || query.states.contains(&index.state))
         });
         let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
@@ -128,33 +128,55 @@ impl Tables {
                 |index: &&PlanIndex| index.requester == *requester && index.state.is_open() && now < index.expires_at;
             self.plans.values().filter(open).count()
         });
-        let is_unnamed = |row: &&Row| row.key.kind == RecordKind::LaneHead && !self.named.contains(&row.key.id);
         Snapshot {
             now,
             plan: reads.plan.and_then(|plan| self.plan(plan, Include::Records)),
             rows: reads.rows.iter().filter_map(|key| Some((key.clone(), self.rows.get(key)?.clone()))).collect(),
             attempts: self.attempts(&reads.attempts),
             open_plans: u32::try_from(open_plans).unwrap_or(u32::MAX),
-            heads: match reads.unnamed_heads {
-                true => self.rows.values().filter(is_unnamed).cloned().collect(),
-                false => Vec::new(),
-            },
+            lane: reads.lane.and_then(|writer| self.events.iter().rev().find(|event| event.writer == writer)).cloned(),
+            heads: if reads.unnamed_heads { self.unnamed_heads() } else { Vec::new() },
         }
     }
 
-    fn write(&mut self, write: Write) -> Result<(), CommitError> {
-        match write {
-            Write::Insert(row) => {
-                if self.rows.contains_key(&row.key) {
-                    return Err(CommitError::Conflict);
+    fn unnamed_heads(&self) -> Vec<EventRow> {
+        let events = self.events.iter().filter(|event| !self.named.contains(&event.writer));
+        let last: BTreeMap<WriterId, &EventRow> = events.map(|event| (event.writer, event)).collect();
+        last.into_values().cloned().collect()
+    }
+
+    /// Whether all of it can be written, one after the other, so that nothing is where something can't.
+    fn admit(&self, writes: &[Write]) -> Result<(), CommitError> {
+        let mut revisions: BTreeMap<&RowKey, Option<u64>> = BTreeMap::new();
+        let mut events = BTreeSet::new();
+        for write in writes {
+            let (key, expected, becomes) = match write {
+                Write::Insert(row) => (&row.key, Some(None), Some(row.revision)),
+                Write::Replace { from, row } => (&row.key, Some(Some(*from)), Some(row.revision)),
+                Write::Remove(key) => (key, None, None),
+                Write::Event(event) => {
+                    let taken = |known: &EventRow| known.writer == event.writer && known.sequence == event.sequence;
+                    if self.events.iter().any(taken) || !events.insert((event.writer, event.sequence)) {
+                        return Err(CommitError::Conflict);
+                    }
+                    continue;
                 }
-                self.put(row);
+                Write::Attempt { .. } | Write::Index(_) | Write::NameHeads(_) => continue,
+            };
+            let stored = || self.rows.get(key).map(|row| row.revision);
+            let found = revisions.get(key).copied().unwrap_or_else(stored);
+            if expected.is_some_and(|expected| expected != found) {
+                return Err(CommitError::Conflict);
             }
-            Write::Replace { from, row } => {
-                if self.rows.get(&row.key).map(|row| row.revision) != Some(from) {
-                    return Err(CommitError::Conflict);
-                }
-                self.put(row);
+            revisions.insert(key, becomes);
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, write: Write) {
+        match write {
+            Write::Insert(row) | Write::Replace { row, .. } => {
+                self.rows.insert(row.key.clone(), row);
             }
             Write::Remove(key) => {
                 self.rows.remove(&key);
@@ -166,24 +188,11 @@ impl Tables {
                 self.attempts.extend(effects.into_iter().map(|tag| (tag.to_string(), plan)));
             }
             Write::Event(mut event) => {
-                let last = self.events.last().map_or(0, |event| event.position);
-                let taken =
-                    self.events.iter().any(|known| known.writer == event.writer && known.sequence == event.sequence);
-                if taken {
-                    return Err(CommitError::Conflict);
-                }
-                event.position = last + 1;
+                event.position = self.events.last().map_or(0, |event| event.position) + 1;
+                self.named.remove(&event.writer);
                 self.events.push(event);
             }
-            Write::NameHeads(writers) => self.named.extend(writers.iter().map(ToString::to_string)),
+            Write::NameHeads(writers) => self.named.extend(writers),
         }
-        Ok(())
-    }
-
-    fn put(&mut self, row: Row) {
-        if row.key.kind == RecordKind::LaneHead {
-            self.named.remove(&row.key.id);
-        }
-        self.rows.insert(row.key.clone(), row);
     }
 }

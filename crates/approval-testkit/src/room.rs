@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use approval_core::record::{Approver, Identity, Verdict};
 use approval_core::seal::{KeyRing, KeyState, MasterKey};
+use approval_core::signing::{DatedKey, KeySet, SigningKey, SigningKeys, SigningPurpose};
 use approval_core::store::Store;
 use approval_core::{
     Approvals, ApprovalsBuilder, Audience, Clock as _, DecisionRequest, KeyId, Parts, PlanPageView, PlanView, Policy,
@@ -12,6 +13,9 @@ use approval_core::{
 use serde_json::{Value, json};
 
 use crate::{FakeClock, FakeDirectory, FakeTarget, FakeTimer, MemoryStore, SeededEntropy};
+
+/// The installation of every room.
+const AUDIENCE: &str = "urn:uuid:00000000-0000-4000-8000-000000000001";
 
 /// A service over a store, with persons, a target and a clock that a test can change.
 ///
@@ -26,6 +30,8 @@ pub struct Room {
     pub target: FakeTarget,
     /// The seals.
     pub sealer: Arc<KeyRing>,
+    /// The signatures.
+    pub signer: Arc<SigningKeys>,
     /// The store.
     pub store: Arc<dyn Store>,
     /// The store, where it is the one in memory.
@@ -54,13 +60,14 @@ impl Room {
         let directory = FakeDirectory::new().with("alice", &[]).with("bob", &["sre"]).with("carol", &["sre"]);
         let directory = Arc::new(directory);
         let sealer = Arc::new(test_key_ring());
-        let approvals = service(&store, &clock, &directory, &sealer, policy).await;
-        Self { clock, directory, target: FakeTarget::new(), sealer, store, memory: None, approvals }
+        let signer = Arc::new(test_signing_keys());
+        let approvals = service(&store, &clock, &directory, &sealer, &signer, policy).await;
+        Self { clock, directory, target: FakeTarget::new(), sealer, signer, store, memory: None, approvals }
     }
 
     /// Another process over the same store, under this policy.
     pub async fn another(&self, policy: Policy) -> Approvals {
-        service(&self.store, &self.clock, &self.directory, &self.sealer, policy).await
+        service(&self.store, &self.clock, &self.directory, &self.sealer, &self.signer, policy).await
     }
 
     /// The person for whom the agent acts.
@@ -142,15 +149,28 @@ pub fn test_key_ring() -> KeyRing {
     KeyRing::new([key], Arc::new(SeededEntropy::new(7))).expect("a ring of one key")
 }
 
+/// Signing keys for tests, good from the first moment of the [`FakeClock`] on: the secret key for receipts is 32 bytes of
+/// eight, the one for checkpoints 32 bytes of nine.
+#[must_use]
+pub fn test_signing_keys() -> SigningKeys {
+    let keys = [(SigningPurpose::Receipt, 8), (SigningPurpose::Checkpoint, 9)];
+    let keys = keys.map(|(purpose, byte)| (purpose, SigningKey::from_bytes(&[byte; 32])));
+    let dated = keys.iter().map(|(purpose, key)| DatedKey::new(&key.public_key(), *purpose, FakeClock::new().now()));
+    #[expect(clippy::expect_used, reason = "two different keys make a set")]
+    let set = KeySet::new(Audience::from(AUDIENCE), dated.collect()).expect("a set of two keys");
+    SigningKeys::new(set, keys.map(|(_, key)| key))
+}
+
 async fn service(
     store: &Arc<dyn Store>,
     clock: &FakeClock,
     directory: &Arc<FakeDirectory>,
     sealer: &Arc<KeyRing>,
+    signer: &Arc<SigningKeys>,
     policy: Policy,
 ) -> Approvals {
     let parts = Parts {
-        audience: Audience::from("urn:uuid:00000000-0000-4000-8000-000000000001"),
+        audience: Audience::from(AUDIENCE),
         store: Arc::clone(store),
         sealer: Arc::clone(sealer) as _,
         directory: Arc::clone(directory) as _,
@@ -158,7 +178,8 @@ async fn service(
         policy,
         surface: "http://127.0.0.1:8080".to_owned(),
     };
-    let started = ApprovalsBuilder::new(parts).clock(Arc::new(clock.clone())).separate_user().start().await;
+    let builder = ApprovalsBuilder::new(parts).clock(Arc::new(clock.clone())).signer(Arc::clone(signer) as _);
+    let started = builder.separate_user().start().await;
     #[expect(clippy::expect_used, reason = "a room that can't be built is a test that can't run")]
     started.expect("a service over the store under test")
 }

@@ -108,7 +108,7 @@ async fn another_clock() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_head_that_stays_named() {
-    found(Fault::HeadStaysNamed, "heads/replaced", "STORE-012", "once one has moved on").await;
+    found(Fault::HeadStaysNamed, "heads/moved", "STORE-012", "once one has moved on").await;
 }
 
 #[tokio::test]

@@ -2,15 +2,16 @@
 //!
 //! It is one log, appended to and never changed. Every look-up reads the log from its beginning.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use approval_core::record::{RecordKind, State};
+use approval_core::record::State;
 use approval_core::seal::Tag;
 use approval_core::store::{
     CommitError, EventRow, Include, PlanIndex, PlanPage, PlanQuery, PlanRows, Row, RowKey, Snapshot, Store, StoreError,
     Transition, Write,
 };
-use approval_core::{Clock, PlanId};
+use approval_core::{Clock, PlanId, WriterId};
 use approval_testkit::store_suite;
 use async_trait::async_trait;
 
@@ -105,16 +106,21 @@ impl Log<'_> {
         found.filter_map(|index| Some((index.plan, self.plan(index.plan, Include::Records)?))).collect()
     }
 
-    fn unnamed_heads(self) -> Vec<Row> {
-        let is_named = |key: &RowKey| {
+    fn lane(self, writer: WriterId) -> Option<EventRow> {
+        self.events().into_iter().rfind(|event| event.writer == writer)
+    }
+
+    fn unnamed_heads(self) -> Vec<EventRow> {
+        let is_named = |writer: WriterId| {
             let last = self.0.iter().rev().find_map(|write| match write {
-                Write::Insert(row) | Write::Replace { row, .. } if row.key == *key => Some(false),
-                Write::NameHeads(writers) if writers.iter().any(|writer| writer.to_string() == key.id) => Some(true),
+                Write::Event(event) if event.writer == writer => Some(false),
+                Write::NameHeads(writers) if writers.contains(&writer) => Some(true),
                 _ => None,
             });
             last == Some(true)
         };
-        self.rows().into_iter().filter(|row| row.key.kind == RecordKind::LaneHead && !is_named(&row.key)).collect()
+        let writers: BTreeSet<WriterId> = self.events().iter().map(|event| event.writer).collect();
+        writers.into_iter().filter(|writer| !is_named(*writer)).filter_map(|writer| self.lane(writer)).collect()
     }
 
     fn may_follow(self, write: &Write) -> bool {
@@ -143,6 +149,7 @@ impl Store for LogStore {
             rows: reads.rows.iter().filter_map(|key| Some((key.clone(), before.row(key)?))).collect(),
             attempts: before.attempts(&reads.attempts),
             open_plans: before.plans().into_iter().filter(open).count() as u32,
+            lane: reads.lane.and_then(|writer| before.lane(writer)),
             heads: if reads.unnamed_heads { before.unnamed_heads() } else { Vec::new() },
         };
         let committed = log.len();
@@ -186,6 +193,7 @@ impl Store for LogStore {
                 query.after.is_none_or(|after| index.plan < after)
                     && query.requester.as_ref().is_none_or(|requester| index.requester == *requester)
                     && query.target.as_ref().is_none_or(|target| index.target == *target)
+                    && query.expires_after.is_none_or(|moment| index.expires_at > moment)
                     && (query.states.is_empty() || query.states.contains(&index.state))
             };
             let mut left = log.plans().into_iter().filter(wanted);

@@ -4,8 +4,10 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use approval_core::anchor::{AnchorError, FileAnchor};
 use approval_core::audit::AuditLog;
 use approval_core::seal::Sealer;
+use approval_core::signing::Signer;
 use approval_core::state_dir::{Instance, StateDir, StateDirError};
 use approval_core::store::Store;
 use approval_core::{
@@ -23,7 +25,16 @@ pub enum Failure {
     #[error(transparent)]
     Accounts(#[from] AccountsError),
     #[error(transparent)]
-    Build(#[from] BuildError),
+    Anchor(#[from] AnchorError),
+    #[error("{0}")]
+    Build(BuildError),
+    /// The claims of the store have lost what remembers them.
+    #[error(
+        "the store holds claims, but the anchor `{}` is missing: restore it from a backup, or begin it anew with \
+         `mutation-approval anchor dangerous-renew`; a store that was put back to an older copy goes unnoticed then",
+        .0.display()
+    )]
+    AnchorMissing(PathBuf),
     /// A demonstration that didn't show what it must.
     #[error("{0}")]
     Demo(String),
@@ -46,7 +57,9 @@ pub struct Installation {
     pub state: StateDir,
     pub instance: Instance,
     pub sealer: Arc<dyn Sealer>,
+    pub signer: Arc<dyn Signer>,
     pub store: Arc<SqliteStore>,
+    pub anchor: Arc<FileAnchor>,
     pub accounts: Accounts,
 }
 
@@ -61,9 +74,13 @@ impl Installation {
         let sealer = Arc::new(state.key_ring(Arc::new(OsEntropy))?);
         let instance = state.instance(&OsEntropy)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        // An installation of an earlier version has none yet.
+        state.ensure_signing_keys(&OsEntropy, clock.now())?;
+        let signer = Arc::new(state.signing_keys(clock.now())?);
         let store = Arc::new(SqliteStore::open(state.store(), clock)?);
+        let anchor = Arc::new(state.anchor(&instance.audience)?);
         let accounts = Accounts::open(state.accounts());
-        Ok(Self { instance, sealer, store, accounts, state })
+        Ok(Self { instance, sealer, signer, store, anchor, accounts, state })
     }
 
     /// The stored audit.
@@ -79,6 +96,19 @@ impl Installation {
 
     /// A service under this policy, whose surface is where the installation says.
     pub async fn service(&self, policy: Policy) -> Result<Approvals, Failure> {
+        match self.builder(policy).start().await {
+            Err(BuildError::AnchorMissing) => Err(Failure::AnchorMissing(self.state.anchor_path())),
+            started => started.map_err(Failure::Build),
+        }
+    }
+
+    /// As [`operator`](Self::operator), where the anchor may be begun anew.
+    pub async fn renew_anchor(&self) -> Result<Approvals, Failure> {
+        let builder = self.builder(Policy::always(Terms::same_subject())).dangerous_new_anchor();
+        builder.start().await.map_err(Failure::Build)
+    }
+
+    fn builder(&self, policy: Policy) -> ApprovalsBuilder {
         let surface = self.instance.surface.as_deref().unwrap_or("127.0.0.1");
         let directory: Arc<dyn Directory> = Arc::new(AccountsDirectory::new(self.accounts.clone()));
         let parts = Parts {
@@ -91,7 +121,8 @@ impl Installation {
             surface: format!("http://{surface}"),
         };
         // Nobody has said that agent and key are kept apart: so they aren't. [ENF-002]
-        Ok(ApprovalsBuilder::new(parts).dangerous_same_user().start().await?)
+        let builder = ApprovalsBuilder::new(parts).anchor(Arc::clone(&self.anchor) as _);
+        builder.signer(Arc::clone(&self.signer)).dangerous_same_user()
     }
 }
 

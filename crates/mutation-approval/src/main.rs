@@ -14,7 +14,7 @@ use tracing_subscriber::filter::{EnvFilter, FilterFn};
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use command::{audit, digest, operator, user};
+use command::{anchor, audit, digest, operator, user};
 use installation::Failure;
 
 /// A person approves exactly what an agent may change.
@@ -27,6 +27,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    #[command(subcommand, about = "Look at the anchor, which remembers what ran whatever the store says")]
+    Anchor(anchor::AnchorCommand),
     #[command(subcommand, about = "Export and verify the audit")]
     Audit(audit::AuditCommand),
     Demo(demo::DemoArgs),
@@ -74,6 +76,7 @@ fn holds_no_request(metadata: &Metadata<'_>) -> bool {
 
 async fn run(command: Command) -> Result<ExitCode, Failure> {
     match command {
+        Command::Anchor(command) => anchor::run(command).await,
         Command::Audit(command) => audit::run(command).await,
         Command::Demo(args) => demo::run(args).await,
         Command::DemoServer(args) => demo::serve(args).await,

@@ -28,6 +28,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     state.ensure_key(&OsEntropy)?;
     let (audience, sealer) = (state.instance(&OsEntropy)?.audience, Arc::new(state.key_ring(Arc::new(OsEntropy))?));
     let store = Arc::new(SqliteStore::open(state.store(), Arc::clone(&clock))?);
+    let anchor = Arc::new(state.anchor(&audience)?); // what ran stays known, whatever the store says
     let accounts = Accounts::open(state.accounts());
     let person = args.account(&accounts)?;
 
@@ -38,7 +39,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let transient = SealedTransient::new(store.clone(), sealer.clone(), audience.clone());
     let parts =
         Parts { audience, store, sealer: sealer.clone(), directory: Arc::new(directory), timer, policy, surface };
-    let approvals = ApprovalsBuilder::new(parts).dangerous_same_user().start().await?;
+    let approvals = ApprovalsBuilder::new(parts).anchor(anchor).dangerous_same_user().start().await?;
     let surface = Surface::new(approvals.clone(), transient, sealer as Arc<dyn Sealer>, accounts)?.router();
     tokio::spawn(async move { axum::serve(page, surface).await });
 

@@ -3,18 +3,21 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::ledger::{Ledger, lane_key, open_head};
+use super::anchored::Begun;
+use super::lane::{Lane, open_head};
+use super::ledger::Ledger;
 use super::{Approvals, Service};
 use crate::anchor::{Anchor, NoAnchor};
 use crate::audit::{EventDraft, EventKind};
 use crate::clock::{Clock, SystemClock, Timer};
 use crate::directory::Directory;
 use crate::entropy::{Entropy, OsEntropy};
-use crate::id::{Audience, WriterId};
+use crate::id::{Audience, ClaimId, WriterId};
 use crate::policy::Policy;
 use crate::record::{Enforcement, Isolation, RequesterAssurance};
 use crate::refusal::Refusal;
 use crate::seal::Sealer;
+use crate::signing::Signer;
 use crate::store::{Reads, Store, Transition, Write};
 use crate::vault::Vault;
 
@@ -32,8 +35,10 @@ pub struct ApprovalsBuilder {
     surface: String,
     isolation: Option<Isolation>,
     anchor: Arc<dyn Anchor>,
+    new_anchor: bool,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
+    signer: Option<Arc<dyn Signer>>,
 }
 
 /// The parts of a service that have no default.
@@ -58,6 +63,12 @@ pub struct Parts {
 /// Why a service can't start.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BuildError {
+    /// The store holds claims, and what remembers them outside the store is gone.
+    #[error(
+        "the store holds claims, but the anchor is missing: restore it from a backup, or begin it anew, knowing that a store put \
+         back to an older copy goes unnoticed then (`dangerous_new_anchor`)"
+    )]
+    AnchorMissing,
     /// Nobody said whether the agent runs under another user.
     #[error("say whether the agent is kept apart: `separate_user` or `dangerous_same_user`")]
     IsolationUnknown,
@@ -70,7 +81,7 @@ pub enum BuildError {
 }
 
 impl ApprovalsBuilder {
-    /// A service of these parts, with the machine's clock and randomness, and no anchor.
+    /// A service of these parts, with the machine's clock and randomness, no anchor, and nothing that signs.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         let Parts { audience, store, sealer, directory, timer, policy, surface } = parts;
@@ -84,8 +95,10 @@ impl ApprovalsBuilder {
             surface,
             isolation: None,
             anchor: Arc::new(NoAnchor),
+            new_anchor: false,
             clock: Arc::new(SystemClock),
             entropy: Arc::new(OsEntropy),
+            signer: None,
         }
     }
 
@@ -111,6 +124,14 @@ impl ApprovalsBuilder {
         self
     }
 
+    /// The operator says: where the anchor is missing though the store holds claims, begin it anew. What it remembered is lost: a
+    /// store that was put back to an older copy before that goes unnoticed. The audit tells of it. [ANCHOR-006]
+    #[must_use]
+    pub fn dangerous_new_anchor(mut self) -> Self {
+        self.new_anchor = true;
+        self
+    }
+
     /// Another clock than the machine's.
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
@@ -122,6 +143,13 @@ impl ApprovalsBuilder {
     #[must_use]
     pub fn entropy(mut self, entropy: Arc<dyn Entropy>) -> Self {
         self.entropy = entropy;
+        self
+    }
+
+    /// What signs receipts and checkpoints. Without it there are none.
+    #[must_use]
+    pub fn signer(mut self, signer: Arc<dyn Signer>) -> Self {
+        self.signer = Some(signer);
         self
     }
 
@@ -146,41 +174,49 @@ impl ApprovalsBuilder {
             clock: self.clock,
             entropy: self.entropy,
             timer: self.timer,
+            signer: self.signer,
             isolation,
             surface,
-            writer,
+            lane: Lane::new(writer),
         };
         let approvals = Approvals { service: Arc::new(service) };
-        approvals.begin_lane().await?;
+        let begun = approvals.begin_anchor(self.new_anchor).await?;
+        let forgotten = approvals.forgotten_claims().await?;
+        approvals.begin_lane(begun == Begun::Anew, forgotten).await?;
         approvals.recover().await?;
+        approvals.catch_up_anchor().await?;
         Ok(approvals)
     }
 }
 
 impl Approvals {
     /// The first event of this process: it names the heads of other writers that nobody has named yet. [AUDIT-004]
-    async fn begin_lane(&self) -> Result<(), Refusal> {
+    async fn begin_lane(&self, renewed: bool, forgotten: Vec<ClaimId>) -> Result<(), Refusal> {
         let service = &self.service;
         let enforcement = Enforcement {
             isolation: service.isolation,
             rollback: service.anchor.rollback(),
             requester_assurance: RequesterAssurance::Environment,
         };
-        let (vault, writer) = (service.vault.clone(), service.writer);
-        let reads = Reads { rows: vec![lane_key(writer)], unnamed_heads: true, ..Reads::default() };
+        let (vault, lane) = (service.vault.clone(), service.lane.clone());
+        let reads = Reads { lane: Some(lane.writer), unnamed_heads: true, ..Reads::default() };
         let transition = Transition::new("start", reads, move |snapshot| {
             let mut heads = BTreeMap::new();
             for row in &snapshot.heads {
                 let head = open_head(&vault, row)?;
                 heads.insert(head.writer, head);
             }
-            let mut ledger = Ledger::of_server(&vault, writer, snapshot)?;
+            let mut ledger = Ledger::of_server(&vault, &lane, snapshot)?;
             let mut started = EventDraft::new(EventKind::AuditStarted);
             started.enforcement = Some(enforcement); // [AUDIT-007]
+            started.forgotten = forgotten.clone(); // [ANCHOR-009]
             started.heads = heads.values().cloned().collect();
             ledger.tell(started)?;
+            if renewed {
+                ledger.tell(EventDraft::new(EventKind::AnchorRenewed))?; // [ANCHOR-006]
+            }
             ledger.write(Write::NameHeads(heads.into_keys().collect()));
-            ledger.finish()
+            Ok(ledger.finish())
         });
         self.commit(transition).await
     }

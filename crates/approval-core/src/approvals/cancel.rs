@@ -1,6 +1,6 @@
 //! The requester takes a plan back.
 
-use super::ledger::{Ledger, lane_key};
+use super::ledger::Ledger;
 use super::status::status_of;
 use super::view::StatusView;
 use super::{Approvals, end, open_in};
@@ -24,19 +24,19 @@ impl Approvals {
         let plan = bound.opened.plan();
         running(&bound.opened)?;
         if bound.opened.state.state.is_open() {
-            let (vault, writer) = (self.service.vault.clone(), self.service.writer);
+            let (vault, lane) = (self.service.vault.clone(), self.service.lane.clone());
             let actor = self.pseudonym(&requester.identity.person)?;
-            let reads = Reads { plan: Some(plan), rows: vec![lane_key(writer)], ..Reads::default() };
+            let reads = Reads { plan: Some(plan), lane: Some(lane.writer), ..Reads::default() };
             self.commit(Transition::new("cancel", reads, move |snapshot| {
                 let opened = open_in(&vault, plan, snapshot)?;
                 running(&opened)?;
                 if !opened.state.state.is_open() {
                     return Ok(Vec::new());
                 }
-                let mut ledger = Ledger::of_plan(&vault, writer, snapshot, &opened)?;
+                let mut ledger = Ledger::of_plan(&vault, &lane, snapshot, &opened)?;
                 let detail = Some((Some(actor.clone()), None));
                 end(&mut ledger, &opened, snapshot, Trigger::Cancel, EventKind::PlanCancelled, detail)?;
-                ledger.finish()
+                Ok(ledger.finish())
             }))
             .await?;
         }

@@ -1,6 +1,6 @@
 //! Putting a plan before a person.
 
-use super::ledger::{Ledger, follow, lane_key};
+use super::ledger::{Ledger, follow};
 use super::view::ChallengeView;
 use super::{Approvals, open_in, put};
 use crate::audit::{EventDraft, EventKind};
@@ -33,15 +33,15 @@ impl Approvals {
         }
         let fresh = ChallengeId::generate(self.service.entropy.as_ref()).map_err(internal)?;
         let actor = self.pseudonym(&requester.identity.person)?;
-        let (vault, writer) = (self.service.vault.clone(), self.service.writer);
-        let reads = Reads { plan: Some(plan), rows: vec![lane_key(writer)], ..Reads::default() };
+        let (vault, lane) = (self.service.vault.clone(), self.service.lane.clone());
+        let reads = Reads { plan: Some(plan), lane: Some(lane.writer), ..Reads::default() };
         self.commit(Transition::new("open-challenge", reads, move |snapshot| {
             let opened = open_in(&vault, plan, snapshot)?;
             if is_answerable(&opened, snapshot.now) {
                 return Ok(Vec::new());
             }
             gate::open_for_decision(&opened, snapshot.now)?; // [CHAL-004]
-            let mut ledger = Ledger::of_plan(&vault, writer, snapshot, &opened)?;
+            let mut ledger = Ledger::of_plan(&vault, &lane, snapshot, &opened)?;
             let mut next = opened.state.clone();
             if next.state == State::AwaitingApproval {
                 // The one before ran out, and nobody has met that yet. [STATE-011]
@@ -60,7 +60,7 @@ impl Approvals {
                 created_at: snapshot.now,
                 expires_at: runs_out,
             };
-            let digest = ledger.insert(&challenge, &fresh.to_string(), Some(plan), 0)?;
+            let digest = ledger.insert(challenge, &fresh.to_string(), Some(plan), 0)?;
             let mut event =
                 EventDraft::of_plan(EventKind::ChallengeCreated, plan, opened.header.digest).by(actor.clone());
             event.challenge_id = Some(fresh);
@@ -68,7 +68,7 @@ impl Approvals {
             ledger.tell(event)?;
             next.challenge = Some(digest);
             put(&mut ledger, &opened, snapshot, next)?;
-            ledger.finish()
+            Ok(ledger.finish())
         }))
         .await?;
 

@@ -1,10 +1,9 @@
 //! A person decides.
 
-use super::ledger::{Ledger, erase, follow, lane_key};
+use super::ledger::{Ledger, erase, follow};
 use super::status::{not_found, status_of};
 use super::view::StatusView;
 use super::{Approvals, Outgoing, cool_down_keys, open_in, put};
-use crate::anchor::{AnchorEntry, AnchorKind};
 use crate::audit::{EventDraft, EventKind};
 use crate::digest::Digest;
 use crate::gate;
@@ -49,12 +48,17 @@ impl Approvals {
         let viewer = request.approver.identity();
         let Visible { opened, documents, eligible } = self.visible(&viewer, plan).await?;
         let decided = match check(&request, &opened, eligible, self.service.clock.now()) {
-            Ok(()) => self.commit_decision(&request, &opened, &documents.intent.record, eligible).await,
+            Ok(()) => match self.still_undecided(&opened).await {
+                Ok(()) => self.commit_decision(&request, &opened, &documents.intent.record, eligible).await,
+                Err(refusal) => Err(refusal),
+            },
             Err(refusal) => Err(refusal),
         };
         match decided {
             Ok(status) => {
-                self.anchor_end(&request, &opened, &documents.intent.record).await;
+                if request.verdict != Verdict::Approve {
+                    self.anchor_end(plan).await; // [ANCHOR-003]
+                }
                 Ok(status)
             }
             Err(refusal) => {
@@ -99,7 +103,7 @@ impl Approvals {
         intent: &Intent,
         eligible: bool,
     ) -> Result<StatusView, Refusal> {
-        let (vault, writer) = (self.service.vault.clone(), self.service.writer);
+        let (vault, lane) = (self.service.vault.clone(), self.service.lane.clone());
         let plan = request.plan_id;
         let actor = self.pseudonym(&request.approver.person)?;
         let request = request.clone();
@@ -109,57 +113,41 @@ impl Approvals {
             }
             Verdict::Approve | Verdict::Withdraw => Vec::new(),
         };
-        let mut rows = vec![lane_key(writer)];
-        rows.extend(sticking.iter().cloned());
-        let reads = Reads { plan: Some(plan), rows, ..Reads::default() };
+        let rows = sticking.clone();
+        let reads = Reads { plan: Some(plan), lane: Some(lane.writer), rows, ..Reads::default() };
         let done = Outgoing::new();
         let status = done.clone();
         let transition = Transition::new("decide", reads, move |snapshot| {
             let opened = open_in(&vault, plan, snapshot)?;
             opened.recompute()?;
             check(&request, &opened, eligible, snapshot.now)?;
-            let mut ledger = Ledger::of_plan(&vault, writer, snapshot, &opened)?;
+            let mut ledger = Ledger::of_plan(&vault, &lane, snapshot, &opened)?;
             if request.verdict == Verdict::Reject {
                 stick(&vault, &mut ledger, snapshot, &sticking, &opened)?;
             }
             status.put(record(&mut ledger, &opened, snapshot, &request, &actor)?);
-            ledger.finish()
+            Ok(ledger.finish())
         });
         self.commit(transition).await?;
         done.take()
     }
 
-    /// A rejection and a withdrawal are entered in the anchor once they have committed. [ANCHOR-003]
-    async fn anchor_end(&self, request: &DecisionRequest, opened: &Opened, intent: &Intent) {
-        let kind = match request.verdict {
-            Verdict::Approve => return,
-            Verdict::Reject => AnchorKind::Rejected,
-            Verdict::Withdraw => AnchorKind::Withdrawn,
-        };
-        let effects = self.effect_tags(&intent.effect_keys).map(|tags| tags.active).unwrap_or_default();
-        let plan_expires_at = opened.header.record.expires_at;
-        let entry = AnchorEntry { plan: request.plan_id, kind, plan_expires_at, effects };
-        if let Err(error) = self.service.anchor.enter(entry).await {
-            tracing::error!(plan = %request.plan_id, %error, "the anchor did not take the end of a plan");
-        }
-    }
-
     /// Tells the audit of a decision that was not taken. [DEC-010]
     async fn record_refused_decision(&self, request: &DecisionRequest, reason: Reason) {
-        let (vault, writer, plan) = (self.service.vault.clone(), self.service.writer, request.plan_id);
+        let (vault, lane, plan) = (self.service.vault.clone(), self.service.lane.clone(), request.plan_id);
         let Ok(actor) = self.pseudonym(&request.approver.person) else { return };
         let challenge = request.challenge_id;
-        let reads = Reads { plan: Some(plan), rows: vec![lane_key(writer)], ..Reads::default() };
+        let reads = Reads { plan: Some(plan), lane: Some(lane.writer), ..Reads::default() };
         let recorded = self.commit(Transition::new("refuse-decision", reads, move |snapshot| {
             let opened = open_in(&vault, plan, snapshot)?;
-            let mut ledger = Ledger::of_plan(&vault, writer, snapshot, &opened)?;
+            let mut ledger = Ledger::of_plan(&vault, &lane, snapshot, &opened)?;
             let mut event =
                 EventDraft::of_plan(EventKind::DecisionRefused, plan, opened.header.digest).by(actor.clone());
             event.challenge_id = Some(challenge);
             event.reason = Some(reason);
             ledger.tell(event)?;
             put(&mut ledger, &opened, snapshot, opened.state.clone())?;
-            ledger.finish()
+            Ok(ledger.finish())
         }));
         if let Err(error) = recorded.await {
             tracing::error!(%plan, %error, "a refused decision was not recorded");
@@ -229,7 +217,7 @@ fn record(
     };
     // Numbered within its challenge: of two decisions at once, one finds its number taken.
     let id = format!("{}.{}", request.challenge_id, opened.state.decisions.len());
-    let digest = ledger.insert(&decision, &id, Some(plan), 0)?;
+    let digest = ledger.insert(decision.clone(), &id, Some(plan), 0)?;
     let kind = match request.verdict {
         Verdict::Approve => EventKind::DecisionApproved,
         Verdict::Reject => EventKind::DecisionRejected,
@@ -279,7 +267,7 @@ fn stick(
         // Another policy's shorter cool-down takes nothing from a longer one that has begun.
         let until = before.map_or(until, |before| before.record.until.max(until));
         let cool_down = CoolDown { kind: CoolDownType::V0, revision, plan_id: opened.plan(), until };
-        ledger.replace(&cool_down, &key.id, None, from, revision)?;
+        ledger.replace(cool_down, &key.id, None, from, revision)?;
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::lease::KeptLease;
-use super::ledger::{Ledger, erase, follow, lane_key};
+use super::ledger::{Ledger, erase, follow};
 use super::plan::request_tags;
 use super::view::ExecutionView;
 use super::{
@@ -75,6 +75,7 @@ impl Approvals {
             Err(refusal) => return Err(self.refused_early(requester, request, refusal).await),
         };
         let plan = bound.opened.plan();
+        self.anchor_if_ended(&bound.opened).await;
         match self.pass(requester, bound, planner).await {
             Ok(Passed::Claimable(claimable, effects)) => {
                 self.claim_and_run(requester, *claimable, &effects, executor).await
@@ -91,6 +92,7 @@ impl Approvals {
             Err(replay) => return Ok(Passed::Replay(replay)),
         };
         let live = unclaimed.live(self.service.clock.now())?;
+        self.still_open(&live.opened).await?;
         let running = live.unpaused(self.pause_record().await?.as_ref())?;
         let approved = running.approved(self.service.clock.now())?;
         let resolved = approved.resolve()?;
@@ -182,7 +184,7 @@ impl Approvals {
         claim_id: ClaimId,
         effects: &EffectTags,
     ) -> Result<(Transition, Outgoing<Claim>), Refusal> {
-        let (vault, writer) = (self.service.vault.clone(), self.service.writer);
+        let (vault, lane) = (self.service.vault.clone(), self.service.lane.clone());
         let actor = self.pseudonym(&requester.identity.person)?;
         let plan = claimable.plan_id();
         let committed = Outgoing::new();
@@ -191,7 +193,8 @@ impl Approvals {
         let active = effects.active.clone();
         let reads = Reads {
             plan: Some(plan),
-            rows: vec![lane_key(writer), pause_key()],
+            lane: Some(lane.writer),
+            rows: vec![pause_key()],
             attempts: effects.good.clone(),
             ..Reads::default()
         };
@@ -206,7 +209,7 @@ impl Approvals {
             let claim = gate::claim(&opened, claim_id, snapshot.now);
             made.put(claim.clone());
             next.claim = Some(claim);
-            let mut ledger = Ledger::of_plan(&vault, writer, snapshot, &opened)?;
+            let mut ledger = Ledger::of_plan(&vault, &lane, snapshot, &opened)?;
             let mut event =
                 EventDraft::of_plan(EventKind::ExecutionClaimed, plan, opened.header.digest).by(actor.clone());
             event.claim_id = Some(claim_id);
@@ -214,7 +217,7 @@ impl Approvals {
             ledger.write(Write::Attempt { plan, effects: active.clone() });
             erase(&mut ledger, &opened.state, &next);
             put(&mut ledger, &opened, snapshot, next)?;
-            ledger.finish()
+            Ok(ledger.finish())
         });
         Ok((transition, committed))
     }
@@ -285,8 +288,8 @@ impl Approvals {
         let renewed = Outgoing::new();
         let made = renewed.clone();
         let vault = self.service.vault.clone();
-        let writer = self.service.writer;
-        let reads = Reads { plan: Some(plan), rows: vec![lane_key(writer)], ..Reads::default() };
+        let lane = self.service.lane.clone();
+        let reads = Reads { plan: Some(plan), lane: Some(lane.writer), ..Reads::default() };
         self.commit(Transition::new("renew", reads, move |snapshot| {
             let opened = open_in(&vault, plan, snapshot)?;
             let ours = opened.state.claim.as_ref().filter(|claim| claim.claim_id == claim_id);
@@ -300,9 +303,9 @@ impl Approvals {
             let claim = Claim { lease, ..claim.clone() };
             made.put(lease);
             next.claim = Some(claim);
-            let mut ledger = Ledger::of_plan(&vault, writer, snapshot, &opened)?;
+            let mut ledger = Ledger::of_plan(&vault, &lane, snapshot, &opened)?;
             put(&mut ledger, &opened, snapshot, next)?;
-            ledger.finish()
+            Ok(ledger.finish())
         }))
         .await?;
         renewed.take()
@@ -353,23 +356,23 @@ impl Approvals {
         reason: Reason,
         ends: bool,
     ) -> Result<Transition, Refusal> {
-        let (vault, writer) = (self.service.vault.clone(), self.service.writer);
+        let (vault, lane) = (self.service.vault.clone(), self.service.lane.clone());
         let actor = self.pseudonym(&requester.identity.person)?;
-        let reads = Reads { plan: Some(plan), rows: vec![lane_key(writer)], ..Reads::default() };
+        let reads = Reads { plan: Some(plan), lane: Some(lane.writer), ..Reads::default() };
         Ok(Transition::new("refuse", reads, move |snapshot| {
             let Ok(opened) = open_in(&vault, plan, snapshot) else {
                 // The plan's own chain can't be trusted: the writer's tells of it. [AUDIT-006]
-                let mut ledger = Ledger::of_server(&vault, writer, snapshot)?;
+                let mut ledger = Ledger::of_server(&vault, &lane, snapshot)?;
                 let mut event = EventDraft::new(EventKind::ExecutionRefused).by(actor.clone());
                 event.reason = Some(reason);
                 ledger.tell(event)?;
-                return ledger.finish();
+                return Ok(ledger.finish());
             };
-            let mut ledger = Ledger::of_plan(&vault, writer, snapshot, &opened)?;
+            let mut ledger = Ledger::of_plan(&vault, &lane, snapshot, &opened)?;
             if ends && opened.state.state.is_open() {
                 let detail = Some((Some(actor.clone()), Some(reason)));
                 end(&mut ledger, &opened, snapshot, Trigger::FoundStale, EventKind::PlanStale, detail)?;
-                return ledger.finish();
+                return Ok(ledger.finish());
             }
             let limit = opened.header.record.policy.limits.gate_attempts;
             if !opened.state.state.is_open() || opened.state.gate_attempts >= limit {
@@ -382,7 +385,7 @@ impl Approvals {
             let mut next = opened.state.clone();
             next.gate_attempts += 1; // [GATE-071]
             put(&mut ledger, &opened, snapshot, next)?;
-            ledger.finish()
+            Ok(ledger.finish())
         }))
     }
 }

@@ -1,23 +1,23 @@
 //! What one transition writes: records, the plan's state, and the events that tell of it, chained and sealed together.
 
-use crate::audit::{Chain, EventDraft, Head};
+use super::lane::Lane;
+use crate::audit::{Chain, EventDraft};
 use crate::digest::Digest;
-use crate::id::{PlanId, WriterId};
+use crate::id::PlanId;
 use crate::instant::Timestamp;
 use crate::json::Document;
 use crate::opened::Opened;
-use crate::record::{LaneHead, PlanHeader, PlanState, Record, RecordKind};
+use crate::record::{PlanHeader, PlanState, Record, RecordKind};
 use crate::refusal::Refusal;
-use crate::store::{PlanIndex, Row, RowKey, Snapshot, Write};
+use crate::store::{PlanIndex, RowKey, Snapshot, Write};
 use crate::transition::{self, Trigger};
-use crate::vault::{Sealed, Vault, broken, internal};
+use crate::vault::{Sealed, Vault, internal};
 
 /// Collects the writes of one transition. Every change of a plan's state comes with at least one event, but for the renewal of
 /// a lease; the state is sealed last, with the digest of the plan's last event. [AUDIT-002] [SEAL-007]
 pub(super) struct Ledger<'a> {
     vault: &'a Vault,
     chain: Chain,
-    old_head: Option<u64>,
     writes: Vec<Write>,
     pub(super) now: Timestamp,
 }
@@ -26,40 +26,36 @@ impl<'a> Ledger<'a> {
     /// For a transition about an existing plan.
     pub(super) fn of_plan(
         vault: &'a Vault,
-        writer: WriterId,
+        lane: &Lane,
         snapshot: &Snapshot,
         opened: &Opened,
     ) -> Result<Self, Refusal> {
-        Self::begin(vault, writer, snapshot, Some((opened.plan(), Some(opened.state.last_event))))
+        Self::begin(vault, lane, snapshot, Some((opened.plan(), Some(opened.state.last_event))))
     }
 
     /// For a transition that makes a plan.
     pub(super) fn of_new_plan(
         vault: &'a Vault,
-        writer: WriterId,
+        lane: &Lane,
         snapshot: &Snapshot,
         plan: PlanId,
     ) -> Result<Self, Refusal> {
-        Self::begin(vault, writer, snapshot, Some((plan, None)))
+        Self::begin(vault, lane, snapshot, Some((plan, None)))
     }
 
     /// For a transition about no plan.
-    pub(super) fn of_server(vault: &'a Vault, writer: WriterId, snapshot: &Snapshot) -> Result<Self, Refusal> {
-        Self::begin(vault, writer, snapshot, None)
+    pub(super) fn of_server(vault: &'a Vault, lane: &Lane, snapshot: &Snapshot) -> Result<Self, Refusal> {
+        Self::begin(vault, lane, snapshot, None)
     }
 
     fn begin(
         vault: &'a Vault,
-        writer: WriterId,
+        lane: &Lane,
         snapshot: &Snapshot,
         plan: Option<(PlanId, Option<Digest>)>,
     ) -> Result<Self, Refusal> {
-        let head = snapshot.rows.get(&lane_key(writer)).map(|row| open_head(vault, row)).transpose()?;
-        if head.as_ref().is_some_and(|head| head.writer != writer) {
-            return Err(broken("the lane head is another writer's"));
-        }
-        let old_head = head.as_ref().map(|head| head.sequence);
-        Ok(Self { vault, chain: Chain::at(writer, head, plan), old_head, writes: Vec::new(), now: snapshot.now })
+        let chain = Chain::at(lane.writer, lane.head(vault, snapshot)?, plan);
+        Ok(Self { vault, chain, writes: Vec::new(), now: snapshot.now })
     }
 
     /// Tells of something.
@@ -72,7 +68,7 @@ impl<'a> Ledger<'a> {
     /// A record that must not exist yet.
     pub(super) fn insert<R: Record>(
         &mut self,
-        record: &R,
+        record: R,
         id: &str,
         plan: Option<PlanId>,
         revision: u64,
@@ -91,7 +87,7 @@ impl<'a> Ledger<'a> {
         plan: PlanId,
     ) -> Result<(), Refusal> {
         let sealed = Sealed { record: record.clone(), digest: document.digest(), revision: 0 };
-        let row = self.vault.seal_document(&sealed, document, id, Some(plan))?;
+        let row = self.vault.seal_document(sealed, document, id, Some(plan))?;
         self.writes.push(Write::Insert(row));
         Ok(())
     }
@@ -99,7 +95,7 @@ impl<'a> Ledger<'a> {
     /// A record in place of one that is at revision `from`.
     pub(super) fn replace<R: Record>(
         &mut self,
-        record: &R,
+        record: R,
         id: &str,
         plan: Option<PlanId>,
         from: Option<u64>,
@@ -128,8 +124,7 @@ impl<'a> Ledger<'a> {
     ) -> Result<(), Refusal> {
         state.revision = from.map_or(1, |from| from + 1);
         state.last_event = self.chain.plan_head().ok_or_else(|| internal("a plan's state without an event"))?;
-        self.replace(&state, &state.plan_id.to_string(), Some(state.plan_id), from, state.revision)?;
-        self.writes.push(Write::Index(PlanIndex {
+        let index = PlanIndex {
             plan: state.plan_id,
             requester: header.requester.person.as_str().to_owned(),
             target: target.to_owned(),
@@ -137,38 +132,15 @@ impl<'a> Ledger<'a> {
             revision: state.revision,
             created_at: header.created_at,
             expires_at: header.expires_at,
-        }));
+        };
+        self.replace(state, &index.plan.to_string(), Some(index.plan), from, index.revision)?;
+        self.writes.push(Write::Index(index));
         Ok(())
     }
 
     /// All that is to be written.
-    pub(super) fn finish(mut self) -> Result<Vec<Write>, Refusal> {
-        let Some(head) = self.chain.head().cloned().filter(|head| Some(head.sequence) != self.old_head) else {
-            return Ok(self.writes);
-        };
-        let record = LaneHead {
-            kind: crate::record::LaneHeadType::V0,
-            writer: head.writer,
-            sequence: head.sequence,
-            digest: head.digest,
-        };
-        self.replace(&record, &head.writer.to_string(), None, self.old_head, head.sequence)?;
-        Ok(self.writes)
-    }
-}
-
-/// The row that holds a writer's last event.
-pub(super) fn lane_key(writer: WriterId) -> RowKey {
-    RowKey::new(RecordKind::LaneHead, writer.to_string())
-}
-
-/// Opens a lane head, whose revision is its sequence number.
-pub(super) fn open_head(vault: &Vault, row: &Row) -> Result<Head, Refusal> {
-    let LaneHead { writer, sequence, digest, .. } = vault.open::<LaneHead>(row, &row.key.id, None)?.record;
-    if row.revision == sequence && row.key.id == writer.to_string() {
-        Ok(Head { writer, sequence, digest })
-    } else {
-        Err(broken("a lane head is not where it belongs"))
+    pub(super) fn finish(self) -> Vec<Write> {
+        self.writes
     }
 }
 

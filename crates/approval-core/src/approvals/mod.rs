@@ -1,11 +1,13 @@
 //! The service that adapters and surfaces call: never a store.
 
+mod anchored;
 mod builder;
 mod cancel;
 mod challenge;
 mod decide;
 mod drive;
 mod execute;
+mod lane;
 mod lease;
 mod ledger;
 mod operator;
@@ -18,19 +20,20 @@ mod view;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::anchor::{Anchor, AnchorKind};
+use crate::anchor::Anchor;
 use crate::audit::EventKind;
 use crate::clock::{Clock, Timer};
 use crate::directory::{Directory, Requester};
 use crate::entropy::Entropy;
 use crate::gate::Attempt;
-use crate::id::{EffectKey, Person, PlanId, WriterId};
+use crate::id::{EffectKey, Person, PlanId};
 use crate::instant::Timestamp;
 use crate::opened::Opened;
 use crate::policy::Policy;
 use crate::record::{Enforcement, Isolation, Pause, RecordKind};
 use crate::refusal::{Reason, Refusal};
 use crate::seal::{Tag, TagPurpose};
+use crate::signing::{KeySet, Signer};
 use crate::store::{CommitError, Include, PlanRows, Reads, RowKey, Snapshot, Store, Transition};
 use crate::transition::Trigger;
 use crate::vault::{Vault, internal, unavailable};
@@ -42,7 +45,8 @@ pub use view::{
     ChallengeView, ExecutionView, InboxEntry, InboxPage, InboxQuery, PlanPageView, PlanView, Scope, StatusView,
 };
 
-use ledger::{Ledger, erase, follow, lane_key};
+use lane::Lane;
+use ledger::{Ledger, erase, follow};
 
 /// Plans, challenges, decisions and executions of one installation. Cheap to clone.
 ///
@@ -63,9 +67,10 @@ struct Service {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     timer: Arc<dyn Timer>,
+    signer: Option<Arc<dyn Signer>>,
     isolation: Isolation,
     surface: String,
-    writer: WriterId,
+    lane: Lane,
 }
 
 impl fmt::Debug for Approvals {
@@ -100,6 +105,12 @@ impl Approvals {
     #[must_use]
     pub fn clock(&self) -> &Arc<dyn Clock> {
         &self.service.clock
+    }
+
+    /// The public keys of this installation, where it signs: what a verifier of receipts and checkpoints needs.
+    #[must_use]
+    pub fn key_set(&self) -> Option<&KeySet> {
+        self.service.signer.as_ref().map(|signer| signer.key_set())
     }
 
     /// Who is who.
@@ -151,20 +162,8 @@ impl Approvals {
         let mut attempts = open_attempts(&self.service.vault, own, &found, now)?;
         let anchored = self.service.anchor.claims_touching(&effects.good).await;
         for entry in anchored.map_err(unavailable)? {
-            let AnchorKind::Claimed(claim) = entry.kind else { continue };
-            if Some(entry.plan) == own || attempts.iter().any(|attempt| attempt.plan == entry.plan) {
-                continue;
-            }
-            // A store that keeps the plan but not what it touches may have been told to forget that only.
-            match self.rows(entry.plan, Include::Records).await? {
-                Some(rows) => {
-                    let opened = Opened::open(&self.service.vault, entry.plan, &rows)?;
-                    match &opened.state.claim {
-                        Some(known) if known.claim_id == claim => attempts.extend(Attempt::of(&opened, now)),
-                        _ => attempts.push(Attempt::of_anchor(entry.plan)),
-                    }
-                }
-                None => attempts.push(Attempt::of_anchor(entry.plan)),
+            if Some(entry.plan) != own && attempts.iter().all(|attempt| attempt.plan != entry.plan) {
+                attempts.extend(self.anchored_attempt(&entry, now).await?);
             }
         }
         Ok(attempts)
@@ -183,17 +182,17 @@ impl Approvals {
     }
 
     fn lapse_transition(&self, plan: PlanId) -> Transition {
-        let (vault, writer) = (self.service.vault.clone(), self.service.writer);
-        let reads = Reads { plan: Some(plan), rows: vec![lane_key(writer)], ..Reads::default() };
+        let (vault, lane) = (self.service.vault.clone(), self.service.lane.clone());
+        let reads = Reads { plan: Some(plan), lane: Some(lane.writer), ..Reads::default() };
         Transition::new("lapse", reads, move |snapshot| {
             let opened = open_in(&vault, plan, snapshot)?;
             let Some(trigger) = opened.lapse(snapshot.now) else { return Ok(Vec::new()) };
-            let mut ledger = Ledger::of_plan(&vault, writer, snapshot, &opened)?;
+            let mut ledger = Ledger::of_plan(&vault, &lane, snapshot, &opened)?;
             match trigger {
                 Trigger::LeasePassed => settle::record_lost(&mut ledger, &opened, snapshot)?,
                 trigger => end(&mut ledger, &opened, snapshot, trigger, lapse_event(trigger), None)?,
             }
-            ledger.finish()
+            Ok(ledger.finish())
         })
     }
 }
@@ -284,7 +283,7 @@ fn pause_key() -> RowKey {
 }
 
 fn open_pause(vault: &Vault, row: &crate::store::Row) -> Result<Pause, Refusal> {
-    let pause: Pause = vault.open(row, &row.key.id, None)?.record;
+    let pause: Pause = vault.open(row, &row.key.id, None)?.into_record();
     if pause.revision == row.revision {
         Ok(pause)
     } else {

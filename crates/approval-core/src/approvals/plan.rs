@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::ledger::{Ledger, lane_key};
+use super::lane::Lane;
+use super::ledger::Ledger;
 use super::view::PlanView;
 use super::{Approvals, cool_down_keys, count_refusal, mute_keys};
 use crate::audit::{EventDraft, EventKind};
@@ -168,24 +169,28 @@ impl Approvals {
 
     fn record_plan(&self, made: Made) -> Result<Transition, Refusal> {
         let service = &self.service;
-        let (vault, writer) = (service.vault.clone(), service.writer);
+        let (vault, lane) = (service.vault.clone(), service.lane.clone());
         let person = made.header.requester.person.clone();
         let cool_downs = cool_down_keys(&vault, &person, &made.intent.effect_keys)?.good;
         let mutes = mute_keys(&vault, &person)?;
         let actor = self.pseudonym(&person)?;
-        let mut rows = vec![lane_key(writer)];
-        rows.extend(cool_downs.iter().cloned());
+        let mut rows = cool_downs.clone();
         rows.extend(mutes.iter().cloned());
-        let reads = Reads { rows, open_plans_of: Some(person.as_str().to_owned()), ..Reads::default() };
+        let reads = Reads {
+            lane: Some(lane.writer),
+            rows,
+            open_plans_of: Some(person.as_str().to_owned()),
+            ..Reads::default()
+        };
         Ok(Transition::new("record-plan", reads, move |snapshot| {
             for row in mutes.iter().filter_map(|key| snapshot.rows.get(key)) {
-                let mute: Mute = vault.open(row, &row.key.id, None)?.record;
+                let mute: Mute = vault.open(row, &row.key.id, None)?.into_record();
                 if snapshot.now < mute.until {
                     return Err(Refusal::new(Reason::RateLimited, "the requester is muted")); // [PLAN-006]
                 }
             }
             for row in cool_downs.iter().filter_map(|key| snapshot.rows.get(key)) {
-                let cool_down: CoolDown = vault.open(row, &row.key.id, None)?.record;
+                let cool_down: CoolDown = vault.open(row, &row.key.id, None)?.into_record();
                 if snapshot.now < cool_down.until {
                     let detail = format!("plan `{}` on the same effect key was rejected", cool_down.plan_id);
                     return Err(Refusal::new(Reason::RecentlyRejected, detail)); // [PLAN-005]
@@ -196,21 +201,21 @@ impl Approvals {
                 let detail = format!("the requester has {} open plans of {limit}", snapshot.open_plans);
                 return Err(Refusal::new(Reason::RateLimited, detail)); // [PLAN-007]
             }
-            made.write(&vault, writer, snapshot, actor.clone())
+            made.write(&vault, &lane, snapshot, actor.clone())
         }))
     }
 
     /// The refusal of what the policy forbids, once the audit has told of it.
     async fn deny(&self, requester: &Requester, call: &Call) -> Result<Refusal, Refusal> {
-        let (vault, writer) = (self.service.vault.clone(), self.service.writer);
+        let (vault, lane) = (self.service.vault.clone(), self.service.lane.clone());
         let actor = self.pseudonym(&requester.identity.person)?;
-        let reads = Reads { rows: vec![lane_key(writer)], ..Reads::default() };
+        let reads = Reads { lane: Some(lane.writer), ..Reads::default() };
         self.commit(Transition::new("deny-plan", reads, move |snapshot| {
-            let mut ledger = Ledger::of_server(&vault, writer, snapshot)?;
+            let mut ledger = Ledger::of_server(&vault, &lane, snapshot)?;
             let mut denied = EventDraft::new(EventKind::PlanDenied).by(actor.clone());
             denied.reason = Some(Reason::PolicyDenied);
             ledger.tell(denied)?;
-            ledger.finish()
+            Ok(ledger.finish())
         }))
         .await?;
         Ok(Refusal::new(Reason::PolicyDenied, format!("the policy forbids this call of `{}`", call.tool)))
@@ -245,23 +250,17 @@ impl Made {
         }
     }
 
-    fn write(
-        &self,
-        vault: &Vault,
-        writer: crate::id::WriterId,
-        snapshot: &Snapshot,
-        actor: Tag,
-    ) -> Result<Vec<Write>, Refusal> {
+    fn write(&self, vault: &Vault, lane: &Lane, snapshot: &Snapshot, actor: Tag) -> Result<Vec<Write>, Refusal> {
         let plan = self.header.plan_id;
         let id = plan.to_string();
         let digest = self.header_document.digest();
-        let mut ledger = Ledger::of_new_plan(vault, writer, snapshot, plan)?;
+        let mut ledger = Ledger::of_new_plan(vault, lane, snapshot, plan)?;
         ledger.tell(EventDraft::of_plan(EventKind::PlanCreated, plan, digest).by(actor))?;
         ledger.insert_document(&self.header, &self.header_document, &id, plan)?;
         ledger.insert_document(&self.intent, &self.intent_document, &id, plan)?;
         ledger.insert_document(&self.review, &self.review_document, &id, plan)?;
         if let Some(secrets) = &self.secrets {
-            ledger.insert(secrets, &id, Some(plan), 0)?;
+            ledger.insert(secrets.clone(), &id, Some(plan), 0)?;
         }
         let state = PlanState {
             kind: PlanStateType::V0,
@@ -283,7 +282,7 @@ impl Made {
             last_event: digest,
         };
         ledger.put_state(&self.header, &self.target, None, state)?;
-        ledger.finish()
+        Ok(ledger.finish())
     }
 }
 

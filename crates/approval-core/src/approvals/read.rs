@@ -12,7 +12,7 @@ use crate::opened::{Documents, Opened};
 use crate::record::{Identity, State, Verdict};
 use crate::refusal::{Reason, Refusal};
 use crate::store::{Include, PlanQuery};
-use crate::vault::unavailable;
+use crate::vault::{Sealed, unavailable};
 
 /// The most plans on a page of the inbox.
 const PAGE: u32 = 100;
@@ -39,13 +39,13 @@ impl Approvals {
             may_approve: eligible && live && !approved,
             may_reject: eligible && (live || status.state == State::Approved),
             plan_digest: opened.header.digest,
-            header: opened.header.record,
-            intent: documents.intent.record,
-            review: documents.review.record,
+            header: opened.header.into_record(),
+            intent: documents.intent.into_record(),
+            review: documents.review.into_record(),
             status,
-            challenge: opened.challenge.map(|challenge| challenge.record),
+            challenge: opened.challenge.map(Sealed::into_record),
             decisions: opened.decisions,
-            execution: opened.execution.map(|execution| execution.record),
+            execution: opened.execution.map(Sealed::into_record),
             reconciliation: opened.reconciliation,
         })
     }
@@ -122,5 +122,5 @@ fn plan_query(viewer: &Identity, scope: Scope, after: Option<PlanId>, limit: u32
         Scope::Mine => (Some(viewer.person.as_str().to_owned()), Vec::new()),
         Scope::Pending => (None, vec![State::AwaitingApproval]),
     };
-    PlanQuery { requester, target: None, states, after, limit }
+    PlanQuery { requester, states, after, limit, ..PlanQuery::default() }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::ledger::{Ledger, follow, lane_key};
+use super::ledger::{Ledger, follow};
 use super::{Approvals, Outgoing, open_in, put};
 use crate::audit::{EventDraft, EventKind};
 use crate::directory::Requester;
@@ -43,15 +43,15 @@ impl Approvals {
             result: tool_result.clone(),
             enforcement: self.enforcement(requester),
         };
-        let (vault, writer) = (self.service.vault.clone(), self.service.writer);
-        let reads = Reads { plan: Some(plan), rows: vec![lane_key(writer)], ..Reads::default() };
+        let (vault, lane) = (self.service.vault.clone(), self.service.lane.clone());
+        let reads = Reads { plan: Some(plan), lane: Some(lane.writer), ..Reads::default() };
         let done = Outgoing::new();
         let recorded = done.clone();
         let transition = Transition::new("settle", reads, move |snapshot| {
             let opened = open_in(&vault, plan, snapshot)?;
-            let mut ledger = Ledger::of_plan(&vault, writer, snapshot, &opened)?;
+            let mut ledger = Ledger::of_plan(&vault, &lane, snapshot, &opened)?;
             recorded.put(settle(&mut ledger, &opened, snapshot, &settlement)?);
-            ledger.finish()
+            Ok(ledger.finish())
         });
         self.commit(transition).await?;
         Ok((done.take()?, tool_result.map(|result| result.tool_result)))
@@ -128,7 +128,7 @@ fn settle(
         }
     };
     let result_digest = match &settlement.result {
-        Some(result) => Some(ledger.insert(result, &opened.plan().to_string(), Some(opened.plan()), 0)?),
+        Some(result) => Some(ledger.insert(result.clone(), &opened.plan().to_string(), Some(opened.plan()), 0)?),
         None => None,
     };
     let execution = Execution {
@@ -165,7 +165,7 @@ fn record(
     // The record's revision says how often the outcome was recorded: 0, and 1 where it came late.
     let key = RowKey::of_plan(RecordKind::Execution, plan);
     let from = opened.execution.as_ref().map(|execution| execution.revision);
-    let digest = ledger.replace(execution, &key.id, Some(plan), from, from.map_or(0, |from| from + 1))?;
+    let digest = ledger.replace(execution.clone(), &key.id, Some(plan), from, from.map_or(0, |from| from + 1))?;
     let mut draft = EventDraft::of_plan(event, plan, opened.header.digest);
     draft.claim_id = Some(execution.claim_id);
     draft.record_digest = Some(digest);

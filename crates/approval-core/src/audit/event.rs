@@ -68,6 +68,9 @@ pub struct EventDraft {
     /// How strong the boundary around the server is: when a writer starts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enforcement: Option<Enforcement>,
+    /// The attempts that the anchor knows and the store lacks, and that no operator has resolved: when a writer starts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub forgotten: Vec<ClaimId>,
     /// The heads of other writers that were known and not yet named when this one started.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub heads: Vec<Head>,
@@ -88,6 +91,7 @@ impl EventDraft {
             record_digest: None,
             reason: None,
             enforcement: None,
+            forgotten: Vec::new(),
             heads: Vec::new(),
         }
     }
@@ -126,6 +130,9 @@ pub enum EventKind {
     /// An account was made, changed or disabled.
     #[serde(rename = "account.changed")]
     AccountChanged,
+    /// An operator said that the server may start without what its anchor remembered.
+    #[serde(rename = "anchor.renewed")]
+    AnchorRenewed,
     /// A challenge was opened.
     #[serde(rename = "challenge.created")]
     ChallengeCreated,
@@ -171,6 +178,9 @@ pub enum EventKind {
     /// Executed: it can't be told.
     #[serde(rename = "execution.unknown")]
     ExecutionUnknown,
+    /// A key was made, or revoked. For signing keys the record is the key set that came of it.
+    #[serde(rename = "key.rotated")]
+    KeyRotated,
     /// A plan was cancelled by its requester.
     #[serde(rename = "plan.cancelled")]
     PlanCancelled,

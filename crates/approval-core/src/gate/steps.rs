@@ -295,9 +295,10 @@ impl Approved {
     pub(crate) fn resolve(self) -> Result<Resolved, Refusal> {
         let contents = self.contents.ok_or_else(|| internal("the documents were not read"))?;
         let documents = contents.documents.ok_or_else(|| broken("a plan that is open was pruned"))?;
-        let header = self.opened.header.clone();
-        let plan = ResolvedPlan::resolve(header.record, header.digest, documents.intent.record, contents.secrets)?;
-        Ok(Resolved { opened: self.opened, plan, review: documents.review.record })
+        let header = &self.opened.header;
+        let intent = documents.intent.into_record();
+        let plan = ResolvedPlan::resolve(header.record.clone(), header.digest, intent, contents.secrets)?;
+        Ok(Resolved { opened: self.opened, plan, review: documents.review.into_record() })
     }
 }
 

@@ -183,6 +183,12 @@ impl<'a> Serializer for Values<'a> {
         Ok(())
     }
 
+    /// Ids, digests and times come this way: many in a record, so their text is not given memory of its own.
+    fn collect_str<T: fmt::Display + ?Sized>(self, value: &T) -> Result<(), Refusal> {
+        self.scalar()?.displayed(value)?;
+        Ok(())
+    }
+
     fn serialize_bytes(self, _: &[u8]) -> Result<(), Refusal> {
         Err(Fault::UnsupportedType.into()) // [DIG-054]
     }

@@ -4,6 +4,7 @@
 //! put in order in place as it closes. So there's one text, one spare of at most its size, and a record for each member
 //! of an object that is still open; nothing is kept for what is closed.
 
+use std::fmt::{self, Write as _};
 use std::ops::Range;
 
 use super::fault::Fault;
@@ -93,6 +94,20 @@ impl Writer {
         }
         self.out.push(b'"');
         text::push_escaped(text, &mut self.out);
+        self.out.push(b'"');
+        Ok(())
+    }
+
+    /// Writes what a value displays as a string with its quotes.
+    pub(super) fn displayed<T: fmt::Display + ?Sized>(&mut self, value: &T) -> Result<(), Fault> {
+        let most = self.limits.max_bytes().saturating_add(self.out.len());
+        self.out.push(b'"');
+        let mut escaped = Escaped { out: &mut self.out, most, outgrown: false };
+        let written = write!(escaped, "{value}");
+        if escaped.outgrown {
+            return Err(Fault::TooLarge); // [DIG-011]
+        }
+        written.map_err(|_| Fault::Unserializable)?; // [DIG-054]
         self.out.push(b'"');
         Ok(())
     }
@@ -208,6 +223,24 @@ impl Writer {
             first = first.into_iter().chain(found).min_by_key(|duplicate| duplicate.source);
         }
         first
+    }
+}
+
+/// Takes text piece by piece, and writes it escaped. What a value displays has no length before it is written.
+struct Escaped<'a> {
+    out: &'a mut Vec<u8>,
+    most: usize,
+    outgrown: bool,
+}
+
+impl fmt::Write for Escaped<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        if self.out.len().saturating_add(text.len()) > self.most {
+            self.outgrown = true;
+            return Err(fmt::Error);
+        }
+        text::push_escaped(text, self.out);
+        Ok(())
     }
 }
 

@@ -1,18 +1,16 @@
-//! Records that stand beside the plans: pause, cool-downs, mutes, reconciliations, and the heads of the audit's lanes.
+//! Records that stand beside the plans: pause, cool-downs, mutes and reconciliations.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::record_type;
-use crate::digest::Digest;
-use crate::id::{ClaimId, PlanId, WriterId};
+use crate::id::{ClaimId, PlanId};
 use crate::instant::Timestamp;
 
 record_type!(PauseType, Pause, Pause, "mutation-approval/pause/v0");
 record_type!(CoolDownType, CoolDown, CoolDown, "mutation-approval/cool-down/v0");
 record_type!(MuteType, Mute, Mute, "mutation-approval/mute/v0");
 record_type!(ReconciliationType, Reconciliation, Reconciliation, "mutation-approval/reconciliation/v0");
-record_type!(LaneHeadType, LaneHead, LaneHead, "mutation-approval/lane-head/v0");
 
 /// Whether execution is paused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -86,19 +84,4 @@ pub enum Reconciled {
     Applied,
     /// The effect isn't there.
     NotApplied,
-}
-
-/// The last event of one writer of audit events.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct LaneHead {
-    /// The record's type.
-    #[serde(rename = "type")]
-    pub kind: LaneHeadType,
-    /// The writer.
-    pub writer: WriterId,
-    /// The sequence number of its last event.
-    pub sequence: u64,
-    /// The digest of its last event.
-    pub digest: Digest,
 }

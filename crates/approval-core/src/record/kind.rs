@@ -20,8 +20,6 @@ pub enum RecordKind {
     Header,
     /// What will run.
     Intent,
-    /// The last event of one writer.
-    LaneHead,
     /// A login that is under way.
     Login,
     /// A requester from whom no plan is taken.
@@ -54,7 +52,6 @@ impl RecordKind {
             Self::Execution => "execution",
             Self::Header => "header",
             Self::Intent => "intent",
-            Self::LaneHead => "lane-head",
             Self::Login => "login",
             Self::Mute => "mute",
             Self::Pause => "pause",
@@ -86,7 +83,7 @@ impl RecordKind {
     }
 
     /// Every kind.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 16] = [
         Self::Challenge,
         Self::CoolDown,
         Self::Decision,
@@ -94,7 +91,6 @@ impl RecordKind {
         Self::Execution,
         Self::Header,
         Self::Intent,
-        Self::LaneHead,
         Self::Login,
         Self::Mute,
         Self::Pause,

@@ -15,8 +15,7 @@ mod secret;
 
 pub use challenge::{Approver, Challenge, ChallengeType, Decision, DecisionType, Verdict};
 pub use control::{
-    CoolDown, CoolDownType, LaneHead, LaneHeadType, Mute, MuteType, Pause, PauseType, Reconciled, Reconciliation,
-    ReconciliationType,
+    CoolDown, CoolDownType, Mute, MuteType, Pause, PauseType, Reconciled, Reconciliation, ReconciliationType,
 };
 pub use execution::{Execution, ExecutionType, Outcome, ResultType, StepOutcome, StepReport, ToolResult};
 pub use header::{

@@ -48,7 +48,7 @@ impl StateDir {
         Ok(instance)
     }
 
-    fn instance_locked(&self, entropy: &dyn Entropy) -> Result<Instance, StateDirError> {
+    pub(super) fn instance_locked(&self, entropy: &dyn Entropy) -> Result<Instance, StateDirError> {
         let path = self.instance_path();
         if let Some(instance) = files::read(&path)? {
             return Ok(instance);

@@ -1,14 +1,9 @@
-//! The keys of an installation, one file each, and the file that says what each is good for.
+//! The sealing keys of an installation, one file each, and the file that says what each is good for.
 
-use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
 
 use super::{StateDir, StateDirError, files};
 use crate::entropy::Entropy;
@@ -47,7 +42,8 @@ impl StateDir {
         let mut keys = Vec::new();
         for RingEntry { id, state } in ring.keys {
             // A revoked key opens nothing, so its file may be gone.
-            let key = match (read_key(&self.key_path(&id)), state) {
+            let file = files::read_key(&self.key_path(&id)).map(|bytes| MasterKey::from_bytes(*bytes));
+            let key = match (file, state) {
                 (Err(StateDirError::MissingKey { .. }), KeyState::Revoked) => MasterKey::from_bytes([0; 32]),
                 (key, _) => key?,
             };
@@ -84,10 +80,8 @@ impl StateDir {
         entropy.fill(&mut random)?;
         let id = KeyId::new(format!("k{:08x}", u32::from_be_bytes(random)));
         let key = MasterKey::generate(entropy)?;
-        let text = Zeroizing::new(URL_SAFE_NO_PAD.encode(key.as_bytes()));
-        let path = self.key_path(&id);
         // The key first: a ring that names a key whose file was never written would open nothing.
-        files::write_bytes(&path, text.as_bytes()).map_err(|error| StateDirError::File { path, error })?;
+        files::write_key(&self.key_path(&id), key.as_bytes())?;
         for key in &mut keys {
             if key.state == KeyState::Active {
                 key.state = KeyState::VerifyOnly;
@@ -105,19 +99,4 @@ impl StateDir {
     fn key_path(&self, id: &KeyId) -> PathBuf {
         self.keys().join(format!("{id}.key"))
     }
-}
-
-fn read_key(path: &Path) -> Result<MasterKey, StateDirError> {
-    let text = match fs::read_to_string(path) {
-        Ok(text) => Zeroizing::new(text),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Err(StateDirError::MissingKey { path: path.to_owned() });
-        }
-        Err(error) => return Err(StateDirError::File { path: path.to_owned(), error }),
-    };
-    files::check_owner_only(path)?;
-    let bytes = URL_SAFE_NO_PAD.decode(text.trim_end()).map(Zeroizing::new);
-    let bytes = bytes.ok().and_then(|bytes| <[u8; 32]>::try_from(bytes.as_slice()).ok());
-    let bytes = bytes.ok_or_else(|| StateDirError::malformed(path, "not a key: 32 bytes in base64url are expected"))?;
-    Ok(MasterKey::from_bytes(bytes))
 }

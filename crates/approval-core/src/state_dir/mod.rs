@@ -3,23 +3,30 @@
 //! ```text
 //! keys/ring.json      which keys there are, and what each is still good for
 //! keys/<id>.key       one master key, 32 bytes in base64url
+//! keys/signing.json   the public key set: which key signs receipts and checkpoints, and from when to when
+//! keys/<id>.signing-key  the secret half of one of them, 32 bytes in base64url
 //! instance.json       who this installation is, and where its approval surface is
 //! store.sqlite3       plans and audit (made by the store)
+//! anchor.jsonl        which plans were claimed, rejected or withdrawn, whatever the store says
 //! accounts.toml       local accounts (made by the approval surface)
 //! ```
 //!
 //! Directory and files belong to one operating-system user, and nobody else may read them. Who can read `keys/` can forge every
 //! approval.
 
-mod files;
+pub(crate) mod files;
 mod instance;
 mod keys;
+mod signing;
 
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use crate::entropy::EntropyError;
+use crate::anchor::{AnchorError, FileAnchor};
+use crate::entropy::{EntropyError, OsEntropy};
+use crate::id::{Audience, KeyId};
 use crate::json::{Inadmissible, ReadError};
 use crate::seal::KeyRingError;
 
@@ -74,6 +81,12 @@ pub enum StateDirError {
         /// The directory.
         path: PathBuf,
     },
+    /// There are no signing keys.
+    #[error("there are no signing keys in `{}`: make them with `mutation-approval keygen`", path.display())]
+    NoSigningKeys {
+        /// The directory.
+        path: PathBuf,
+    },
     /// The keys don't make a ring.
     #[error("the keys in `{}` don't make a ring: {error}", path.display())]
     Ring {
@@ -85,6 +98,12 @@ pub enum StateDirError {
     /// There is no randomness.
     #[error(transparent)]
     Entropy(#[from] EntropyError),
+    /// No signing key has this id.
+    #[error("there is no signing key `{id}`")]
+    UnknownSigningKey {
+        /// What was asked for.
+        id: KeyId,
+    },
 }
 
 impl StateDir {
@@ -122,6 +141,20 @@ impl StateDir {
     #[must_use]
     pub fn store(&self) -> PathBuf {
         self.root.join("store.sqlite3")
+    }
+
+    /// Where the anchor is.
+    #[must_use]
+    pub fn anchor_path(&self) -> PathBuf {
+        self.root.join("anchor.jsonl")
+    }
+
+    /// The installation's anchor.
+    ///
+    /// # Errors
+    /// When there can be no thread for it.
+    pub fn anchor(&self, audience: &Audience) -> Result<FileAnchor, AnchorError> {
+        FileAnchor::new(self.anchor_path(), audience.clone(), Arc::new(OsEntropy))
     }
 
     /// Where the local accounts are.
@@ -169,11 +202,8 @@ impl StateDirError {
 mod tests {
     use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
-    use std::sync::Arc;
 
     use super::*;
-    use crate::entropy::OsEntropy;
-    use crate::id::Audience;
     use crate::seal::{Binding, Purpose, Sealer as _};
 
     fn state() -> (tempfile::TempDir, StateDir) {

@@ -53,14 +53,14 @@ pub(super) struct Opening<'a> {
 
 impl Memo {
     /// The record, if exactly this has been opened before.
-    pub(super) fn find<R: Record>(&self, opening: Opening<'_>) -> Option<Sealed<R>> {
+    pub(super) fn find<R: Record>(&self, opening: Opening<'_>) -> Option<Arc<Sealed<R>>> {
         let known = self.known((R::KIND, opening.id.to_owned()))?;
         let same = known.plan == opening.plan && known.revision == opening.revision && *known.sealed == *opening.sealed;
-        if same { known.record.downcast_ref::<Sealed<R>>().cloned() } else { None }
+        if same { known.record.downcast().ok() } else { None }
     }
 
     /// Remembers what was in a row: one that was opened, or one that was just sealed.
-    pub(super) fn remember<R: Record>(&self, opening: Opening<'_>, record: &Sealed<R>) {
+    pub(super) fn remember<R: Record>(&self, opening: Opening<'_>, record: &Arc<Sealed<R>>) {
         if matches!(R::KIND, RecordKind::Result | RecordKind::Secrets) || opening.sealed.len() > LARGEST {
             return;
         }
@@ -68,7 +68,7 @@ impl Memo {
             plan: opening.plan,
             revision: opening.revision,
             sealed: opening.sealed.into(),
-            record: Arc::new(record.clone()),
+            record: Arc::<Sealed<R>>::clone(record),
         };
         let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
         generations.keep((R::KIND, opening.id.to_owned()), known);
@@ -108,10 +108,10 @@ mod tests {
 
     const PLAN: &str = "019ab12c-0000-7000-8000-000000000001";
 
-    fn mute() -> Sealed<Mute> {
+    fn mute() -> Arc<Sealed<Mute>> {
         let until = crate::Timestamp::from_unix_millis(0);
         let record = Mute { kind: MuteType::V0, revision: 1, until };
-        Sealed { digest: record.digest().unwrap(), record, revision: 1 }
+        Arc::new(Sealed { digest: record.digest().unwrap(), record, revision: 1 })
     }
 
     fn opening<'a>(id: &'a str, sealed: &'a [u8]) -> Opening<'a> {
@@ -138,7 +138,7 @@ mod tests {
         // [LEAF-007]
         let memo = Memo::default();
         let record = Secrets { kind: SecretsType::V0, leaves: Vec::new() };
-        let sealed = Sealed { digest: record.digest().unwrap(), record, revision: 1 };
+        let sealed = Arc::new(Sealed { digest: record.digest().unwrap(), record, revision: 1 });
         memo.remember(opening("a", b"sealed"), &sealed);
         assert!(memo.find::<Secrets>(opening("a", b"sealed")).is_none());
     }

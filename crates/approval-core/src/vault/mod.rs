@@ -32,6 +32,13 @@ pub(crate) struct Sealed<R> {
     pub(crate) revision: u64,
 }
 
+impl<R: Clone> Sealed<R> {
+    /// The record itself, copied only where it is kept elsewhere too.
+    pub(crate) fn into_record(self: Arc<Self>) -> R {
+        Arc::unwrap_or_clone(self).record
+    }
+}
+
 impl Vault {
     pub(crate) fn new(sealer: Arc<dyn Sealer>, audience: Audience) -> Self {
         Self { sealer, audience, verified: Arc::default() }
@@ -40,21 +47,21 @@ impl Vault {
     /// A new row of a record.
     pub(crate) fn seal<R: Record>(
         &self,
-        record: &R,
+        record: R,
         id: &str,
         plan: Option<PlanId>,
         revision: u64,
     ) -> Result<(Row, Digest), Refusal> {
         let document = record.document().map_err(internal)?;
         let digest = document.digest();
-        let sealed = Sealed { record: record.clone(), digest, revision };
-        Ok((self.seal_document(&sealed, &document, id, plan)?, digest))
+        let sealed = Sealed { record, digest, revision };
+        Ok((self.seal_document(sealed, &document, id, plan)?, digest))
     }
 
     /// A new row of a record whose canonical document is at hand.
     pub(crate) fn seal_document<R: Record>(
         &self,
-        record: &Sealed<R>,
+        record: Sealed<R>,
         document: &Document,
         id: &str,
         plan: Option<PlanId>,
@@ -62,20 +69,20 @@ impl Vault {
         let revision = record.revision;
         let binding = self.binding(R::KIND, id, plan, revision);
         let sealed = self.sealer.seal(Purpose::of(R::KIND), &binding, document.as_bytes()).map_err(internal)?;
-        self.verified.remember(Opening { id, plan, revision, sealed: &sealed }, record);
+        self.verified.remember(Opening { id, plan, revision, sealed: &sealed }, &Arc::new(record));
         Ok(Row { key: RowKey::new(R::KIND, id), plan, revision, sealed })
     }
 
     /// Opens a row as a record of kind `R` with the given id and plan: the seal must hold for exactly that. [SEAL-003]
-    pub(crate) fn open<R: Record>(&self, row: &Row, id: &str, plan: Option<PlanId>) -> Result<Sealed<R>, Refusal> {
+    pub(crate) fn open<R: Record>(&self, row: &Row, id: &str, plan: Option<PlanId>) -> Result<Arc<Sealed<R>>, Refusal> {
         self.open_as(Opening { id, plan, revision: row.revision, sealed: &row.sealed })
     }
 
     /// Opens a stored event, which must be where it belongs.
-    pub(crate) fn open_event(&self, row: &EventRow) -> Result<Sealed<Event>, Refusal> {
+    pub(crate) fn open_event(&self, row: &EventRow) -> Result<Arc<Sealed<Event>>, Refusal> {
         let id = event_id(row);
-        let sealed: Sealed<Event> =
-            self.open_as(Opening { id: &id, plan: row.plan, revision: 0, sealed: &row.sealed })?;
+        let opening = Opening { id: &id, plan: row.plan, revision: 0, sealed: &row.sealed };
+        let sealed: Arc<Sealed<Event>> = self.open_as(opening)?;
         belongs(&sealed.record, row)?;
         Ok(sealed)
     }
@@ -95,16 +102,17 @@ impl Vault {
         let mut row =
             EventRow { position: 0, writer: event.writer, sequence: event.sequence, plan, sealed: Vec::new() };
         let sealed = Sealed { record: event, digest: document.digest(), revision: 0 };
-        row.sealed = self.seal_document(&sealed, document, &event_id(&row), plan)?.sealed;
+        row.sealed = self.seal_document(sealed, document, &event_id(&row), plan)?.sealed;
         Ok(row)
     }
 
-    fn open_as<R: Record>(&self, opening: Opening<'_>) -> Result<Sealed<R>, Refusal> {
+    fn open_as<R: Record>(&self, opening: Opening<'_>) -> Result<Arc<Sealed<R>>, Refusal> {
         if let Some(known) = self.verified.find(opening) {
             return Ok(known);
         }
         let document = self.unseal(R::KIND, opening)?;
         let opened = Sealed { record: read(&document)?, digest: document.digest(), revision: opening.revision };
+        let opened = Arc::new(opened);
         self.verified.remember(opening, &opened);
         Ok(opened)
     }

@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use approval_core::anchor::{Anchor, AnchorEntry, AnchorError, AnchorKind, Entered, NoAnchor};
-use approval_core::record::{Isolation, Outcome, Rollback, Rule, State, Verdict};
+use approval_core::anchor::{Anchor, AnchorEntry, AnchorError, AnchorKind, Entered, NoAnchor, Standing};
+use approval_core::record::{Isolation, Outcome, Reconciled, Rollback, Rule, State, Verdict};
 use approval_core::seal::Tag;
-use approval_core::{PlanId, PlanView, Reason};
-use approval_testkit::{FakeClock, Room};
+use approval_core::{ApprovalsBuilder, BuildError, PlanId, PlanView, Reason};
+use approval_testkit::{FakeClock, MemoryAnchor, Room};
 use async_trait::async_trait;
 use serde_json::json;
 
 use crate::support::{
-    Anchored, Broken, always, applied, approved, events, id, kinds, refused, reporting, seconds, start, state,
+    Broken, Interposed, always, applied, approved, events, id, kinds, parts, refused, reporting, run, seconds, start,
+    start_over, state,
 };
 
 async fn anchored(anchor: impl Anchor + 'static) -> (Room, Arc<dyn Anchor>) {
@@ -19,6 +20,24 @@ async fn anchored(anchor: impl Anchor + 'static) -> (Room, Arc<dyn Anchor>) {
     let anchor: Arc<dyn Anchor> = Arc::new(anchor);
     room.approvals = start(&room, always(Rule::same_subject()), |builder| builder.anchor(Arc::clone(&anchor))).await;
     (room, anchor)
+}
+
+/// A room with an anchor in memory.
+async fn remembering() -> (Room, MemoryAnchor) {
+    let anchor = MemoryAnchor::default();
+    let (room, _) = anchored(anchor.clone()).await;
+    (room, anchor)
+}
+
+/// Another process over the same store and anchor.
+async fn restart(room: &mut Room, anchor: &MemoryAnchor) {
+    let anchor = Arc::new(anchor.clone());
+    room.approvals = start(room, always(Rule::same_subject()), |builder| builder.anchor(anchor)).await;
+}
+
+fn remembered(anchor: &MemoryAnchor) -> Vec<(PlanId, AnchorKind)> {
+    let remembered = anchor.remembered();
+    remembered.as_ref().unwrap().values().map(|entry| (entry.plan, entry.kind)).collect()
 }
 
 fn entry(plan: &PlanView, kind: AnchorKind) -> AnchorEntry {
@@ -32,18 +51,16 @@ fn some_claim() -> AnchorKind {
 #[tokio::test]
 async fn a_claim_is_entered_once() {
     // [ANCHOR-001, ENF-001]
-    let anchor = Arc::new(Anchored::default());
-    let mut room = Room::new().await;
-    let entered: Arc<dyn Anchor> = Arc::clone(&anchor) as _;
-    room.approvals = start(&room, always(Rule::same_subject()), |builder| builder.anchor(entered)).await;
+    let (room, anchor) = remembering().await;
     let plan = approved(&room).await;
     assert_eq!(plan.header.enforcement.rollback, Rollback::Local);
     assert_eq!(plan.header.enforcement.isolation, Isolation::Separate);
     let done = applied(&room, &plan).await;
     assert!(room.execute(&plan).await.unwrap().replayed);
-    assert_eq!(anchor.kinds(), [(plan.header.plan_id, AnchorKind::Claimed(done.execution.claim_id))]);
-    assert_eq!(anchor.entries()[0].plan_expires_at, plan.header.expires_at);
-    assert_eq!(anchor.entries()[0].effects.len(), 1);
+    assert_eq!(remembered(&anchor), [(plan.header.plan_id, AnchorKind::Claimed(done.execution.claim_id))]);
+    let entry = anchor.entry(plan.header.plan_id).await.unwrap().unwrap();
+    assert_eq!(entry.plan_expires_at, plan.header.expires_at);
+    assert_eq!(entry.effects.len(), 1);
 }
 
 #[tokio::test]
@@ -58,7 +75,7 @@ async fn an_anchor_that_cannot_be_written_lets_nothing_run() {
     assert!(again.replayed);
     assert_eq!(room.target.effects(), 0);
 
-    let (control, _) = anchored(Anchored::default()).await;
+    let (control, _) = anchored(MemoryAnchor::default()).await;
     let plan = approved(&control).await;
     assert_eq!(applied(&control, &plan).await.execution.outcome, Outcome::Applied);
 }
@@ -66,7 +83,7 @@ async fn an_anchor_that_cannot_be_written_lets_nothing_run() {
 #[tokio::test]
 async fn a_plan_that_ran_in_a_past_the_store_forgot_does_not_run_again() {
     // [ANCHOR-001, GATE-112]
-    let (room, anchor) = anchored(Anchored::default()).await;
+    let (room, anchor) = anchored(MemoryAnchor::default()).await;
     let plan = approved(&room).await;
     anchor.enter(entry(&plan, some_claim())).await.unwrap();
     let done = room.execute(&plan).await.unwrap();
@@ -76,29 +93,111 @@ async fn a_plan_that_ran_in_a_past_the_store_forgot_does_not_run_again() {
 
 #[tokio::test]
 async fn a_rejection_that_the_store_forgot_still_holds() {
-    // [ANCHOR-005]: and since nothing ever ran, nobody has to find out what did.
-    for kind in [AnchorKind::Rejected, AnchorKind::Withdrawn] {
-        let (room, anchor) = anchored(Anchored::default()).await;
+    // [ANCHOR-008]
+    for (kind, reason) in
+        [(AnchorKind::Rejected, Reason::ApprovalRejected), (AnchorKind::Withdrawn, Reason::ApprovalWithdrawn)]
+    {
+        let (room, anchor) = remembering().await;
         let plan = approved(&room).await;
         anchor.enter(entry(&plan, kind)).await.unwrap();
-        let done = room.execute(&plan).await.unwrap();
-        assert_eq!(done.execution.outcome, Outcome::Failed, "{kind:?}");
-        assert_eq!(room.target.effects(), 0);
+        refused(&room, &plan, reason).await;
+        refused(&room, &plan, reason).await;
+        assert_eq!(kinds(&room, &plan).await.last().unwrap(), "execution.refused");
+
+        let open = room.plan("b", json!(1)).await.unwrap();
+        let approve = room.prepare(&open, "alice", Verdict::Approve).await.unwrap();
+        anchor.enter(entry(&open, kind)).await.unwrap();
+        assert_eq!(room.approvals.decide(approve).await.unwrap_err().reason(), reason);
+        assert_eq!(state(&room, &open).await, State::AwaitingApproval);
+        assert_eq!(kinds(&room, &open).await.last().unwrap(), "decision.refused");
+
         let next = approved(&room).await;
         applied(&room, &next).await;
     }
 }
 
 #[tokio::test]
+async fn a_store_put_back_to_before_a_rejection_does_not_run() {
+    // [ANCHOR-003, ANCHOR-008]
+    for (verdict, reason) in
+        [(Verdict::Reject, Reason::ApprovalRejected), (Verdict::Withdraw, Reason::ApprovalWithdrawn)]
+    {
+        let (mut room, anchor) = remembering().await;
+        let plan = approved(&room).await;
+        let memory = room.memory.clone().unwrap();
+        let older = memory.tables().clone();
+        room.decide(&plan, "alice", verdict).await.unwrap();
+        *memory.tables() = older;
+        restart(&mut room, &anchor).await;
+        refused(&room, &plan, reason).await;
+    }
+}
+
+#[tokio::test]
+async fn an_end_that_reaches_the_anchor_with_the_claim_leaves_nothing_to_find_out() {
+    // [ANCHOR-005]: between the look at the anchor and the claim.
+    for (kind, outcome) in [
+        (AnchorKind::Rejected, Outcome::Failed),
+        (AnchorKind::Withdrawn, Outcome::Failed),
+        (some_claim(), Outcome::Unknown),
+    ] {
+        let mut room = Room::new().await;
+        let anchor = MemoryAnchor::default();
+        let store = Arc::new(Interposed::new(room.memory.clone().unwrap()));
+        let kept = Arc::new(anchor.clone());
+        room.approvals =
+            start_over(&room, Arc::clone(&store) as _, always(Rule::same_subject()), |builder| builder.anchor(kept))
+                .await;
+        let plan = approved(&room).await;
+        let late = entry(&plan, kind);
+        store.before("claim", async move { drop(anchor.enter(late).await.unwrap()) });
+        assert_eq!(room.execute(&plan).await.unwrap().execution.outcome, outcome, "{kind:?}");
+        assert_eq!(room.target.effects(), 0);
+    }
+}
+
+#[tokio::test]
+async fn an_end_that_the_process_did_not_live_to_enter_is_entered_later() {
+    // [ANCHOR-003]: by whoever starts next, or opens the plan.
+    for (verdict, kind) in [(Verdict::Reject, AnchorKind::Rejected), (Verdict::Withdraw, AnchorKind::Withdrawn)] {
+        let (mut room, anchor) = remembering().await;
+        let plan = approved(&room).await;
+        room.decide(&plan, "alice", verdict).await.unwrap();
+        let ended = [(plan.header.plan_id, kind)];
+        let whole = anchor.entry(plan.header.plan_id).await.unwrap();
+        for again in 0..2 {
+            anchor.remove(&[plan.header.plan_id]).await.unwrap();
+            assert_eq!(remembered(&anchor), []);
+            match again {
+                0 => restart(&mut room, &anchor).await,
+                _ => drop(room.execute(&plan).await.unwrap_err()),
+            }
+            assert_eq!(remembered(&anchor), ended);
+            assert_eq!(anchor.entry(plan.header.plan_id).await.unwrap(), whole);
+        }
+        // What has run out can't be executed any more, whatever the store says.
+        anchor.remove(&[plan.header.plan_id]).await.unwrap();
+        room.clock.advance(seconds(3600));
+        restart(&mut room, &anchor).await;
+        assert_eq!(remembered(&anchor), []);
+    }
+}
+
+#[tokio::test]
 async fn a_store_put_back_to_before_the_claim_does_not_run_twice() {
     // [ANCHOR-001, ANCHOR-002]
-    let (room, _) = anchored(Anchored::default()).await;
+    let (mut room, anchor) = remembering().await;
     let plan = approved(&room).await;
     let memory = room.memory.clone().unwrap();
     let older = memory.tables().clone();
     applied(&room, &plan).await;
     *memory.tables() = older;
     room.target.meddle("a", serde_json::Value::Null);
+    // The process that ran it misses its own events.
+    refused(&room, &plan, Reason::IntegrityFailure).await;
+    assert_eq!(room.target.effects(), 1);
+    // Another one never saw them.
+    restart(&mut room, &anchor).await;
     let done = room.execute(&plan).await.unwrap();
     assert_eq!(done.execution.outcome, Outcome::Unknown);
     assert_eq!(room.target.effects(), 1);
@@ -107,26 +206,24 @@ async fn a_store_put_back_to_before_the_claim_does_not_run_twice() {
 #[tokio::test]
 async fn a_rejection_and_a_withdrawal_are_entered() {
     // [ANCHOR-003]
-    let anchor = Arc::new(Anchored::default());
-    let mut room = Room::new().await;
-    let entered: Arc<dyn Anchor> = Arc::clone(&anchor) as _;
-    room.approvals = start(&room, always(Rule::same_subject()), |builder| builder.anchor(entered)).await;
+    let (room, anchor) = remembering().await;
     let rejected = room.plan("a", json!(1)).await.unwrap();
     room.decide(&rejected, "alice", Verdict::Reject).await.unwrap();
+    room.clock.advance(seconds(1));
     let withdrawn = room.plan("b", json!(1)).await.unwrap();
     room.decide(&withdrawn, "alice", Verdict::Approve).await.unwrap();
-    assert_eq!(anchor.kinds().len(), 1, "an approval is no end");
+    assert_eq!(remembered(&anchor).len(), 1, "an approval is no end");
     room.decide(&withdrawn, "alice", Verdict::Withdraw).await.unwrap();
     assert_eq!(
-        anchor.kinds(),
-        [(rejected.header.plan_id, AnchorKind::Rejected), (withdrawn.header.plan_id, AnchorKind::Withdrawn),]
+        remembered(&anchor),
+        [(rejected.header.plan_id, AnchorKind::Rejected), (withdrawn.header.plan_id, AnchorKind::Withdrawn)]
     );
 }
 
 #[tokio::test]
 async fn a_claim_that_the_store_lacks_counts_as_unresolved() {
     // [ANCHOR-002]
-    let (room, _) = anchored(Anchored::default()).await;
+    let (room, _) = anchored(MemoryAnchor::default()).await;
     let before = approved(&room).await;
     let lost = room.plan("a", json!(2)).await.unwrap();
     room.decide(&lost, "alice", Verdict::Approve).await.unwrap();
@@ -150,7 +247,7 @@ async fn a_claim_that_the_store_lacks_counts_as_unresolved() {
 #[tokio::test]
 async fn an_attempt_hidden_from_the_look_up_is_found_by_the_anchor() {
     // [ANCHOR-002]
-    let (room, _) = anchored(Anchored::default()).await;
+    let (room, _) = anchored(MemoryAnchor::default()).await;
     let before = approved(&room).await;
     let lost = room.plan("a", json!(2)).await.unwrap();
     room.decide(&lost, "alice", Verdict::Approve).await.unwrap();
@@ -162,6 +259,148 @@ async fn an_attempt_hidden_from_the_look_up_is_found_by_the_anchor() {
 
     room.approvals.reconcile(lost.header.plan_id, approval_core::record::Reconciled::NotApplied, "op").await.unwrap();
     applied(&room, &before).await;
+}
+
+#[tokio::test]
+async fn an_attempt_that_only_the_anchor_knows_is_told_of_until_it_is_resolved() {
+    // [ANCHOR-009, ANCHOR-010]
+    for whole in [true, false] {
+        let (mut room, anchor) = remembering().await;
+        let before = approved(&room).await;
+        let lost = room.plan("a", json!(2)).await.unwrap();
+        let memory = room.memory.clone().unwrap();
+        let older = memory.tables().clone();
+        room.decide(&lost, "alice", Verdict::Approve).await.unwrap();
+        let claim = run(&room, &lost, &reporting(Outcome::Applied)).await.unwrap().execution.claim_id;
+        restart(&mut room, &anchor).await;
+        assert!(forgotten(&room).await.is_empty(), "the store holds it");
+        *memory.tables() = older;
+        if !whole {
+            memory.tables().rows.retain(|_, row| row.plan != Some(lost.header.plan_id));
+        }
+        for _ in 0..2 {
+            restart(&mut room, &anchor).await;
+            assert_eq!(forgotten(&room).await, [claim.to_string()]);
+        }
+        if whole {
+            refused(&room, &before, Reason::OutcomeUnknown).await;
+            let approve = room.prepare(&lost, "alice", Verdict::Approve).await.unwrap();
+            assert_eq!(room.approvals.decide(approve).await.unwrap_err().reason(), Reason::OutcomeUnknown);
+        }
+
+        let plan = lost.header.plan_id;
+        room.approvals.reconcile(plan, Reconciled::Applied, "op").await.unwrap();
+        let told = events(&room).await.pop().unwrap();
+        assert_eq!(told["event"]["kind"], "execution.reconciled");
+        assert_eq!(told["event"]["claimId"], claim.to_string());
+        assert_eq!(told["event"]["planId"].as_str(), whole.then(|| id(&lost)).as_deref());
+        let again = room.approvals.reconcile(plan, Reconciled::NotApplied, "op").await.unwrap_err();
+        assert!(matches!(again.reason(), Reason::PayloadInvalid | Reason::IntegrityFailure), "{again}");
+        restart(&mut room, &anchor).await;
+        assert!(forgotten(&room).await.is_empty());
+        if whole {
+            applied(&room, &before).await;
+        }
+        approval_core::audit::verify_lines(exported(&room).await.as_bytes()).unwrap();
+    }
+}
+
+/// The attempts that the last writer to start found forgotten.
+async fn forgotten(room: &Room) -> Vec<serde_json::Value> {
+    let events = events(room).await;
+    let started = events.iter().rfind(|event| event["event"]["kind"] == "audit.started").unwrap();
+    started["event"]["forgotten"].as_array().cloned().unwrap_or_default()
+}
+
+async fn exported(room: &Room) -> String {
+    let lines = room.approvals.audit().lines(0, u32::MAX).await.unwrap();
+    lines.iter().map(|line| format!("{}\n", line.text)).collect()
+}
+
+#[tokio::test]
+async fn a_plan_that_neither_store_nor_anchor_knows_cannot_be_reconciled() {
+    // [ANCHOR-010]
+    let (room, anchor) = remembering().await;
+    let plan: PlanId = "019ab12c-0000-7000-8000-000000000001".parse().unwrap();
+    let found = room.approvals.reconcile(plan, Reconciled::Applied, "op").await.unwrap_err();
+    assert_eq!(found.reason(), Reason::PlanNotFound);
+    let rejected = approved(&room).await;
+    let entry = AnchorEntry { plan, ..entry(&rejected, AnchorKind::Rejected) };
+    anchor.enter(entry).await.unwrap();
+    let found = room.approvals.reconcile(plan, Reconciled::Applied, "op").await.unwrap_err();
+    assert_eq!(found.reason(), Reason::PlanNotFound);
+}
+
+#[tokio::test]
+async fn a_missing_anchor_stops_a_store_with_claims() {
+    // [ANCHOR-006]
+    let (mut room, anchor) = remembering().await;
+    let plan = approved(&room).await;
+    let begin = async |room: &Room, anchor: &MemoryAnchor, dangerous: bool| {
+        let parts = parts(room, Arc::clone(&room.store), always(Rule::same_subject()));
+        let builder = ApprovalsBuilder::new(parts).clock(Arc::new(room.clock.clone())).separate_user();
+        let builder = builder.anchor(Arc::new(anchor.clone()));
+        if dangerous { builder.dangerous_new_anchor().start().await } else { builder.start().await }
+    };
+    // Nothing was claimed yet: there is nothing to forget.
+    *anchor.remembered() = None;
+    begin(&room, &anchor, false).await.unwrap();
+    assert_eq!(anchor.standing().await.unwrap(), Standing::Kept);
+    let done = applied(&room, &plan).await;
+
+    *anchor.remembered() = None;
+    let told = events(&room).await.len();
+    assert_eq!(begin(&room, &anchor, false).await.unwrap_err(), BuildError::AnchorMissing);
+    assert_eq!(anchor.standing().await.unwrap(), Standing::Missing);
+    assert_eq!(events(&room).await.len(), told, "a server that does not start tells of nothing");
+
+    room.approvals = begin(&room, &anchor, true).await.unwrap();
+    assert_eq!(events(&room).await.pop().unwrap()["event"]["kind"], "anchor.renewed");
+    // What the store knows is known to the new one too.
+    assert_eq!(remembered(&anchor), [(plan.header.plan_id, AnchorKind::Claimed(done.execution.claim_id))]);
+    begin(&room, &anchor, true).await.unwrap();
+    assert_eq!(
+        events(&room).await.pop().unwrap()["event"]["kind"],
+        "audit.started",
+        "it is there: nothing was renewed"
+    );
+}
+
+#[tokio::test]
+async fn an_anchor_that_is_lost_meanwhile_lets_nothing_run() {
+    // [ANCHOR-004, ANCHOR-008]
+    let (room, anchor) = remembering().await;
+    let plan = approved(&room).await;
+    *anchor.remembered() = None;
+    refused(&room, &plan, Reason::StoreUnavailable).await;
+    anchor.begin().await.unwrap();
+    applied(&room, &plan).await;
+}
+
+#[tokio::test]
+async fn entries_go_once_they_can_matter_no_more() {
+    // [ANCHOR-007]
+    const MANY: u32 = 300;
+    let (mut room, anchor) = remembering().await;
+    let lost = approved(&room).await;
+    run(&room, &lost, &reporting(Outcome::Unknown)).await.unwrap();
+    let other = room.plan("other", json!(1)).await.unwrap();
+    let unheard = AnchorEntry { plan: other.header.plan_id, ..entry(&lost, some_claim()) };
+    anchor.enter(unheard).await.unwrap();
+    for number in 0..MANY {
+        let plan = room.plan(&format!("{number}"), json!(1)).await.unwrap();
+        let verdict = if number % 3 == 0 { Verdict::Reject } else { Verdict::Approve };
+        room.decide(&plan, "alice", verdict).await.unwrap();
+        if verdict == Verdict::Approve {
+            applied(&room, &plan).await;
+        }
+    }
+    restart(&mut room, &anchor).await;
+    assert_eq!(remembered(&anchor).len(), MANY as usize + 2, "none has expired");
+    room.clock.advance(seconds(7200));
+    restart(&mut room, &anchor).await;
+    let left: Vec<_> = remembered(&anchor).into_iter().map(|(plan, _)| plan).collect();
+    assert_eq!(left, [lost.header.plan_id, other.header.plan_id], "nobody knows what these did");
 }
 
 #[tokio::test]
@@ -190,8 +429,24 @@ impl Anchor for Slow {
         Ok(None)
     }
 
+    async fn standing(&self) -> Result<Standing, AnchorError> {
+        Ok(Standing::Kept)
+    }
+
+    async fn begin(&self) -> Result<(), AnchorError> {
+        Ok(())
+    }
+
     async fn claims_touching(&self, _: &[Tag]) -> Result<Vec<AnchorEntry>, AnchorError> {
         Ok(Vec::new())
+    }
+
+    async fn entries(&self) -> Result<Vec<AnchorEntry>, AnchorError> {
+        Ok(Vec::new())
+    }
+
+    async fn remove(&self, _: &[PlanId]) -> Result<(), AnchorError> {
+        Ok(())
     }
 }
 

@@ -7,7 +7,7 @@ use approval_testkit::{FakeDirectory, Room};
 use serde_json::json;
 
 use crate::support::{
-    Interposed, applied, approved, events, execute_as, id, kinds, refused, reporting, run, seconds, start_over,
+    Interposed, applied, approved, events, execute_as, id, kinds, refused, reporting, run, start_over,
 };
 
 async fn lines(room: &Room) -> Vec<String> {
@@ -239,13 +239,16 @@ async fn a_stored_event_that_was_edited_is_not_exported() {
 }
 
 #[tokio::test]
-async fn a_writer_whose_head_is_gone_writes_no_more() {
-    // [AUDIT-009]: it would number its events from one on again.
+async fn a_writer_whose_last_event_is_gone_writes_no_more() {
+    // [AUDIT-009]: it would number its events anew.
     let room = Room::new().await;
     let plan = room.plan("a", json!(1)).await.unwrap();
-    let lane = approval_core::record::RecordKind::LaneHead;
-    room.memory.as_ref().unwrap().tables().rows.retain(|key, _| key.kind != lane);
-    room.clock.advance(seconds(1));
+    room.approvals.pause("olga").await.unwrap();
+    room.approvals.resume("olga").await.unwrap();
+    let whole = room.memory.as_ref().unwrap().tables().clone();
+    room.memory.as_ref().unwrap().tables().events.retain(|event| event.sequence < 3);
     let refusal = room.approvals.challenge(&Room::alice(), &id(&plan), None).await.unwrap_err();
-    assert_eq!(refusal.reason(), Reason::StoreUnavailable);
+    assert_eq!((refusal.reason(), refusal.detail()), (Reason::IntegrityFailure, "the lane's last event is gone"));
+    *room.memory.as_ref().unwrap().tables() = whole;
+    room.approvals.challenge(&Room::alice(), &id(&plan), None).await.unwrap();
 }

@@ -2,8 +2,8 @@
 
 use approval_core::audit::Event;
 use approval_core::record::{
-    Challenge, CoolDown, Decision, Execution, Intent, LaneHead, Mute, Pause, PlanHeader, PlanState, Reconciliation,
-    Record, Review, Secrets, ToolResult,
+    Challenge, CoolDown, Decision, Execution, Intent, Mute, Pause, PlanHeader, PlanState, Reconciliation, Record,
+    Review, Secrets, ToolResult,
 };
 use approval_core::{Reason, Retry};
 use approval_testkit::Room;
@@ -45,7 +45,6 @@ fn every_record_has_a_schema() {
         Event,
         Execution,
         Intent,
-        LaneHead,
         Mute,
         Pause,
         PlanHeader,

@@ -5,7 +5,7 @@ use approval_core::seal::Tag;
 use approval_core::store::{CommitError, EventRow, Include, PlanPage, PlanRows, Reads, Row, RowKey, Transition, Write};
 use approval_core::{PlanId, Reason, Refusal, WriterId};
 
-use super::fixture::{Fixture, event, everything, lane_head, plan_row, sorted};
+use super::fixture::{Fixture, event, everything, plan_row, sorted};
 use crate::report::{Seen, brief, ensure, same};
 
 /// A store in which every kind of write would show.
@@ -27,7 +27,7 @@ struct Observed {
     attempts: Vec<(PlanId, PlanRows)>,
     list: PlanPage,
     events: Vec<EventRow>,
-    heads: Vec<Row>,
+    heads: Vec<EventRow>,
     open: u32,
 }
 
@@ -49,7 +49,6 @@ impl Scene {
                 Write::Index(fixture.index(scene.plan, State::Executing)),
                 Write::Attempt { plan: scene.plan, effects: vec![scene.tag.clone()] },
                 Write::Event(event(scene.writer, 1, Some(scene.plan))),
-                Write::Insert(lane_head(scene.writer, 1)),
             ])
             .await?;
         Ok(scene)
@@ -59,7 +58,7 @@ impl Scene {
     fn writes(&self, fixture: &Fixture) -> Vec<Write> {
         vec![
             Write::Insert(plan_row(RecordKind::Challenge, self.plan, 0, "challenge")),
-            Write::Insert(lane_head(self.newcomer, 1)),
+            Write::Event(event(self.newcomer, 1, None)),
             Write::Replace { from: 1, row: plan_row(RecordKind::PlanState, self.plan, 2, "state 2") },
             Write::Remove(RowKey::of_plan(RecordKind::Secrets, self.plan)),
             Write::Index(fixture.index(self.plan, State::Unknown)),
@@ -88,7 +87,6 @@ impl Scene {
         let kinds = [RecordKind::Header, RecordKind::PlanState, RecordKind::Secrets, RecordKind::Challenge];
         let mut keys: Vec<_> = kinds.iter().map(|kind| RowKey::of_plan(*kind, self.plan)).collect();
         keys.push(RowKey::of_plan(RecordKind::PlanState, self.other));
-        keys.extend([self.writer, self.newcomer].map(|writer| RowKey::new(RecordKind::LaneHead, writer.to_string())));
         let mut plans = Vec::new();
         for plan in [self.plan, self.other] {
             plans.push(
@@ -101,6 +99,8 @@ impl Scene {
         }
         let reads = Reads { unnamed_heads: true, open_plans_of: Some("alice".to_owned()), ..Reads::default() };
         let snapshot = fixture.snapshot(reads).await?;
+        let mut heads = snapshot.heads;
+        heads.sort_by_key(|head| head.writer);
         let small = |(plan, rows): (PlanId, PlanRows)| (plan, PlanRows { rows: sorted(rows.rows), ..rows });
         let attempts = fixture.store.attempts(&[self.tag.clone(), self.other_tag.clone()]).await?;
         let list = fixture.store.list(&everything()).await?;
@@ -111,7 +111,7 @@ impl Scene {
             attempts: attempts.into_iter().map(small).collect(),
             list: PlanPage { plans: list.plans.into_iter().map(small).collect(), more: list.more },
             events: fixture.events().await?,
-            heads: sorted(snapshot.heads),
+            heads,
             open: snapshot.open_plans,
         })
     }
@@ -126,19 +126,19 @@ pub(super) async fn all_writes(fixture: Fixture) -> Result<(), Seen> {
     let contents = |observed: &Observed| -> Vec<String> {
         observed.rows.iter().map(|row| String::from_utf8_lossy(&row.sealed).into_owned()).collect()
     };
-    let expected = ["header", "head 1", "state 1", "secrets"].map(str::to_owned);
+    let expected = ["header", "state 1", "secrets"].map(str::to_owned);
     same("the rows before", &contents(&before), &expected.to_vec())?;
-    for expected in ["header", "head 1", "state 2", "challenge"] {
+    for expected in ["header", "state 2", "challenge"] {
         ensure(contents(&after).iter().any(|content| content == expected), || format!("`{expected}` was not written"))?;
     }
     ensure(!contents(&after).iter().any(|content| content == "secrets"), || "`secrets` was not removed".to_owned())?;
     same("the plans that are executing", &(before.executing, after.executing), &(vec![scene.plan], Vec::new()))?;
     same("how many plans are listed", &(before.list.plans.len(), after.list.plans.len()), &(1, 2))?;
-    same("how many events there are", &(before.events.len(), after.events.len()), &(1, 2))?;
+    same("how many events there are", &(before.events.len(), after.events.len()), &(1, 3))?;
     same("how many plans are open", &(before.open, after.open), &(0, 1))?;
-    let heads = |rows: &[Row]| rows.iter().map(|row| row.key.id.clone()).collect::<Vec<_>>();
-    same("the unnamed heads before", &heads(&before.heads), &vec![scene.writer.to_string()])?;
-    same("the unnamed heads afterwards", &heads(&after.heads), &vec![scene.newcomer.to_string()])?;
+    let heads = |heads: &[EventRow]| heads.iter().map(|head| head.writer).collect::<Vec<_>>();
+    same("the unnamed heads before", &heads(&before.heads), &vec![scene.writer])?;
+    same("the unnamed heads afterwards", &heads(&after.heads), &vec![scene.newcomer])?;
     let touching = fixture.store.attempts(std::slice::from_ref(&scene.other_tag)).await?;
     same("how many attempts touch the new tag", &touching.len(), &1)
 }

@@ -110,10 +110,6 @@ pub(super) fn plan_row(kind: RecordKind, plan: PlanId, revision: u64, sealed: &s
     row(kind, &plan.to_string(), Some(plan), revision, sealed)
 }
 
-pub(super) fn lane_head(writer: WriterId, sequence: u64) -> Row {
-    row(RecordKind::LaneHead, &writer.to_string(), None, sequence, &format!("head {sequence}"))
-}
-
 pub(super) fn event(writer: WriterId, sequence: u64, plan: Option<PlanId>) -> EventRow {
     let sealed = format!("event {sequence} of {writer}").into_bytes();
     EventRow { position: 0, writer, sequence, plan, sealed }

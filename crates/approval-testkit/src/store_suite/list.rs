@@ -55,6 +55,7 @@ fn matching(made: &[PlanIndex], query: &PlanQuery) -> Vec<PlanId> {
         query.requester.as_ref().is_none_or(|requester| *requester == index.requester)
             && query.target.as_ref().is_none_or(|target| *target == index.target)
             && (query.states.is_empty() || query.states.contains(&index.state))
+            && query.expires_after.is_none_or(|moment| index.expires_at > moment)
             && query.after.is_none_or(|after| index.plan < after)
     };
     made.iter().rev().filter(matches).map(|index| index.plan).collect()
@@ -63,7 +64,10 @@ fn matching(made: &[PlanIndex], query: &PlanQuery) -> Vec<PlanId> {
 /// Everything that is given must match.
 pub(super) async fn filter(fixture: Fixture) -> Result<(), Seen> {
     let made = many(&fixture).await?;
-    for query in queries() {
+    let expiries = made.iter().skip(3).step_by(17).map(|index| index.expires_at);
+    let expiring = expiries.map(|expiry| PlanQuery { expires_after: Some(expiry), ..everything() });
+    let both = expiring.clone().map(|query| PlanQuery { states: vec![State::Planned, State::Unknown], ..query });
+    for query in queries().into_iter().chain(expiring).chain(both) {
         let page = fixture.store.list(&query).await?;
         same(&format!("the plans of {query:?}"), &ids(&page), &matching(&made, &query))?;
         ensure(!page.more, || format!("more is said to follow the last plan of {query:?}"))?;

@@ -42,7 +42,9 @@ pub(super) const EVENT_ORDER: Promise = Promise {
     text: "events are numbered from 1 on, without gaps, in the order in which they were committed",
 };
 pub(super) const EVENT_UNIQUE: Promise = Promise { id: "STORE-011", text: "a writer has one event of each number" };
-pub(super) const HEADS: Promise =
-    Promise { id: "STORE-012", text: "a lane head is unnamed until it is named, and again once it is replaced" };
+pub(super) const HEADS: Promise = Promise {
+    id: "STORE-012",
+    text: "a writer's last event is found, and is unnamed until it is named, and again once the writer has gone on",
+};
 pub(super) const OPEN_PLANS: Promise =
     Promise { id: "STORE-013", text: "a person's open plans are those before their claim, end and expiry" };

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use approval_core::record::{RecordKind, State};
+use approval_core::record::State;
 use approval_core::seal::Tag;
 use approval_core::store::{
     CommitError, EventRow, Include, PlanPage, PlanQuery, PlanRows, Row, RowKey, Snapshot, Store, StoreError,
@@ -135,9 +135,7 @@ impl Store for FaultyStore {
                     let named: Vec<WriterId> = writes
                         .iter()
                         .filter_map(|write| match write {
-                            Write::Replace { row, .. } if row.key.kind == RecordKind::LaneHead => {
-                                row.key.id.parse().ok()
-                            }
+                            Write::Event(event) if event.sequence > 1 => Some(event.writer),
                             _ => None,
                         })
                         .collect();

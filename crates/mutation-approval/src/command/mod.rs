@@ -1,5 +1,6 @@
 //! The commands of the program.
 
+pub mod anchor;
 pub mod audit;
 pub mod digest;
 pub mod operator;

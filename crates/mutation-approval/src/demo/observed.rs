@@ -65,6 +65,7 @@ impl Play {
         first.stop().await?;
 
         self.killed().await?;
+        self.put_back().await?;
         self.rejection().await?;
         self.audit().await?;
         self.secret().await
@@ -210,6 +211,43 @@ impl Play {
         agent.leave().await;
         server.stop().await?;
         self.ok("a rejection is final and sticky (recently_rejected)")
+    }
+
+    /// Whoever can write the store puts an older copy of it back, once the plan has run.
+    async fn put_back(&mut self) -> Result<(), Failure> {
+        let server = self.world.serve(false).await?;
+        let agent = Agent::connect(&self.world, &server).await?;
+        let person = Person::log_in(&self.world, &server.addresses.surface).await?;
+        let put = self.put(&agent, "once-more").await?;
+        person.decide(&put.url, Decision::Approve).await?;
+        agent.leave().await;
+        server.stop().await?;
+        let before = (tamper::copy_of(&self.world.state.store())?, fs::read(self.world.file())?);
+
+        let server = self.world.serve(false).await?;
+        let agent = Agent::connect(&self.world, &server).await?;
+        let done = self.seen(agent.execute(&put.id, None).await?);
+        self.expect(&done, "/outcome", "applied")?;
+        agent.leave().await;
+        server.stop().await?;
+
+        // The target too is as it was: nothing but the anchor knows.
+        tamper::put_back(&self.world.state.store(), &before.0)?;
+        fs::write(self.world.file(), &before.1)?;
+        let untouched = self.world.databases()?;
+        let server = self.world.serve(false).await?;
+        let (_, lines) = verified_audit(&self.world).await?;
+        if !lines.contains(&format!("\"forgotten\":[\"{}\"]", done.text("/claimId")?)) {
+            return Err(Failure::Demo("the audit does not tell that the store forgot an attempt".to_owned()));
+        }
+        self.ok("the store was put back to an older copy after an execution: noticed at start, by the anchor")?;
+        let agent = Agent::connect(&self.world, &server).await?;
+        let again = self.seen(agent.execute(&put.id, None).await?);
+        self.expect(&again, "/outcome", "unknown")?;
+        self.expect_unchanged(&untouched)?;
+        agent.leave().await;
+        server.stop().await?;
+        self.ok("the plan that the store has forgotten to have run does not run again")
     }
 
     async fn audit(&mut self) -> Result<(), Failure> {

@@ -1,5 +1,7 @@
 //! What a writer of the database without the key can do: everything but make it hold.
 
+use std::fs;
+use std::io;
 use std::path::Path;
 
 use approval_core::Digest;
@@ -45,6 +47,29 @@ pub fn extend_expiry(store: &Path, plan: &str) -> Result<u32, Failure> {
     let expiry = "UPDATE plans SET expires_at = 4102444799999 WHERE plan = ?";
     connection.execute(expiry, [plan]).map_err(database)?;
     Ok(changed)
+}
+
+/// What is in a store that no process has open.
+pub fn copy_of(store: &Path) -> Result<Vec<u8>, Failure> {
+    // Whatever is still in the write-ahead log goes into the file first.
+    let database = |error: rusqlite::Error| Failure::Demo(format!("`{}`: {error}", store.display()));
+    let connection = Connection::open(store).map_err(database)?;
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(database)?;
+    drop(connection);
+    Ok(fs::read(store)?)
+}
+
+/// Puts a copy in a store's place.
+pub fn put_back(store: &Path, copy: &[u8]) -> Result<(), Failure> {
+    for beside in ["-wal", "-shm"] {
+        let mut path = store.as_os_str().to_owned();
+        path.push(beside);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
+    }
+    Ok(fs::write(store, copy)?)
 }
 
 /// An authenticated record: what comes before its body, and the body. The form is laid down in the specification.

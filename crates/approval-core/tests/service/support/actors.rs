@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use approval_core::anchor::{Anchor, AnchorEntry, AnchorError, AnchorKind, Entered};
+use approval_core::anchor::{Anchor, AnchorEntry, AnchorError, Entered, Standing};
 use approval_core::record::{Approver, Challenge, Identity, Outcome, Rollback, Target, Verdict};
 use approval_core::seal::Tag;
 use approval_core::{
@@ -68,47 +68,6 @@ impl Timer for Still {
     }
 }
 
-/// An anchor in memory, which a test can read and write.
-#[derive(Debug, Default)]
-pub(crate) struct Anchored(pub(crate) Mutex<Vec<AnchorEntry>>);
-
-impl Anchored {
-    pub(crate) fn entries(&self) -> Vec<AnchorEntry> {
-        self.0.lock().unwrap().clone()
-    }
-
-    pub(crate) fn kinds(&self) -> Vec<(PlanId, AnchorKind)> {
-        self.entries().into_iter().map(|entry| (entry.plan, entry.kind)).collect()
-    }
-}
-
-#[async_trait]
-impl Anchor for Anchored {
-    fn rollback(&self) -> Rollback {
-        Rollback::Local
-    }
-
-    async fn enter(&self, entry: AnchorEntry) -> Result<Entered, AnchorError> {
-        let mut entries = self.0.lock().unwrap();
-        match entries.iter().find(|known| known.plan == entry.plan) {
-            Some(known) => Ok(Entered::Present(known.clone())),
-            None => {
-                entries.push(entry);
-                Ok(Entered::First)
-            }
-        }
-    }
-
-    async fn entry(&self, plan: PlanId) -> Result<Option<AnchorEntry>, AnchorError> {
-        Ok(self.entries().into_iter().find(|entry| entry.plan == plan))
-    }
-
-    async fn claims_touching(&self, effects: &[Tag]) -> Result<Vec<AnchorEntry>, AnchorError> {
-        let touching = |entry: &AnchorEntry| entry.effects.iter().any(|effect| effects.contains(effect));
-        Ok(self.entries().into_iter().filter(touching).collect())
-    }
-}
-
 /// An anchor that can't be written.
 #[derive(Debug)]
 pub(crate) struct Broken;
@@ -127,8 +86,24 @@ impl Anchor for Broken {
         Ok(None)
     }
 
+    async fn standing(&self) -> Result<Standing, AnchorError> {
+        Ok(Standing::Kept)
+    }
+
+    async fn begin(&self) -> Result<(), AnchorError> {
+        Ok(())
+    }
+
     async fn claims_touching(&self, _: &[Tag]) -> Result<Vec<AnchorEntry>, AnchorError> {
         Ok(Vec::new())
+    }
+
+    async fn entries(&self) -> Result<Vec<AnchorEntry>, AnchorError> {
+        Ok(Vec::new())
+    }
+
+    async fn remove(&self, _: &[PlanId]) -> Result<(), AnchorError> {
+        Ok(())
     }
 }
 

@@ -1,4 +1,11 @@
 //! The anchor: what remembers, outside the store, that a plan was claimed, rejected or withdrawn.
+//!
+//! Who can write the store can put an older, consistent copy of it back. Seals do not tell; the anchor does. [`FileAnchor`] keeps
+//! it in a file beside the key.
+
+mod file;
+mod journal;
+mod worker;
 
 use std::fmt;
 
@@ -9,16 +16,30 @@ use crate::instant::Timestamp;
 use crate::record::Rollback;
 use crate::seal::Tag;
 
+pub use file::FileAnchor;
+
 /// A durable memory outside the store, insert-if-absent on the plan id and atomic between processes. [ANCHOR-001]
 ///
 /// A store that was put back to an older copy forgets that a plan ran; the anchor doesn't. The gate enters a claim after it has
-/// committed and before it makes the permit.
+/// committed and before it makes the permit. `approval-testkit` holds this contract as an executable suite.
 #[async_trait]
 pub trait Anchor: Send + Sync + fmt::Debug {
     /// What a plan may say about this anchor.
     fn rollback(&self) -> Rollback;
 
-    /// Enters `entry`, unless its plan has one already; returns the one that is there.
+    /// Whether the memory is there. One that is missing answers everything else with an error, until it is begun.
+    ///
+    /// # Errors
+    /// When that can't be told, or what is there is no memory of this installation.
+    async fn standing(&self) -> Result<Standing, AnchorError>;
+
+    /// Begins an empty memory where it is missing; one that is there stays as it is. [ANCHOR-006]
+    ///
+    /// # Errors
+    /// When it can't be made durably.
+    async fn begin(&self) -> Result<(), AnchorError>;
+
+    /// Enters `entry`, unless its plan has one already; returns the one that is there. Durable before it answers.
     ///
     /// # Errors
     /// When it can't be entered durably: then nothing may run.
@@ -30,11 +51,33 @@ pub trait Anchor: Send + Sync + fmt::Debug {
     /// When the anchor can't be read.
     async fn entry(&self, plan: PlanId) -> Result<Option<AnchorEntry>, AnchorError>;
 
-    /// The claims whose plans touch what one of these tags stands for.
+    /// The claims whose plans touch what one of these tags stands for, in the order of their plans' ids.
     ///
     /// # Errors
     /// When the anchor can't be read.
     async fn claims_touching(&self, effects: &[Tag]) -> Result<Vec<AnchorEntry>, AnchorError>;
+
+    /// Every entry, in the order of the plans' ids.
+    ///
+    /// # Errors
+    /// When the anchor can't be read.
+    async fn entries(&self) -> Result<Vec<AnchorEntry>, AnchorError>;
+
+    /// Forgets the entries of these plans, and no others: all of them, or none. The caller has made sure that each may go.
+    /// [ANCHOR-007]
+    ///
+    /// # Errors
+    /// When the anchor can't be written.
+    async fn remove(&self, plans: &[PlanId]) -> Result<(), AnchorError>;
+}
+
+/// Whether an anchor's memory is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It is there.
+    Kept,
+    /// It isn't: it was never begun, or it is gone.
+    Missing,
 }
 
 /// What the anchor remembers of a plan.
@@ -85,6 +128,14 @@ impl Anchor for NoAnchor {
         Rollback::None
     }
 
+    async fn standing(&self) -> Result<Standing, AnchorError> {
+        Ok(Standing::Kept)
+    }
+
+    async fn begin(&self) -> Result<(), AnchorError> {
+        Ok(())
+    }
+
     async fn enter(&self, _: AnchorEntry) -> Result<Entered, AnchorError> {
         Ok(Entered::First)
     }
@@ -95,5 +146,13 @@ impl Anchor for NoAnchor {
 
     async fn claims_touching(&self, _: &[Tag]) -> Result<Vec<AnchorEntry>, AnchorError> {
         Ok(Vec::new())
+    }
+
+    async fn entries(&self) -> Result<Vec<AnchorEntry>, AnchorError> {
+        Ok(Vec::new())
+    }
+
+    async fn remove(&self, _: &[PlanId]) -> Result<(), AnchorError> {
+        Ok(())
     }
 }

@@ -1,0 +1,86 @@
+//! The anchor in a file beside the key.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::journal::Journal;
+use super::worker::Worker;
+use super::{Anchor, AnchorEntry, AnchorError, AnchorKind, Entered, Standing};
+use crate::entropy::Entropy;
+use crate::id::{Audience, PlanId};
+use crate::record::Rollback;
+use crate::seal::Tag;
+
+/// An append-only file of JSON lines that its owner alone can read and write: out of reach of whoever writes the store. Plans
+/// say `rollback: local`. Several processes may use one file.
+///
+/// Its first line names the installation; each further line is one entry. An entry is on the disk before it counts. What a crash
+/// left of a line at the end is taken away, unless it is the whole line; anything else that isn't an entry is an error that
+/// names the line.
+#[derive(Debug)]
+pub struct FileAnchor {
+    worker: Worker<Journal>,
+}
+
+impl FileAnchor {
+    /// The anchor of an installation in the file at `path`, which needn't be there yet. `<path>.lock` beside it is held while
+    /// it is read or written.
+    ///
+    /// # Errors
+    /// When there can be no thread for it.
+    pub fn new(path: impl Into<PathBuf>, audience: Audience, entropy: Arc<dyn Entropy>) -> Result<Self, AnchorError> {
+        let journal = Journal::new(path.into(), audience, entropy);
+        let worker = Worker::start("anchor", journal).map_err(|error| AnchorError(error.to_string()))?;
+        Ok(Self { worker })
+    }
+
+    async fn with<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&mut Journal) -> Result<T, AnchorError> + Send + 'static,
+    ) -> Result<T, AnchorError> {
+        let done = self.worker.run(job).await;
+        done.unwrap_or_else(|| Err(AnchorError("its thread broke off".to_owned())))
+    }
+}
+
+#[async_trait]
+impl Anchor for FileAnchor {
+    fn rollback(&self) -> Rollback {
+        Rollback::Local
+    }
+
+    async fn standing(&self) -> Result<Standing, AnchorError> {
+        self.with(Journal::standing).await
+    }
+
+    async fn begin(&self) -> Result<(), AnchorError> {
+        self.with(Journal::begin).await
+    }
+
+    async fn enter(&self, entry: AnchorEntry) -> Result<Entered, AnchorError> {
+        self.with(move |journal| journal.enter(entry)).await
+    }
+
+    async fn entry(&self, plan: PlanId) -> Result<Option<AnchorEntry>, AnchorError> {
+        self.with(move |journal| Ok(journal.read()?.get(&plan).cloned())).await
+    }
+
+    async fn claims_touching(&self, effects: &[Tag]) -> Result<Vec<AnchorEntry>, AnchorError> {
+        let effects = effects.to_vec();
+        let touches = move |entry: &&AnchorEntry| {
+            matches!(entry.kind, AnchorKind::Claimed(_)) && entry.effects.iter().any(|effect| effects.contains(effect))
+        };
+        self.with(move |journal| Ok(journal.read()?.values().filter(touches).cloned().collect())).await
+    }
+
+    async fn entries(&self) -> Result<Vec<AnchorEntry>, AnchorError> {
+        self.with(|journal| Ok(journal.read()?.values().cloned().collect())).await
+    }
+
+    async fn remove(&self, plans: &[PlanId]) -> Result<(), AnchorError> {
+        let plans = plans.to_vec();
+        self.with(move |journal| journal.remove(&plans)).await
+    }
+}

@@ -1,0 +1,43 @@
+//! The lane of audit events that this process writes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::audit::Head;
+use crate::id::WriterId;
+use crate::refusal::Refusal;
+use crate::store::{EventRow, Snapshot};
+use crate::vault::{Vault, broken};
+
+/// A writer, and the number of the last event of it that this process has seen stored. Clones share what was seen.
+#[derive(Clone, Debug)]
+pub(super) struct Lane {
+    pub(super) writer: WriterId,
+    seen: Arc<AtomicU64>,
+}
+
+impl Lane {
+    pub(super) fn new(writer: WriterId) -> Self {
+        Self { writer, seen: Arc::default() }
+    }
+
+    /// The lane's last event, as the transaction reads it. A lane whose end somebody has taken away would number events
+    /// anew: nothing is appended to it any more. [AUDIT-009]
+    pub(super) fn head(&self, vault: &Vault, snapshot: &Snapshot) -> Result<Option<Head>, Refusal> {
+        let head = snapshot.lane.as_ref().map(|row| open_head(vault, row)).transpose()?;
+        if head.as_ref().is_some_and(|head| head.writer != self.writer) {
+            return Err(broken("the lane's last event is another writer's"));
+        }
+        let sequence = head.as_ref().map_or(0, |head| head.sequence);
+        if self.seen.fetch_max(sequence, Ordering::Relaxed) > sequence {
+            return Err(broken("the lane's last event is gone"));
+        }
+        Ok(head)
+    }
+}
+
+/// A writer's last event, by its number and digest.
+pub(super) fn open_head(vault: &Vault, row: &EventRow) -> Result<Head, Refusal> {
+    let event = vault.open_event(row)?;
+    Ok(Head { writer: event.record.writer, sequence: event.record.sequence, digest: event.digest })
+}
