@@ -21,7 +21,7 @@ pub(crate) fn accepted() -> Result<Category> {
         ("sixty-four-containers", Bytes::of("{\"a\":").repeat("[", 63).repeat("]", 63).and("}")),
         ("sixty-four-objects", Bytes::of("{\"a\":").repeat("{\"a\":", 62).and("{}").repeat("}", 63)),
         ("containers-count-while-open-only", Bytes::of("{\"a\":[").repeat("[[]],", 100).and("[]]}")),
-        ("every-node-of-the-limit", Bytes::of("{\"a\":[").repeat("0,", 199_997).and("0]}")),
+        ("every-node-of-the-limit", Bytes::of("{\"a\":[").repeat("\"\",", 199_997).and("\"\"]}")),
         ("every-byte-of-the-limit", Bytes::of("{\"a\":\"").repeat("x", (2 << 20) - 8).and("\"}")),
         ("white-space-up-to-the-limit", Bytes::of("{}").repeat(" ", (2 << 20) - 2)),
     ] {
@@ -76,7 +76,7 @@ pub(crate) fn refused() -> Result<Category> {
         ("sixty-five-objects", "too_deep", Bytes::of("{\"a\":").repeat("{\"a\":", 63).and("{}").repeat("}", 64)),
         ("a-hundred-thousand-brackets", "too_deep", Bytes::of("{\"a\":").repeat("[", 100_000)),
         ("number-of-a-megabyte", "number_too_long", Bytes::of("{\"a\":").repeat("1", 1 << 20).and("}")),
-        ("one-node-too-many", "too_many_nodes", Bytes::of("{\"a\":[").repeat("0,", 199_998).and("0]}")),
+        ("one-node-too-many", "too_many_nodes", Bytes::of("{\"a\":[").repeat("\"\",", 199_998).and("\"\"]}")),
         ("one-byte-too-many", "too_large", Bytes::of("{\"a\":\"").repeat("x", (2 << 20) - 7).and("\"}")),
         ("white-space-beyond-the-limit", "too_large", Bytes::of("{}").repeat(" ", (2 << 20) - 1)),
         ("too-large-before-a-byte-order-mark", "too_large", Bytes::of("\u{feff}").repeat("[", 2 << 20)),
