@@ -8,4 +8,4 @@ mod dice;
 mod generate;
 
 pub use dice::Dice;
-pub use generate::{Case, case};
+pub use generate::{Case, case, mutate};

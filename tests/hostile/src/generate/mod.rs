@@ -8,6 +8,7 @@ mod string;
 use approval_core::json::Limits;
 
 use self::document::{Tree, Written};
+pub use self::mutation::mutate;
 use crate::dice::Dice;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -37,7 +38,7 @@ pub fn case(seed: u64, index: u64) -> Case {
     if dice.one_in(3) {
         let other = whole(&mut dice).text;
         for _ in 0..dice.within(1, 3) {
-            mutation::mutate(&mut dice, &mut text, &other);
+            mutate(&mut dice, &mut text, &other);
         }
     }
     if dice.one_in(100) {

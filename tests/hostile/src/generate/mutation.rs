@@ -36,7 +36,7 @@ const PIECES: &[&[u8]] = &[
 ];
 
 /// Changes one place. `other` is what may be spliced in.
-pub(super) fn mutate(dice: &mut Dice, text: &mut Vec<u8>, other: &[u8]) {
+pub fn mutate(dice: &mut Dice, text: &mut Vec<u8>, other: &[u8]) {
     let at = dice.below(text.len() + 1);
     let end = (at + dice.within(1, 12)).min(text.len());
     match dice.below(12) {

@@ -1,0 +1,4 @@
+//! One property, at least, of every parser of bytes that come from outside.
+
+mod json;
+mod texts;
