@@ -19,6 +19,7 @@ mod patch;
 mod records;
 mod rich;
 mod seals;
+mod signatures;
 mod spoil;
 mod stage;
 
@@ -83,6 +84,8 @@ async fn categories() -> Result<Vec<Category>> {
         forms::forms()?,
         seals::seals()?,
         seals::tags().await?,
+        signatures::key_sets()?,
+        signatures::envelopes()?,
         digests::digests().await?,
         leaves::leaves().await?,
         records::records().await?,

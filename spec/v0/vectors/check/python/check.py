@@ -19,6 +19,7 @@ import gate
 import leaves
 import records
 import seals
+import signatures
 import strict_json
 
 FORMS = {
@@ -150,11 +151,34 @@ def gate_answer(vector, file):
     return gate.decide(scene, ring(file["keys"]))
 
 
+def key_set(vector, _):
+    try:
+        signatures.key_set(bytes_of(vector["bytes"]))
+    except signatures.Refused:
+        return {"verdict": "refused"}
+    return {"verdict": "accepted"}
+
+
+def envelope(vector, _):
+    if vector["operation"] == "sign":
+        signed = signatures.sign(bytes_of(vector["seed"]), vector["purpose"], bytes_of(vector["payload"]))
+        return {"envelope": written_as(signed)}
+    keys = signatures.key_set(rfc8785.dumps(vector["keySet"]))
+    try:
+        payload, key = signatures.open_envelope(bytes_of(vector["envelope"]), vector["purpose"], keys)
+        signatures.good_at(key, vector["signedAt"])
+    except signatures.Refused as refused:
+        return {"verdict": "refused", "reason": refused.reason}
+    return {"verdict": "accepted", "payload": written_as(payload)}
+
+
 CATEGORIES = {
     "accepted-documents": document,
     "digests": digests,
+    "envelopes": envelope,
     "forms": form,
     "gate": gate_answer,
+    "key-sets": key_set,
     "records": record,
     "refused-documents": document,
     "seals": seal,

@@ -19,6 +19,8 @@ import { Misfit, isDigest, isIdentifier, isPlanId, isSalt, isTimestamp, read } f
 import type { Members } from "./records.ts";
 import { Key, Refused as Unopened, open, seal, tag } from "./seals.ts";
 import type { Binding } from "./seals.ts";
+import { NoKeySet, Refused as Unsigned, mustBeGoodAt, open as openEnvelope, readKeySet, sign } from "./signatures.ts";
+import type { Purpose } from "./signatures.ts";
 import { ARGUMENTS, PLAN, Refused, admit, digest } from "./strict_json.ts";
 import type { Json, Limits } from "./strict_json.ts";
 
@@ -151,14 +153,51 @@ function record(given: { record: string; change: Operation[] }, file: File): Jso
   return { verdict: "accepted", digest: digestOf(changed) };
 }
 
+function keySet(given: { bytes: Written }): Json {
+  try {
+    readKeySet(bytesOf(given.bytes));
+    return { verdict: "accepted" };
+  } catch (none) {
+    if (!(none instanceof NoKeySet)) throw none;
+    return { verdict: "refused" };
+  }
+}
+
+type EnvelopeGiven = {
+  operation: string;
+  seed: Written;
+  purpose: Purpose;
+  payload: Written;
+  envelope: Written;
+  keySet: Json;
+  signedAt: string;
+};
+
+function envelope(given: EnvelopeGiven): Json {
+  if (given.operation === "sign") {
+    return { envelope: writtenAs(sign(bytesOf(given.seed), given.purpose, bytesOf(given.payload))) };
+  }
+  const keys = readKeySet(Buffer.from(canonicalize(given.keySet)!));
+  try {
+    const { payload, key } = openEnvelope(bytesOf(given.envelope), given.purpose, keys);
+    mustBeGoodAt(key, given.signedAt);
+    return { verdict: "accepted", payload: writtenAs(payload) };
+  } catch (unsigned) {
+    if (!(unsigned instanceof Unsigned)) throw unsigned;
+    return { verdict: "refused", reason: unsigned.reason };
+  }
+}
+
 const CATEGORIES: { [category: string]: (given: Given, file: File) => Json } = {
   "accepted-documents": document,
   digests,
+  envelopes: envelope,
   forms: (given: { form: string; text: string }) => ({
     verdict: FORMS[given.form]!(given.text) ? "accepted" : "refused",
   }),
   gate: (given: { scene: string; change: Operation[] }, file) =>
     decide(patched(file["scenes"][given.scene], given.change) as unknown as Scene, ringOf(file["keys"])),
+  "key-sets": keySet,
   records: record,
   "refused-documents": document,
   seals: sealed,
