@@ -52,6 +52,8 @@ enum Chore {
         #[arg(long)]
         seed: u64,
     },
+    /// Write the generated part of the specification: schemas, examples, the table of requirements
+    Spec,
     /// Check that each requirement is enforced and checked somewhere (the suite `trace` alone)
     Trace,
     /// Write the vectors of the specification anew, from what the core says (the suite `vectors` checks them)
@@ -77,6 +79,7 @@ fn run(chore: Chore) -> Result<ExitCode> {
         Chore::Bench { arguments } => suites::bench::measure(&Context::load(false)?, &arguments),
         Chore::Ci { full, only } => ci::run(full, &only),
         Chore::Hostile { count, seed } => suites::hostile::by_hand(&Context::load(false)?, count, seed),
+        Chore::Spec => suites::spec::write(&Context::load(false)?),
         Chore::Trace => ci::run(false, &["trace".to_owned()]),
         Chore::Vectors { check } => suites::vectors::by_hand(&Context::load(false)?, check),
     }

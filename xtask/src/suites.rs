@@ -13,6 +13,7 @@ pub(crate) mod hostile;
 mod msrv;
 mod python;
 mod rmcp;
+pub(crate) mod spec;
 mod test;
 mod trace;
 mod tree;
@@ -52,6 +53,7 @@ pub(crate) const SUITES: &[Suite] = &[
     deny::SUITE,
     clippy::SUITE,
     test::SUITE,
+    spec::SUITE,
     docs::SUITE,
     demo::SUITE,
     features::SUITE,

@@ -10,7 +10,7 @@ use serde_json::Value;
 /// The structured content of every result of a gated tool and of the profile's own tools.
 ///
 /// The union is closed and has one schema, since a client holds structured content against the tool's output schema, on
-/// errors too. `kind` tells its members apart.
+/// errors too. `kind` tells its members apart. [WIRE-030] [WIRE-032]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "camelCase")]
 pub enum Answer {
@@ -200,6 +200,7 @@ pub struct Omitted {
 
 impl Answer {
     /// Whether the result is an error to MCP: a refusal, or an execution that isn't known to have been applied whole.
+    /// [WIRE-031]
     #[must_use]
     pub fn is_error(&self) -> bool {
         match self {
@@ -220,6 +221,7 @@ impl Answer {
     }
 
     /// Leaves out the largest part that the page shows in full, and says so. `false` where nothing is left to leave out.
+    /// [WIRE-035] [WIRE-036]
     pub(crate) fn leave_out(&mut self, page: impl FnOnce(PlanId) -> String) -> bool {
         let (plan, omitted, member) = match self {
             Self::Execution(answer) => {

@@ -1,4 +1,4 @@
-//! The arguments of the profile's own tools, read strictly.
+//! The arguments of the profile's own tools, read strictly. [WIRE-042]
 
 use rmcp::model::JsonObject;
 use serde_json::Value;

@@ -128,6 +128,7 @@ impl<H: ServerHandler> GatedBuilder<H> {
             if !well_formed(name) {
                 return Err(BuildError::Prefix(self.prefix));
             }
+            // [WIRE-003]
             if self.tools.contains_key(name) || self.inner.get_tool(name).is_some() {
                 return Err(BuildError::Reserved(name.to_owned()));
             }

@@ -17,7 +17,7 @@ use crate::result::result;
 use crate::run::Run;
 
 impl<H: ServerHandler> Gated<H> {
-    /// Plans a call of a gated tool. Nothing is mutated.
+    /// Plans a call of a gated tool. Nothing is mutated. [WIRE-T-001] [WIRE-T-002]
     pub(crate) async fn plan(
         &self,
         tool: &Tool,
@@ -39,7 +39,7 @@ impl<H: ServerHandler> Gated<H> {
     ) -> Result<PlanView, Refusal> {
         let requester = self.requester(&context)?;
         if request.input_responses.is_some() || request.request_state.is_some() {
-            // Nobody was asked for input: this answers something else, which must not be taken for a call.
+            // Nobody was asked for input: this answers something else, which must not be taken for a call. [WIRE-043]
             return Err(Refusal::new(Reason::PayloadInvalid, "the call answers a request for input that wasn't made"));
         }
         let definition_digest = definition::digest(tool).map_err(|error| {
@@ -51,7 +51,7 @@ impl<H: ServerHandler> Gated<H> {
         self.approvals.plan(&requester, call, &run).await
     }
 
-    /// Answers a call of one of the profile's tools.
+    /// Answers a call of one of the profile's tools: first who asks, then with what. [WIRE-022]
     pub(crate) async fn answer(
         &self,
         tool: ProfileTool,
@@ -62,6 +62,7 @@ impl<H: ServerHandler> Gated<H> {
             Ok(requester) => match Arguments::read(tool, request.arguments) {
                 Ok(arguments) => self.carry_on(tool, &requester, &arguments, context).await,
                 Err(misfit) => {
+                    // [WIRE-042]
                     let refusal = Refusal::new(Reason::PayloadInvalid, "an argument is not what the tool takes");
                     Answer::Refusal(RefusalAnswer { member: misfit.member, ..RefusalAnswer::of(&refusal) })
                 }
@@ -82,18 +83,22 @@ impl<H: ServerHandler> Gated<H> {
         let names = &self.names;
         let answer = match tool {
             ProfileTool::Cancel => {
+                // [WIRE-T-040]
                 self.approvals.cancel(requester, id).await.map(|status| status_answer(&status, names))
             }
             ProfileTool::Challenge => {
+                // [WIRE-T-010]
                 let challenge = self.approvals.challenge(requester, id, digest).await;
                 challenge.map(|challenge| challenge_answer(challenge, names))
             }
             ProfileTool::Execute => {
+                // [WIRE-T-030]
                 let run = Run { gated: self, context, tool: None };
                 let executed = self.approvals.execute(requester, id, digest, &run, &run).await;
                 executed.map(|execution| execution_answer(execution, names))
             }
             ProfileTool::Status => {
+                // [WIRE-T-020] [WIRE-T-021]
                 let wait = Duration::from_secs(arguments.wait_seconds.into());
                 let waited = context.ct.run_until_cancelled(self.approvals.status(requester, id, wait)).await;
                 let status = match waited {

@@ -95,13 +95,13 @@ impl<H: ServerHandler> Gated<H> {
         Ok(None)
     }
 
-    /// Whether a tool is gated: all are that don't say that they are read-only.
+    /// Whether a tool is gated: all are that don't say that they are read-only. [WIRE-010]
     pub(crate) fn is_gated(&self, tool: &Tool) -> bool {
         let says_read_only = tool.annotations.as_ref().and_then(|hints| hints.read_only_hint) == Some(true);
         !(says_read_only && self.trusts_annotations) || self.tools.contains_key(tool.name.as_ref())
     }
 
-    /// The definition that clients see.
+    /// The definition that clients see. [WIRE-011]
     fn listed(&self, mut tool: Tool) -> Tool {
         if self.is_gated(&tool) {
             tool.output_schema = Some(Arc::clone(&self.output_schema));
@@ -115,7 +115,7 @@ impl<H: ServerHandler> Gated<H> {
         profile_tools::definition(tool, &self.names, &self.output_schema)
     }
 
-    /// Tools, and the extension.
+    /// Tools, and the extension. [WIRE-001]
     fn advertise(&self, capabilities: &mut ServerCapabilities) {
         capabilities.tools.get_or_insert_default();
         let extensions = capabilities.extensions.get_or_insert_default();
@@ -247,7 +247,7 @@ impl<H: ServerHandler> ServerHandler for Gated<H> {
         match self.definition(&request.name, &context).await? {
             Some(tool) if self.is_gated(&tool) => Ok(self.plan(&tool, request, context).await.into()),
             Some(_) => self.inner.call_tool(request, context).await,
-            None => Err(ErrorData::invalid_params("there is no such tool", None)),
+            None => Err(ErrorData::invalid_params("there is no such tool", None)), // [WIRE-040]
         }
     }
 
@@ -261,13 +261,16 @@ impl<H: ServerHandler> ServerHandler for Gated<H> {
             None => ListToolsResult::default(),
         };
         if let Some(tool) = result.tools.iter().find(|tool| self.names.find(&tool.name).is_some()) {
+            // [WIRE-003]
             tracing::error!(tool = %tool.name, "the wrapped server lists a tool under a name of the approval profile");
             return Err(ErrorData::internal_error("a tool has a name that is reserved for the approval profile", None));
         }
         result.tools = result.tools.into_iter().map(|tool| self.listed(tool)).collect();
+        // [WIRE-012]
         if result.next_cursor.is_none() {
             result.tools.extend(ProfileTool::ALL.into_iter().map(|tool| self.profile_tool(tool)));
         }
+        // [WIRE-013]
         if result.cache_scope.is_some() {
             result.cache_scope = Some(CacheScope::Private);
         }
@@ -286,7 +289,8 @@ impl<H: ServerHandler> ServerHandler for Gated<H> {
         request: CustomRequest,
         context: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
-        // What is malformed falls through to here under its own name: passed on, it would go around the gate.
+        // What is malformed falls through to here under its own name: passed on, it would go around the gate. [WIRE-040]
+        // [WIRE-041]
         if core_methods::is_core(&request.method) {
             return Err(ErrorData::invalid_params("the parameters are not those of this method", None));
         }
@@ -310,6 +314,7 @@ impl<H: ServerHandler> ServerHandler for Gated<H> {
     }
 
     async fn on_custom_notification(&self, notification: CustomNotification, context: NotificationContext<RoleServer>) {
+        // [WIRE-041]
         if core_methods::is_core(&notification.method) {
             return;
         }

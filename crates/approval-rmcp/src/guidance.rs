@@ -1,7 +1,7 @@
 //! What the model is told: fixed sentences, and the call that comes next.
 //!
 //! No word of an agent, a target or a wrapped server gets into these sentences: a model takes what stands here for the
-//! server's own.
+//! server's own. [WIRE-033]
 
 use approval_core::record::{Outcome, State};
 use approval_core::{Digest, PlanId, Reason};
@@ -9,7 +9,7 @@ use approval_core::{Digest, PlanId, Reason};
 use crate::answer::{Answer, Next, NextArguments};
 use crate::names::{ProfileTool, ToolNames};
 
-/// How long the next status call is asked to wait, in seconds; no call waits longer.
+/// How long the next status call is asked to wait, in seconds; no call waits longer. [WIRE-T-021]
 pub(crate) const LONGEST_WAIT_SECONDS: u8 = 25;
 
 /// The plan that the next call is about.
@@ -33,7 +33,7 @@ impl ToolNames {
         }
     }
 
-    /// What comes after a plan that stands like this.
+    /// What comes after a plan that stands like this. [WIRE-038]
     pub(crate) fn next_in(&self, state: State, about: About) -> Option<Next> {
         let tool = match state {
             State::Planned => ProfileTool::Challenge,
@@ -45,7 +45,7 @@ impl ToolNames {
         Some(self.next(tool, about))
     }
 
-    /// What comes after a refusal, where a call about the same plan helps.
+    /// What comes after a refusal, where a call about the same plan helps. [WIRE-038]
     pub(crate) fn next_after(&self, reason: Reason, about: About) -> Option<Next> {
         let tool = match reason {
             Reason::ApprovalRequired | Reason::ChallengeExpired => ProfileTool::Challenge,

@@ -15,7 +15,7 @@ const LONGEST_BODY: usize = 4 << 20;
 /// verifies the bearer token and inserts an [`approval_core::Requester`] into the request's extensions.
 ///
 /// A request with an `Origin` that isn't among `allowed_origins` (`https://app.example:443`, `http://localhost:*`) is
-/// refused, whatever the list holds; one without `Origin` passes. `allowed_hosts` are the values of `Host` that are
+/// refused, whatever the list holds; one without `Origin` passes [WIRE-023]. `allowed_hosts` are the values of `Host` that are
 /// answered; where none is given, loopback's only.
 pub fn streamable_http<H: ServerHandler>(
     gated: Arc<Gated<H>>,

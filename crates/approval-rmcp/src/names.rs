@@ -23,7 +23,7 @@ pub struct ToolNames {
     pub cancel: String,
 }
 
-/// One of the profile's own tools.
+/// One of the profile's own tools: what an operator may do is none of them. [OPER-003]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ProfileTool {
     Cancel,
@@ -33,7 +33,7 @@ pub(crate) enum ProfileTool {
 }
 
 impl ToolNames {
-    /// `challenge`, `status`, `execute` and `cancel` after a prefix.
+    /// `challenge`, `status`, `execute` and `cancel` after a prefix. [WIRE-002]
     pub(crate) fn with_prefix(prefix: &str) -> Self {
         let name = |name: &str| format!("{prefix}{name}");
         Self { challenge: name("challenge"), status: name("status"), execute: name("execute"), cancel: name("cancel") }
@@ -58,7 +58,7 @@ impl ProfileTool {
     pub(crate) const ALL: [Self; 4] = [Self::Challenge, Self::Status, Self::Execute, Self::Cancel];
 }
 
-/// The settings that the server advertises under [`EXTENSION_ID`].
+/// The settings that the server advertises under [`EXTENSION_ID`]. [WIRE-001] [WIRE-K-001]
 pub(crate) fn settings(approvals: &Approvals, names: &ToolNames) -> JsonObject {
     let settings = json!({
         "version": PROFILE_VERSION,

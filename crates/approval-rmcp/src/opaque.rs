@@ -23,6 +23,7 @@ pub(crate) fn draft(server: &str, tool: Option<&Tool>, options: &GatedTool, call
         format!("call the tool `{}` of `{server}`", call.tool),
         vec![effect_key(server, options, call, &arguments)?],
     );
+    // [WIRE-T-003]
     draft.findings.push(Finding {
         code: "no-preview".to_owned(),
         severity: Severity::Warn,

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::guidance::LONGEST_WAIT_SECONDS;
 use crate::names::{ProfileTool, ToolNames};
 
-/// The definition of one of the profile's tools.
+/// The definition of one of the profile's tools. [WIRE-012]
 pub(crate) fn definition(tool: ProfileTool, names: &ToolNames, output_schema: &Arc<JsonObject>) -> Tool {
     let (title, description, annotations) = match tool {
         ProfileTool::Cancel => (

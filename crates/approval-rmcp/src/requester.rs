@@ -1,4 +1,4 @@
-//! For whom the agent acts. Never taken from what the client says about itself.
+//! For whom the agent acts. Never taken from what the client says about itself. [WIRE-020]
 
 use std::fmt;
 
@@ -18,6 +18,7 @@ pub trait RequesterSource: Send + Sync + fmt::Debug {
 }
 
 /// Over HTTP: the requester that a middleware put into the request's extensions, once it had verified the bearer token.
+/// [WIRE-021] [ENF-005]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct VerifiedRequester;
 
@@ -27,7 +28,7 @@ impl RequesterSource for VerifiedRequester {
     }
 }
 
-/// Over stdio: the person for whom this instance was configured, marked as known by the environment only.
+/// Over stdio: the person for whom this instance was configured, marked as known by the environment only. [ENF-005]
 ///
 /// A request that came over HTTP has no requester here: one configured person must not answer for whoever can reach a port.
 #[derive(Clone, Debug)]

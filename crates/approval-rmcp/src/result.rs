@@ -22,7 +22,7 @@ impl RefusalAnswer {
 /// The result that carries an answer.
 ///
 /// Structured content says it all; a client that reads texts only gets the same as JSON in a second text. Where the whole
-/// would be over the limit, that text leaves out first, and then the structured content does.
+/// would be over the limit, that text leaves out first, and then the structured content does. [WIRE-033] [WIRE-035]
 pub(crate) fn result(answer: Answer, page: impl Fn(PlanId) -> String) -> CallToolResult {
     let mut short = answer.clone();
     let mut whole = Some(answer);

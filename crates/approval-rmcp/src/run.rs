@@ -75,7 +75,7 @@ impl<H: ServerHandler> Executor for Run<'_, H> {
 }
 
 impl<H: ServerHandler> Run<'_, H> {
-    /// Calls the wrapped tool with the stored arguments. [DIG-105] [EXEC-001]
+    /// Calls the wrapped tool with the stored arguments. [DIG-105] [EXEC-001] [WIRE-T-031] [WIRE-T-032]
     async fn call_inner(&self, options: &GatedTool, permit: ExecutionPermit) -> Report {
         let intent = permit.plan().intent();
         let steps = intent.steps.len();
@@ -85,6 +85,7 @@ impl<H: ServerHandler> Run<'_, H> {
         let request = CallToolRequestParams::new(intent.tool.name.clone()).with_arguments(intent.arguments.clone());
         let mut context = self.context.clone();
         // From the claim on nothing aborts the attempt, so the tool doesn't get to see that its caller has gone.
+        // [WIRE-T-033]
         context.ct = Default::default();
         let call = self.gated.inner.call_tool(request, context);
         let answer = match self.gated.time_limit {
@@ -117,7 +118,7 @@ fn report(outcome: Outcome, steps: usize, each: StepOutcome, tool_result: Option
     Report { outcome, steps: vec![StepReport { outcome: each, code: None }; steps], tool_result }
 }
 
-/// What the tool itself answered.
+/// What the tool itself answered. [WIRE-034]
 fn own_answer(result: CallToolResult) -> Value {
     let mut answer = JsonObject::new();
     answer.insert("content".to_owned(), serde_json::to_value(result.content).unwrap_or_default());
@@ -128,7 +129,7 @@ fn own_answer(result: CallToolResult) -> Value {
     Value::Object(answer)
 }
 
-/// What the tool answered, where that was no result but an error of the protocol.
+/// What the tool answered, where that was no result but an error of the protocol. [WIRE-034]
 fn protocol_error(error: ErrorData) -> Value {
     json!({ "isError": true, "error": { "code": error.code.0, "message": error.message } })
 }

@@ -115,6 +115,7 @@ impl PrivateFile {
     }
 
     #[cfg(unix)]
+    /// [SEC-001]
     fn check_mode(&self, file: &File) -> Result<(), FileError> {
         use std::os::unix::fs::MetadataExt as _;
         let mode = file.metadata().map_err(|error| self.io(&error))?.mode() & 0o777;

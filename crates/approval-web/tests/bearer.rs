@@ -102,6 +102,7 @@ async fn issuer_and_subject_can_be_said() {
 
 #[tokio::test]
 async fn only_a_bearer_in_its_header_counts() {
+    // [SURF-010]
     let folder = tempfile::tempdir().unwrap();
     let file = TokenFile::open(folder.path().join("tokens.toml"), Arc::new(FakeClock::new()));
     let token = file.issue(&"alice".into(), None).unwrap();

@@ -23,6 +23,7 @@ fn quorum() -> Policy {
 
 #[tokio::test]
 async fn an_approval_lets_the_plan_run() {
+    // [AUTH-010, FORM-010]
     let site = Site::new().await;
     let plan = site.plan("a").await;
     let mut alice = site.logged_in("alice").await;
@@ -61,6 +62,7 @@ async fn a_rejection_ends_the_plan() {
 
 #[tokio::test]
 async fn a_wrong_password_changes_nothing() {
+    // [AUTH-010, AUTH-012]
     let site = Site::new().await;
     let plan = site.plan("a").await;
     let mut alice = site.logged_in("alice").await;
@@ -94,6 +96,7 @@ async fn wrong_passwords_run_out() {
 
 #[tokio::test]
 async fn a_form_of_elsewhere_changes_nothing() {
+    // [FORM-001, FORM-004]
     let site = Site::new().await;
     let (plan, other) = (site.plan("a").await, site.plan("b").await);
     let mut alice = site.logged_in("alice").await;
@@ -119,6 +122,7 @@ async fn a_form_of_elsewhere_changes_nothing() {
 
 #[tokio::test]
 async fn a_form_is_good_once() {
+    // [FORM-002, FORM-004]
     let site = Site::with_policy(quorum()).await;
     let plan = site.plan("a").await;
     let mut bob = site.logged_in("bob").await;
@@ -135,6 +139,7 @@ async fn a_form_is_good_once() {
 
 #[tokio::test]
 async fn a_form_of_an_earlier_challenge_is_stale() {
+    // [FORM-001]
     let site = Site::new().await;
     let plan = site.plan("a").await;
     let mut alice = site.logged_in("alice").await;
@@ -164,6 +169,7 @@ async fn a_form_is_stale_once_the_plan_has_ended() {
 
 #[tokio::test]
 async fn a_foreign_page_decides_nothing() {
+    // [FORM-003]
     let site = Site::new().await;
     let plan = site.plan("a").await;
     let mut alice = site.logged_in("alice").await;
@@ -190,6 +196,7 @@ async fn a_foreign_page_decides_nothing() {
 
 #[tokio::test]
 async fn ill_formed_decisions_change_nothing() {
+    // [SURF-021]
     let site = Site::new().await;
     let plan = site.plan("a").await;
     let mut alice = site.logged_in("alice").await;
@@ -218,6 +225,7 @@ async fn ill_formed_decisions_change_nothing() {
 
 #[tokio::test]
 async fn high_findings_ask_for_the_targets_name() {
+    // [FORM-006]
     let site = Site::new().await;
     let plan = site.put("create_pod", plans::dangerous()).await;
     let mut alice = site.logged_in("alice").await;
@@ -238,6 +246,7 @@ async fn high_findings_ask_for_the_targets_name() {
 
 #[tokio::test]
 async fn a_rejection_asks_for_the_password_only() {
+    // [FORM-008]
     let site = Site::new().await;
     let plan = site.put("create_pod", plans::dangerous()).await;
     let mut alice = site.logged_in("alice").await;
@@ -247,6 +256,7 @@ async fn a_rejection_asks_for_the_password_only() {
 
 #[tokio::test]
 async fn a_folded_plan_asks_for_one_word_more() {
+    // [FORM-007, SHOW-007]
     let site = Site::new().await;
     let (long, benign) = (site.put("write_file", plans::long()).await, site.put("apply", plans::benign()).await);
     let mut alice = site.logged_in("alice").await;
@@ -271,6 +281,7 @@ async fn a_folded_plan_asks_for_one_word_more() {
 
 #[tokio::test]
 async fn a_quorum_takes_distinct_persons() {
+    // [SHOW-013, RULE-001]
     let site = Site::with_policy(quorum()).await;
     let plan = site.plan("a").await;
     let (mut bob, mut carol) = (site.logged_in("bob").await, site.logged_in("carol").await);
@@ -290,6 +301,7 @@ async fn a_quorum_takes_distinct_persons() {
 
 #[tokio::test]
 async fn only_a_person_who_decided_is_told_that_they_did() {
+    // [FORM-010]
     let site = Site::new().await;
     let plan = site.plan("a").await;
     let answer = site.logged_in("alice").await.get(&format!("/plans/{}/decided", plan.header.plan_id)).await;
@@ -311,6 +323,7 @@ async fn a_disabled_account_decides_nothing() {
 
 #[tokio::test]
 async fn a_password_older_than_the_challenge_decides_nothing() {
+    // [AUTH-010, DEC-005]
     let site = Site::new().await;
     let plan = site.plan("a").await;
     let mut alice = site.logged_in("alice").await;
@@ -324,6 +337,7 @@ async fn a_password_older_than_the_challenge_decides_nothing() {
 
 #[tokio::test]
 async fn enter_presses_a_button_that_does_nothing() {
+    // [FORM-005]
     let site = Site::new().await;
     let plan = site.plan("a").await;
     let page = site.logged_in("alice").await.open(&plan).await.body;

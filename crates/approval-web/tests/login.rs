@@ -17,6 +17,7 @@ use kit::{PASSWORD, Site, WRONG};
 
 #[tokio::test]
 async fn nothing_is_shown_before_a_login() {
+    // [WIRE-T-011, SURF-010, SURF-011]
     let site = Site::new().await;
     let plan = site.plan("a").await;
     let before = site.tables();
@@ -48,6 +49,7 @@ async fn the_right_password_lets_in() {
 
 #[tokio::test]
 async fn wrong_unknown_and_disabled_look_the_same() {
+    // [AUTH-005]
     let site = Site::new().await;
     site.accounts.set_disabled("carol", true).unwrap();
     let mut answers = Vec::new();
@@ -69,6 +71,7 @@ async fn wrong_unknown_and_disabled_look_the_same() {
 
 #[tokio::test]
 async fn no_login_leads_elsewhere() {
+    // [AUTH-007]
     let site = Site::new().await;
     for next in ["https://evil.example/", "//evil.example", "/\\evil.example", "/logout", "javascript:alert(1)"] {
         let answer = site.browser().log_in("alice", PASSWORD, next).await;
@@ -81,6 +84,7 @@ async fn no_login_leads_elsewhere() {
 
 #[tokio::test]
 async fn a_session_gets_a_new_name_at_each_login() {
+    // [AUTH-001]
     let site = Site::new().await;
     // A name that somebody else planted never becomes a session.
     let mut victim = site.browser();
@@ -102,6 +106,7 @@ async fn a_session_gets_a_new_name_at_each_login() {
 
 #[tokio::test]
 async fn logging_out_ends_the_session_on_the_server() {
+    // [AUTH-002]
     let site = Site::new().await;
     let mut alice = site.logged_in("alice").await;
     let kept = alice.clone();
@@ -117,6 +122,7 @@ async fn logging_out_ends_the_session_on_the_server() {
 
 #[tokio::test]
 async fn sessions_end_by_idleness_and_by_age() {
+    // [AUTH-002]
     let site = Site::new().await;
     let alice = site.logged_in("alice").await;
     let minutes = |n: u64| Duration::from_secs(60 * n);
@@ -133,6 +139,7 @@ async fn sessions_end_by_idleness_and_by_age() {
 
 #[tokio::test]
 async fn a_changed_account_ends_its_sessions() {
+    // [AUTH-003]
     let site = Site::new().await;
     let (alice, bob, carol) =
         (site.logged_in("alice").await, site.logged_in("bob").await, site.logged_in("carol").await);
@@ -145,6 +152,7 @@ async fn a_changed_account_ends_its_sessions() {
 
 #[tokio::test]
 async fn passwords_are_tried_at_a_pace() {
+    // [AUTH-005]
     let site = Site::new().await;
     for _ in 0..5 {
         assert_eq!(site.browser().log_in("bob", WRONG, "").await.status, StatusCode::UNAUTHORIZED);
@@ -159,6 +167,7 @@ async fn passwords_are_tried_at_a_pace() {
 
 #[tokio::test]
 async fn whoever_blocks_the_login_cant_block_a_decision() {
+    // [AUTH-006]
     let site = Site::new().await;
     let plan = site.plan("a").await;
     let mut alice = site.logged_in("alice").await;
@@ -172,6 +181,7 @@ async fn whoever_blocks_the_login_cant_block_a_decision() {
 
 #[tokio::test]
 async fn a_foreign_page_cant_log_anybody_in_or_out() {
+    // [FORM-003]
     let site = Site::new().await;
     let fields = [("account", "alice"), ("password", PASSWORD)];
     for from in [
@@ -196,6 +206,7 @@ async fn a_foreign_page_cant_log_anybody_in_or_out() {
 
 #[tokio::test]
 async fn the_cookie_is_the_browsers_alone() {
+    // [AUTH-004]
     let site = Site::new().await;
     let cookie = |answer: &kit::Answer| answer.headers[header::SET_COOKIE].to_str().unwrap().to_owned();
     let loopback = cookie(&site.browser().log_in("alice", PASSWORD, "").await);

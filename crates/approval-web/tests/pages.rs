@@ -30,6 +30,7 @@ fn told(page: &kit::Answer, plan: &approval_core::PlanView) -> String {
 
 #[tokio::test]
 async fn a_plan_of_others_is_no_plan() {
+    // [SURF-001]
     let site = Site::new().await;
     let plan = site.plan("a").await;
     let mut bob = site.logged_in("bob").await;
@@ -71,6 +72,7 @@ async fn the_documents_have_the_digests_that_the_page_shows() {
 
 #[tokio::test]
 async fn looking_changes_nothing() {
+    // [SURF-012]
     let site = Site::new().await;
     let plan = site.plan("a").await;
     let alice = site.logged_in("alice").await;
@@ -130,6 +132,7 @@ fn one<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
 
 #[tokio::test]
 async fn every_answer_has_the_headers() {
+    // [SURF-015]
     for site in [Site::new().await, Site::https().await] {
         let plan = site.plan("a").await;
         let mut alice = site.logged_in("alice").await;
@@ -163,6 +166,7 @@ async fn every_answer_has_the_headers() {
 
 #[tokio::test]
 async fn another_host_gets_nothing() {
+    // [SURF-014]
     let site = Site::new().await;
     let plan = site.plan("a").await;
     let alice = site.logged_in("alice").await;
@@ -225,6 +229,7 @@ async fn other_routes_can_stand_beside_it() {
 
 #[tokio::test]
 async fn hostile_text_is_made_visible() {
+    // [TEXT-001, TEXT-002, TEXT-005]
     let site = Site::new().await;
     let plan = site.put("patch", plans::hostile()).await;
     let page = site.logged_in("alice").await.open(&plan).await;
@@ -238,6 +243,7 @@ async fn hostile_text_is_made_visible() {
 
 #[tokio::test]
 async fn a_plan_is_shown_whole() {
+    // [SHOW-002, SHOW-003, SHOW-005, SHOW-009, SHOW-010]
     let site = Site::new().await;
     let plan = site.put("apply_manifest", plans::benign()).await;
     let page = site.logged_in("alice").await.open(&plan).await;
@@ -246,6 +252,7 @@ async fn a_plan_is_shown_whole() {
 
 #[tokio::test]
 async fn findings_come_with_the_worst_first() {
+    // [SHOW-003, SHOW-004]
     let site = Site::new().await;
     let plan = site.put("create_pod", plans::dangerous()).await;
     let page = site.logged_in("alice").await.open(&plan).await.body;
@@ -257,6 +264,7 @@ async fn findings_come_with_the_worst_first() {
 
 #[tokio::test]
 async fn secrets_are_on_no_page() {
+    // [SHOW-006, LEAF-009]
     const TOKEN: &str = "s3cret-token-that-nobody-sees";
     let site = Site::new().await;
     let mut call = site.room.target.call("a", &serde_json::json!("open-value"));
@@ -287,6 +295,7 @@ async fn secrets_are_on_no_page() {
 
 #[tokio::test]
 async fn documents_have_the_digests_on_the_page() {
+    // [SHOW-001, DIG-113]
     let site = Site::new().await;
     let plan = site.plan("a").await;
     let alice = site.logged_in("alice").await;
@@ -303,6 +312,7 @@ async fn documents_have_the_digests_on_the_page() {
 
 #[tokio::test]
 async fn the_live_part_says_how_things_stand() {
+    // [SHOW-008, SHOW-011]
     let site = Site::new().await;
     site.room.target.report(Outcome::Unknown);
     let lost = site.plan("a").await;
@@ -365,6 +375,7 @@ async fn the_inbox_has_pages() {
 
 #[tokio::test]
 async fn a_tampered_plan_is_not_shown() {
+    // [SHOW-001]
     let site = Site::new().await;
     let plan = site.plan("a").await;
     let alice = site.logged_in("alice").await;

@@ -70,6 +70,7 @@ async fn main() -> ExitCode {
 }
 
 /// Below `warn`, rmcp writes whole requests into the log, secrets included: whatever the environment says, it doesn't here.
+/// [SEC-002]
 fn holds_no_request(metadata: &Metadata<'_>) -> bool {
     !metadata.target().starts_with("rmcp") || *metadata.level() <= Level::WARN
 }

@@ -1,10 +1,13 @@
 //! Each requirement of the specification is enforced somewhere and checked somewhere, and every citation names one that
 //! exists. A citation is `[GATE-012]`, or `[GATE-012, GATE-013]`, in a comment.
 
+mod cases;
 mod citations;
 mod requirements;
+mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 
 use anyhow::Result;
 
@@ -25,6 +28,9 @@ pub(crate) const SUITE: Suite = Suite {
 
 const SPECIFICATION: &str = "spec/v0";
 
+/// Where each requirement is enforced and checked: generated, and read by people.
+const TABLE: &str = "spec/requirements.md";
+
 fn run(context: &Context) -> Result<Report> {
     let citations = citations::find(&context.root)?;
     let path = context.root.join(SPECIFICATION).join("requirements.toml");
@@ -36,7 +42,28 @@ fn run(context: &Context) -> Result<Report> {
     }
     let requirements = Requirements::read(&path)?;
     let prose = files(&context.root.join(SPECIFICATION), &["md"])?;
-    Ok(trace(&requirements, &prose, &citations))
+    let mut report = trace(&requirements, &prose, &citations);
+    let cases = cases(context)?;
+    let gate = fs::read_to_string(context.root.join(SPECIFICATION).join("gate.md"))?;
+    report
+        .check("each attack and each hostile case is answered", &cases::complaints(&cases, &requirements.ids(), &gate));
+    let there = fs::read_to_string(context.root.join(TABLE)).unwrap_or_default();
+    let is_fresh = there == table::render(&requirements, &citations, &cases);
+    let stale = "it is not what the citations give: run `cargo xtask spec`".to_owned();
+    report.check(TABLE, if is_fresh { &[] } else { std::slice::from_ref(&stale) });
+    Ok(report)
+}
+
+/// Writes the table of requirements.
+pub(crate) fn write_table(context: &Context) -> Result<()> {
+    let citations = citations::find(&context.root)?;
+    let requirements = Requirements::read(&context.root.join(SPECIFICATION).join("requirements.toml"))?;
+    fs::write(context.root.join(TABLE), table::render(&requirements, &citations, &cases(context)?))?;
+    Ok(())
+}
+
+fn cases(context: &Context) -> Result<Vec<cases::Case>> {
+    Ok(cases::find(&fs::read_to_string(context.root.join(SPECIFICATION).join("security.md"))?))
 }
 
 fn trace(requirements: &Requirements, prose: &[SourceFile], citations: &[Citation]) -> Report {
@@ -52,6 +79,9 @@ fn trace(requirements: &Requirements, prose: &[SourceFile], citations: &[Citatio
             Role::Example => {}
         }
     }
+    let untested = requirements.all.iter().filter(|requirement| requirement.tested.is_none());
+    let untested: Vec<_> = untested.map(|requirement| format!("`{}` doesn't", requirement.id)).collect();
+    report.check("each requirement says how it can be tested", &untested);
     for requirement in &requirements.all {
         judge(requirement, places.remove(requirement.id.as_str()).unwrap_or_default(), &mut report);
     }

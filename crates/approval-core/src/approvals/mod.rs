@@ -83,7 +83,7 @@ impl fmt::Debug for Approvals {
 }
 
 impl Approvals {
-    /// The page of a plan on the approval surface. [SURF-002]
+    /// The page of a plan on the approval surface: an address that confers nothing. [SURF-002] [WIRE-T-011]
     #[must_use]
     pub fn plan_url(&self, plan: PlanId) -> String {
         format!("{}/plans/{plan}", self.service.surface)
@@ -119,6 +119,7 @@ impl Approvals {
         &self.service.directory
     }
 
+    /// What is configured, what is in use, and how this requester is known. [ENF-003] [ENF-004] [ENF-005]
     fn enforcement(&self, requester: &Requester) -> Enforcement {
         Enforcement {
             isolation: self.service.isolation,

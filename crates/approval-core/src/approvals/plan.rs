@@ -116,7 +116,7 @@ impl Approvals {
     }
 
     /// Intent and review of a draft, each with a fresh salt, and with every secret leaf replaced by its commitment before
-    /// anything is digested. [DIG-110]
+    /// anything is digested. Headline and steps are marked as the server's words here, and nowhere else. [DIG-110] [REC-013]
     fn documents(
         &self,
         call: &Call,

@@ -73,7 +73,7 @@ pub struct Step {
     /// To what it is done.
     pub object: String,
     /// The exact body of the operation, as the executor will send it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "super::present")]
     pub body: Option<Value>,
     /// What must hold of the live target.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

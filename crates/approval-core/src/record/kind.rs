@@ -41,7 +41,7 @@ pub enum RecordKind {
 }
 
 impl RecordKind {
-    /// The record's name: in the associated data of its seal, and in stores.
+    /// The record's name: in the associated data of its seal, and in stores. [SEAL-016]
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {

@@ -1,7 +1,8 @@
 //! The records of the profile: what is digested, sealed and stored. [REC-001]
 //!
 //! Every record is a JSON object whose `type` member names it and its version. They are closed when the server reads them: a
-//! member that the type does not know is refused. Their digests are over canonical bytes (see [`crate::json`]).
+//! member that the type does not know is refused. Their digests are over canonical bytes (see [`crate::json`]). A member
+//! without a value is left out. [REC-004] [REC-006]
 
 mod challenge;
 mod control;
@@ -29,8 +30,9 @@ pub use review::{Change, Finding, Review, ReviewType, Severity, Source, Text, Wa
 pub(crate) use secret::zeroize_value;
 pub use secret::{Commitment, SecretLeaf, Secrets, SecretsType};
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize as _, Deserializer, Serialize};
+use serde_json::Value;
 
 use crate::digest::Digest;
 use crate::json::{Document, Inadmissible, ReadError};
@@ -63,6 +65,11 @@ pub trait Record: Clone + Serialize + DeserializeOwned + Send + Sync + 'static {
     fn read(document: &Document) -> Result<Self, ReadError> {
         document.read()
     }
+}
+
+/// Reads an optional member of any value where it is there: its `null` is a value, and no absence. [REC-004]
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
 }
 
 /// The `type` member of one record: a type with one value, so that another record can't be read in its place. [DIG-043]

@@ -104,10 +104,10 @@ pub struct Change {
     /// What changes.
     pub object: String,
     /// Its value now, as read from the target; absent where it doesn't exist.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "super::present")]
     pub before: Option<Value>,
     /// Its value afterwards; absent where it will no longer exist.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "super::present")]
     pub after: Option<Value>,
 }
 

@@ -1,4 +1,4 @@
-//! The bytes of a sealed record: `form | length of key id | key id | rest`.
+//! The bytes of a sealed record: `form | length of key id | key id | rest`. [SEAL-012]
 //!
 //! The rest is a 32-byte MAC and the body, or a 24-byte nonce and the ciphertext with its tag.
 

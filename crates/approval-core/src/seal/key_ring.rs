@@ -153,7 +153,7 @@ impl Sealer for KeyRing {
             // Random nonces: 192 bits are enough for as many records as one key will ever seal. [SEAL-004]
             let mut nonce = [0; NONCE_BYTES];
             self.entropy.fill(&mut nonce)?;
-            let payload = Payload { msg: bytes, aad: &associated };
+            let payload = Payload { msg: bytes, aad: &associated }; // [SEAL-014]
             let sealed = key.cipher(purpose).encrypt(&XNonce::from(nonce), payload).map_err(|_| SealError::Broken)?;
             envelope::write(Form::Encrypted, &key.id, &nonce, &sealed)
         } else {
@@ -166,7 +166,7 @@ impl Sealer for KeyRing {
         let envelope = Envelope::parse(sealed)?;
         let key = self.opening(&envelope.key)?;
         let associated = binding.associated_data(&envelope.key)?;
-        // The form follows from what is expected, never from what is found. [SEAL-003]
+        // The form follows from what is expected, never from what is found. [SEAL-003] [SEAL-015]
         match (purpose.is_encrypted(), envelope.form) {
             (true, Form::Encrypted) => {
                 let nonce: [u8; NONCE_BYTES] = envelope.first.try_into().map_err(|_| SealError::Malformed)?;
@@ -210,6 +210,7 @@ type CipherKey = XChaCha20Poly1305;
 
 impl RingKey {
     /// Derives the subkey of each purpose: HKDF-SHA-256 (RFC 5869), no salt, the purpose's label as info. [SEAL-002]
+    /// [SEAL-010]
     fn derive(id: KeyId, master: &MasterKey) -> Result<Self, KeyRingError> {
         let hkdf = Hkdf::<Sha256>::new(None, master.as_bytes());
         let subkey = |label: &str| {
@@ -244,7 +245,7 @@ impl RingKey {
         }
     }
 
-    /// A MAC of associated data and body, each with its length before it, so that neither can flow into the other.
+    /// A MAC of associated data and body, each with its length before it, so that neither can flow into the other. [SEAL-013]
     fn mac(&self, associated: &[u8], body: &[u8]) -> [u8; 32] {
         let mut mac = self.authenticate.clone();
         for part in [associated, body] {
@@ -254,6 +255,7 @@ impl RingKey {
         mac.finalize().into_bytes().into()
     }
 
+    /// [SEAL-017]
     fn tag(&self, purpose: TagPurpose, bytes: &[u8]) -> Tag {
         let key = match purpose {
             TagPurpose::Effect => &self.effect_tag,

@@ -44,7 +44,7 @@ pub trait Sealer: Send + Sync + fmt::Debug {
     /// When there is no active key.
     fn tag(&self, purpose: TagPurpose, bytes: &[u8]) -> Result<Tag, SealError>;
 
-    /// The tags of `bytes` under every key that is still good, the active one's first: what to look up.
+    /// The tags of `bytes` under every key that is still good, the active one's first: what to look up. [SEAL-018]
     ///
     /// # Errors
     /// When there is no active key.
@@ -118,7 +118,7 @@ impl TagPurpose {
     }
 }
 
-/// What a sealed record is bound to: the associated data of its seal. [SEAL-003]
+/// What a sealed record is bound to: the associated data of its seal. [SEAL-003] [SEAL-011]
 #[derive(Clone, Debug)]
 pub struct Binding<'a> {
     /// The kind of record.
@@ -259,7 +259,7 @@ mod tests {
     proptest! {
         #[test]
         fn the_associated_data_is_canonical(id in any::<String>(), audience in any::<String>(), revision in 0..=LARGEST_REVISION, of_plan in any::<bool>()) {
-            // [SEAL-003]
+            // [SEAL-003, SEAL-011]
             let plan = "019ab12c-0000-7000-8000-000000000001";
             let audience = Audience::new(audience);
             let plan_id = of_plan.then(|| plan.parse().unwrap());

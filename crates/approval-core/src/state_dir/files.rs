@@ -22,7 +22,7 @@ pub(crate) fn create_dir(path: &Path) -> Result<(), StateDirError> {
     check_owner_only(path)
 }
 
-/// Nobody but the owner may read or write the file or directory.
+/// Nobody but the owner may read or write the file or directory. [SEC-001]
 pub(crate) fn check_owner_only(path: &Path) -> Result<(), StateDirError> {
     let metadata = fs::metadata(path).map_err(|error| StateDirError::File { path: path.to_owned(), error })?;
     #[cfg(unix)]

@@ -256,6 +256,7 @@ mod tests {
 
     #[test]
     fn what_others_can_read_is_refused() {
+        // [SEC-001]
         let (_temporary, state) = state();
         let id = state.generate_key(&OsEntropy).unwrap();
         let key = state.key_path_for_test(&id);

@@ -50,7 +50,7 @@ fn some_claim() -> AnchorKind {
 
 #[tokio::test]
 async fn a_claim_is_entered_once() {
-    // [ANCHOR-001, ENF-001]
+    // [ANCHOR-001, ENF-001, ENF-004]
     let (room, anchor) = remembering().await;
     let plan = approved(&room).await;
     assert_eq!(plan.header.enforcement.rollback, Rollback::Local);
@@ -405,7 +405,7 @@ async fn entries_go_once_they_can_matter_no_more() {
 
 #[tokio::test]
 async fn without_an_anchor_a_plan_says_so() {
-    // [ENF-001]
+    // [ENF-001, ENF-004]
     let (room, _) = anchored(NoAnchor).await;
     assert_eq!(approved(&room).await.header.enforcement.rollback, Rollback::None);
 }

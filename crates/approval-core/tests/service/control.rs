@@ -68,7 +68,7 @@ async fn with_keys(room: &Room, keys: &[(&str, u8, KeyState)]) -> Approvals {
 
 #[tokio::test]
 async fn a_mute_and_a_rejection_outlive_a_rotated_key_and_a_mute_can_be_lifted() {
-    // [PLAN-006, PLAN-005, SEAL-005]
+    // [PLAN-006, PLAN-005, SEAL-005, SEAL-018]
     let room = Room::new().await;
     let rejected = room.plan("r", json!(1)).await.unwrap();
     room.decide(&rejected, "alice", Verdict::Reject).await.unwrap();

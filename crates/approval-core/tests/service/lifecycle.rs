@@ -89,7 +89,7 @@ async fn who_waits_sees_the_outcome() {
 
 #[tokio::test]
 async fn a_service_says_where_its_agent_runs_or_does_not_start() {
-    // [ENF-002]
+    // [ENF-002, ENF-003]
     let room = Room::new().await;
     let policy = || Policy::always(Terms::same_subject());
     let builder = || ApprovalsBuilder::new(parts(&room, room.store.clone(), policy()));

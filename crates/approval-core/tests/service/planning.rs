@@ -1,6 +1,6 @@
 //! What becomes a plan, and what doesn't.
 
-use approval_core::record::{Outcome, Rule, Verdict, WarningCode};
+use approval_core::record::{Outcome, Record as _, Rule, Verdict, WarningCode};
 use approval_core::{Call, Clause, Draft, EffectKey, Matcher, Policy, PolicyVerdict, Reason, Refusal, Terms};
 use approval_testkit::{FakeDirectory, Room};
 use serde_json::{Value, json};
@@ -268,4 +268,24 @@ async fn a_rule_is_the_servers_choice() {
     let arguments = json!({ "name": "a", "rule": { "kind": "same-subject", "required": 0 }, "policy": "none" });
     let plan = plan_draft(&room, arguments, |_| draft()).await.unwrap();
     assert_eq!(plan.header.policy.rule, Rule::quorum(2, ["sre".into()]));
+}
+
+#[tokio::test]
+async fn a_value_that_is_null_is_a_value() {
+    // [REC-004, DIG-046]
+    let room = Room::new().await;
+    room.target.meddle("a", Value::Null);
+    let plan = room.plan("a", Value::Null).await.unwrap();
+    // Another process: it has nothing but what is stored.
+    let other = room.another(always(Rule::same_subject())).await;
+    let page = other.view(&FakeDirectory::identity("alice"), &id(&plan)).await.unwrap();
+    assert_eq!(page.intent.steps[0].body, Some(Value::Null));
+    assert_eq!(page.review.changes[0].before, Some(Value::Null));
+    assert_eq!(page.review.changes[0].after, Some(Value::Null));
+    // What the page offers has the digests that it shows.
+    assert_eq!(page.intent.digest().unwrap(), plan.header.intent_digest);
+    assert_eq!(page.review.digest().unwrap(), plan.header.review_digest);
+    // A control: what isn't there stays away.
+    let fresh = room.plan("b", json!(1)).await.unwrap();
+    assert_eq!(room.page(&fresh, "alice").await.unwrap().review.changes[0].before, None);
 }

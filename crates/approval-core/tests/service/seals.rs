@@ -42,7 +42,7 @@ fn binding(audience: &Audience) -> Binding<'_> {
 
 #[test]
 fn what_is_sealed_opens_under_the_same_purpose_and_no_other() {
-    // [SEAL-001, SEAL-002, SEAL-003]
+    // [SEAL-001, SEAL-002, SEAL-003, SEAL-015]
     let (ring, audience) = (one(), audience());
     for sealed_for in PURPOSES {
         let sealed = ring.seal(sealed_for, &binding(&audience), b"the body").unwrap();
@@ -250,5 +250,65 @@ proptest! {
     fn any_bytes_are_opened_or_refused(bytes: Vec<u8>, purpose in 0..5usize) {
         let audience = audience();
         prop_assert!(one().open(PURPOSES[purpose], &binding(&audience), &bytes).is_err());
+    }
+}
+
+/// HKDF-SHA-256 for one block, HMAC-SHA-256 and the framing, written from the text alone.
+mod by_hand {
+    use hmac::{Hmac, KeyInit as _, Mac as _};
+    use sha2::Sha256;
+
+    pub(super) fn hmac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
+        let mut mac = Hmac::<Sha256>::new_from_slice(key).unwrap();
+        parts.iter().for_each(|part| mac.update(part));
+        mac.finalize().into_bytes().into()
+    }
+
+    pub(super) fn subkey(master: [u8; 32], label: &str) -> [u8; 32] {
+        let extracted = hmac(&[0; 32], &[&master]);
+        hmac(&extracted, &[b"mutation-approval/v0/", label.as_bytes(), &[1]])
+    }
+}
+
+#[test]
+fn the_bytes_are_those_of_the_text() {
+    // [SEAL-010, SEAL-011, SEAL-012, SEAL-013, SEAL-014, SEAL-017]
+    use base64::Engine as _;
+    use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
+    let (ring, audience) = (one(), audience());
+    let aad = br#"{"audience":"urn:test","id":"x","keyId":"one","planId":"019ab12c-0000-7000-8000-000000000001","record":"header","revision":3,"version":0}"#;
+    let body = br#"{"a":1}"#;
+
+    let sealed = ring.seal(Purpose::Authenticate, &binding(&audience), body).unwrap();
+    let lengths = [(aad.len() as u64).to_be_bytes(), (body.len() as u64).to_be_bytes()];
+    let key = by_hand::subkey([1; 32], "authenticate");
+    let mac = by_hand::hmac(&key, &[&lengths[0], aad, &lengths[1], body]);
+    assert_eq!(sealed, [b"\x01\x03one", mac.as_slice(), body].concat());
+
+    for (purpose, label) in [
+        (Purpose::Encrypt, "encrypt"),
+        (Purpose::Form, "form"),
+        (Purpose::RequestState, "request-state"),
+        (Purpose::Session, "session"),
+    ] {
+        let sealed = ring.seal(purpose, &binding(&audience), body).unwrap();
+        let (head, rest) = sealed.split_at(5);
+        assert_eq!(head, b"\x02\x03one");
+        let (nonce, ciphertext) = rest.split_at(24);
+        let cipher = chacha20poly1305::XChaCha20Poly1305::new(&by_hand::subkey([1; 32], label).into());
+        let nonce: [u8; 24] = nonce.try_into().unwrap();
+        let opened = cipher.decrypt(&nonce.into(), Payload { msg: ciphertext, aad }).unwrap();
+        assert_eq!(opened, body, "{label}");
+    }
+
+    for (purpose, label) in [
+        (TagPurpose::Effect, "effect-tag"),
+        (TagPurpose::Pseudonym, "pseudonym"),
+        (TagPurpose::Request, "request-tag"),
+        (TagPurpose::Session, "session-tag"),
+    ] {
+        let tag = by_hand::hmac(&by_hand::subkey([1; 32], label), &[b"alice"]);
+        let text = format!("one.{}", base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(tag));
+        assert_eq!(ring.tag(purpose, b"alice").unwrap().to_string(), text);
     }
 }

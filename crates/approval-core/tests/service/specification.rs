@@ -3,10 +3,15 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use approval_core::record::{Outcome, State};
+use approval_core::record::{Outcome, Reconciled, RecordKind, State, Verdict};
+use approval_core::seal::Tag;
 use approval_core::transition::{Trigger, next};
-use approval_core::{Reason, Retry};
+use approval_core::{ChallengeId, Reason, Retry, WriterId};
+use approval_testkit::Room;
 use serde::Deserialize;
+use serde_json::json;
+
+use crate::support::approved;
 
 fn read(name: &str) -> String {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spec/v0").join(name);
@@ -95,6 +100,81 @@ fn the_refusals_of_the_gate_are_reasons() {
     }
 }
 
+/// The cells of a row.
+fn cells(row: &str) -> Vec<&str> {
+    row.trim_matches('|').split(" | ").map(str::trim).collect()
+}
+
+#[tokio::test]
+async fn records_stand_where_the_table_says() {
+    // [SEAL-001, SEAL-016]
+    let rows = table(&read("gate.md"), "| kind | record | id | of a plan | revision | sealed |");
+    let room = Room::new().await;
+    let done = approved(&room).await;
+    room.execute(&done).await.unwrap();
+    let rejected = room.plan_with_token("b", json!(1), "s3cret").await.unwrap();
+    room.decide(&rejected, "alice", Verdict::Reject).await.unwrap();
+    room.plan_with_token("c", json!(1), "s3cret").await.unwrap();
+    room.approvals.pause("op").await.unwrap();
+    room.approvals.mute(&"bob".into(), std::time::Duration::from_secs(9), "op").await.unwrap();
+    room.target.report(Outcome::Unknown);
+    room.approvals.resume("op").await.unwrap();
+    let lost = room.plan("d", json!(1)).await.unwrap();
+    room.decide(&lost, "alice", Verdict::Approve).await.unwrap();
+    room.execute(&lost).await.unwrap();
+    room.approvals.reconcile(lost.header.plan_id, Reconciled::Applied, "op").await.unwrap();
+
+    let tables = room.memory.as_ref().unwrap().tables();
+    for row in &rows {
+        let [name, _, id, of_a_plan, revision, sealed] = cells(row)[..] else { panic!("{row}") };
+        let kind = RecordKind::from_name(name.trim_matches('`')).unwrap();
+        assert_eq!(sealed, if kind.is_encrypted() { "encrypted" } else { "authenticated" }, "{row}");
+        let stored: Vec<_> = match kind {
+            RecordKind::Event => {
+                let found = tables.events.iter();
+                found.map(|event| (format!("{}.{}", event.writer, event.sequence), event.plan, 0)).collect()
+            }
+            _ => {
+                let found = tables.rows.values().filter(|row| row.key.kind == kind);
+                found.map(|row| (row.key.id.clone(), row.plan, row.revision)).collect()
+            }
+        };
+        assert!(!stored.is_empty(), "no {kind} was stored");
+        for (stored_id, plan, stored_revision) in stored {
+            let dotted = || stored_id.split_once('.').unwrap();
+            let is_id = match id {
+                "plan id" => plan.is_some_and(|plan| plan.to_string() == stored_id),
+                "challenge id" => stored_id.parse::<ChallengeId>().is_ok(),
+                "`pause`" => stored_id == "pause",
+                id if id.starts_with("challenge id, `.`") => {
+                    dotted().0.parse::<ChallengeId>().is_ok() && dotted().1 == "0"
+                }
+                id if id.starts_with("writer, `.`") => dotted().0.parse::<WriterId>().is_ok(),
+                id => id.starts_with("tag of ") && stored_id.parse::<Tag>().is_ok(),
+            };
+            assert!(is_id, "{row}: {stored_id}");
+            assert!(of_a_plan == "where it is about one" || (of_a_plan == "yes") == plan.is_some(), "{row}");
+            assert!(revision.starts_with("its") || stored_revision == 0, "{row}: {stored_revision}");
+        }
+    }
+}
+
+/// The pages of the specification.
+fn pages() -> Vec<String> {
+    let directory = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spec/v0");
+    let names = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut pages: Vec<_> = names.filter(|name| name.ends_with(".md")).collect();
+    pages.sort();
+    assert!(pages.iter().any(|name| name == "gate.md"), "{pages:?}");
+    pages
+}
+
+/// What a renderer makes of a title, to be linked to: spaces become hyphens, and other signs go.
+fn anchor(title: &str) -> String {
+    let kept = title.to_lowercase().replace(' ', "-");
+    kept.chars().filter(|c| c.is_alphanumeric() || matches!(c, '-' | '_')).collect()
+}
+
 #[derive(Deserialize)]
 struct Requirements {
     requirement: Vec<Requirement>,
@@ -113,13 +193,12 @@ fn the_requirements_are_listed_as_they_stand_in_the_text() {
     let listed: Requirements = toml::from_str(&read("requirements.toml")).unwrap();
     let listed: BTreeMap<_, _> = listed.requirement.into_iter().map(|listed| (listed.id.clone(), listed)).collect();
     let mut stated = 0;
-    for name in ["audit.md", "digest.md", "gate.md", "receipt.md"] {
-        let text = read(name);
+    for name in pages() {
+        let text = read(&name);
         let mut section = String::new();
         for paragraph in text.split("\n\n") {
             if let Some(title) = paragraph.strip_prefix('#') {
-                let slug = title.trim_start_matches('#').trim().to_lowercase().replace(' ', "-").replace('.', "");
-                section = format!("{name}#{slug}");
+                section = format!("{name}#{}", anchor(title.trim_start_matches('#').trim()));
             }
             let Some((id, stating)) = paragraph.strip_prefix("**").and_then(|rest| rest.split_once("** ")) else {
                 continue;

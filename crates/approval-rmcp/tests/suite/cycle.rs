@@ -8,6 +8,7 @@ use crate::support::{Bench, Era};
 
 #[tokio::test]
 async fn plan_challenge_status_execute_replay() {
+    // [WIRE-031, WIRE-034, WIRE-038, WIRE-T-001, WIRE-T-010, WIRE-T-020, WIRE-T-030, WIRE-T-031, WIRE-T-040, ENF-005]
     for era in Era::BOTH {
         let bench = Bench::new().await;
         let mut client = bench.client(era).await;
@@ -75,6 +76,7 @@ async fn plan_challenge_status_execute_replay() {
 
 #[tokio::test]
 async fn what_is_read_only_passes() {
+    // [WIRE-010]
     for era in Era::BOTH {
         let bench = Bench::new().await;
         let mut client = bench.client(era).await;
@@ -87,6 +89,7 @@ async fn what_is_read_only_passes() {
 
 #[tokio::test]
 async fn a_rejection_is_final_and_sticks() {
+    // [WIRE-T-010, WIRE-T-020, WIRE-038]
     let bench = Bench::new().await;
     let mut client = bench.client(Era::Modern).await;
     let plan = client.answer("write", json!({ "path": "a.txt" })).await;
@@ -105,6 +108,7 @@ async fn a_rejection_is_final_and_sticks() {
 
 #[tokio::test]
 async fn a_cancelled_plan_never_runs() {
+    // [WIRE-T-040]
     let bench = Bench::new().await;
     let mut client = bench.client(Era::Legacy).await;
     let plan = bench.approved(&mut client, "write", json!({})).await;

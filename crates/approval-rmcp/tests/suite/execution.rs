@@ -27,6 +27,7 @@ async fn on_tokio_time(bench: &Bench) -> Approvals {
 
 #[tokio::test]
 async fn an_error_may_have_had_an_effect() {
+    // [WIRE-031, WIRE-034, WIRE-T-032]
     for era in Era::BOTH {
         for (tool, tool_result) in [
             ("fail", json!({ "content": [{ "type": "text", "text": "half of it was done" }], "isError": true })),
@@ -50,6 +51,7 @@ async fn an_error_may_have_had_an_effect() {
 
 #[tokio::test]
 async fn errors_of_a_tool_that_is_configured_so_are_effect_free() {
+    // [WIRE-T-032]
     let bench = Bench::new().await;
     let effect_free = || GatedTool::opaque().errors_are_effect_free();
     let gate = ["fail", "break", "panic", "ask"]
@@ -64,6 +66,7 @@ async fn errors_of_a_tool_that_is_configured_so_are_effect_free() {
 
 #[tokio::test(start_paused = true)]
 async fn a_tool_that_does_not_answer_in_time_is_unknown() {
+    // [WIRE-T-032]
     for effect_free in [false, true] {
         let bench = Bench::new().await;
         let tool = GatedTool::opaque();
@@ -85,6 +88,7 @@ async fn a_tool_that_does_not_answer_in_time_is_unknown() {
 
 #[tokio::test(start_paused = true)]
 async fn after_the_claim_a_cancellation_stops_nothing() {
+    // [WIRE-T-033]
     for era in Era::BOTH {
         let bench = Bench::new().await;
         let gate = Gated::builder(Arc::clone(&bench.workshop), on_tokio_time(&bench).await)

@@ -121,6 +121,7 @@ fn gate(bench: &Bench) -> Gated<Arc<Workshop>> {
 
 #[tokio::test]
 async fn the_whole_way_over_http() {
+    // [ENF-005]
     for era in Era::BOTH {
         let bench = Bench::new().await;
         let mut client = HttpClient::connect(&serve(gate(&bench)).await, era, Some("alice")).await;
@@ -140,6 +141,7 @@ async fn the_whole_way_over_http() {
 
 #[tokio::test]
 async fn without_a_verified_bearer_there_is_no_requester() {
+    // [WIRE-021, WIRE-022]
     for era in Era::BOTH {
         let bench = Bench::new().await;
         // Neither where a bearer is asked for, nor where a person was configured for stdio.
@@ -161,6 +163,7 @@ async fn without_a_verified_bearer_there_is_no_requester() {
 
 #[tokio::test]
 async fn the_configured_requester_answers_for_nobody_over_http() {
+    // [WIRE-020]
     let bench = Bench::new().await;
     let url = serve(bench.gate("alice").build().unwrap()).await;
     let mut client = HttpClient::connect(&url, Era::Modern, Some("alice")).await;
@@ -169,6 +172,7 @@ async fn the_configured_requester_answers_for_nobody_over_http() {
 
 #[tokio::test]
 async fn the_requester_is_asked_for_per_request_not_per_session() {
+    // [WIRE-020]
     for era in Era::BOTH {
         let bench = Bench::new().await;
         let url = serve(gate(&bench)).await;
@@ -193,6 +197,7 @@ async fn the_requester_is_asked_for_per_request_not_per_session() {
 
 #[tokio::test]
 async fn foreign_origins_and_hosts_and_large_bodies_are_turned_away() {
+    // [WIRE-023]
     for era in Era::BOTH {
         let bench = Bench::new().await;
         let mut client = HttpClient::connect(&serve(gate(&bench)).await, era, Some("alice")).await;

@@ -17,6 +17,7 @@ fn names(tools: &[Value]) -> Vec<&str> {
 
 #[tokio::test]
 async fn the_list_of_tools() {
+    // [WIRE-002, WIRE-011, WIRE-012, WIRE-030, OPER-003]
     let mut lists = Vec::new();
     for era in Era::BOTH {
         let mut client = Bench::new().await.client(era).await;
@@ -37,6 +38,7 @@ async fn the_list_of_tools() {
 
 #[tokio::test]
 async fn the_schema_is_closed_and_an_object() {
+    // [WIRE-030]
     let schema = Value::Object(approval_rmcp::output_schema());
     assert_eq!(schema["type"], "object");
     let kinds: Vec<_> =
@@ -91,6 +93,7 @@ async fn pages_are_passed_on_and_the_last_holds_the_profiles_tools() {
 
 #[tokio::test]
 async fn the_list_is_private_and_the_same_before_and_after() {
+    // [WIRE-013]
     for era in Era::BOTH {
         let bench = Bench::new().await;
         let (mut alice, mut bob) = (bench.client(era).await, bench.client_of(bench.gate("bob"), era).await);
@@ -104,6 +107,7 @@ async fn the_list_is_private_and_the_same_before_and_after() {
 
 #[tokio::test]
 async fn the_extension_is_advertised_wherever_capabilities_are() {
+    // [WIRE-001, WIRE-K-001]
     let settings = json!({
         "version": "v0",
         "bindings": ["T"],
@@ -142,6 +146,7 @@ impl ServerHandler for Bare {}
 
 #[tokio::test]
 async fn a_server_without_tools_has_the_profiles() {
+    // [WIRE-001, OPER-003]
     for era in Era::BOTH {
         let bench = Bench::new().await;
         let gated = Gated::builder(Bare, bench.room.approvals.clone()).build().unwrap();
@@ -155,6 +160,7 @@ async fn a_server_without_tools_has_the_profiles() {
 
 #[tokio::test]
 async fn the_prefix_is_the_operators_choice() {
+    // [WIRE-002]
     let bench = Bench::new().await;
     let mut client = bench.client_of(bench.gate("alice").prefix("files."), Era::Modern).await;
     let tools = listed(&mut client).await;
@@ -168,6 +174,7 @@ async fn the_prefix_is_the_operators_choice() {
 
 #[tokio::test]
 async fn what_says_that_it_is_read_only_can_be_gated_too() {
+    // [WIRE-010]
     let bench = Bench::new().await;
     let all = |gate: bool| {
         let builder = bench.gate("alice");

@@ -9,6 +9,7 @@ use crate::support::{Bench, Era};
 
 #[tokio::test]
 async fn the_approver_is_told_that_there_is_no_preview() {
+    // [WIRE-T-003]
     let bench = Bench::new().await;
     let mut client = bench.client(Era::Modern).await;
     let arguments = json!({ "path": "a.txt", "text": "hello" });
@@ -27,6 +28,8 @@ async fn the_approver_is_told_that_there_is_no_preview() {
     let id = plan["planId"].as_str().unwrap();
     let page = bench.room.approvals.view(&FakeDirectory::identity("alice"), id).await.unwrap();
     assert_eq!(page.review.findings[0].severity, Severity::Warn);
+    // [REC-013]
+    assert_eq!((page.review.headline.source, page.review.steps[0].source), (Source::Server, Source::Server));
     assert_eq!(
         (page.review.quotes[0].source, page.review.quotes[0].text.as_str()),
         (Source::Upstream, "Writes a text.")

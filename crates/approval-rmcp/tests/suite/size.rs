@@ -15,7 +15,7 @@ fn page(plan: &Value) -> String {
 
 #[tokio::test]
 async fn a_large_answer_of_the_tool_is_left_to_the_page() {
-    // [DIG-029]
+    // [DIG-029, WIRE-035]
     let bench = Bench::new().await;
     let mut client = bench.client(Era::Modern).await;
     let (plan, execution) = bench.executed(&mut client, "shout", json!({})).await;
@@ -47,6 +47,7 @@ async fn changes_are_shown_where_policy_allows_and_they_fit() {
 
 #[tokio::test]
 async fn what_fits_once_is_left_out_of_the_text_first() {
+    // [WIRE-035]
     let (bench, target) = reading_bench().await;
     let mut client = bench.client_of(bench.gate("alice").tool("tidy", target), Era::Modern).await;
     let result = client.call("tidy", json!({ "name": "a", "value": "x".repeat(8_000) })).await;
@@ -59,6 +60,7 @@ async fn what_fits_once_is_left_out_of_the_text_first() {
 
 #[tokio::test]
 async fn a_plan_is_still_a_plan_when_nearly_all_of_it_is_left_out() {
+    // [WIRE-035, WIRE-036]
     let (bench, target) = reading_bench().await;
     let mut client = bench.client_of(bench.gate("alice").tool("tidy", target), Era::Modern).await;
     let plan = client.answer("tidy", json!({ "name": "n".repeat(20_000), "value": 1 })).await;

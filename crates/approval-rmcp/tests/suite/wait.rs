@@ -15,6 +15,7 @@ use crate::support::{Bench, Client, Era};
 
 #[tokio::test]
 async fn a_wait_ends_after_twenty_five_seconds_at_the_latest() {
+    // [WIRE-T-021]
     let bench = Bench::new().await;
     let mut client = bench.client(Era::Modern).await;
     let plan = client.answer("write", json!({})).await;
@@ -107,6 +108,7 @@ async fn a_wait_ends_with_the_decision() {
 
 #[tokio::test]
 async fn a_wait_ends_when_its_caller_goes() {
+    // [WIRE-T-021]
     for era in Era::BOTH {
         let Held { mut client, mut news, go, .. } = Held::new(era).await;
         let plan = client.answer("write", json!({})).await;

@@ -1,7 +1,7 @@
 //! Bearer tokens for MCP over HTTP (RFC 6750): who it is for whom the agent acts.
 //!
 //! This stands before the MCP endpoint, never before the approval surface, and neither knows what the other goes by: here
-//! cookies mean nothing, there tokens mean nothing. So nothing that the agent holds gets it onto a page.
+//! cookies mean nothing, there tokens mean nothing. So nothing that the agent holds gets it onto a page. [SURF-010]
 
 mod tokens;
 

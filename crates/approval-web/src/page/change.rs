@@ -1,4 +1,4 @@
-//! One change: a value before and after.
+//! One change: a value before and after. [SHOW-005]
 
 use std::collections::BTreeSet;
 
@@ -53,7 +53,7 @@ impl ChangeView {
     }
 }
 
-/// What stands in place of the secrets on each side.
+/// What stands in place of the secrets on each side. [SHOW-006]
 struct Leaves {
     before: Secrets,
     after: Secrets,

@@ -1,4 +1,4 @@
-//! Long values, folded: a count says how much there is, and all of it is there.
+//! Long values, folded: a count says how much there is, and all of it is there. [SHOW-007]
 
 use askama::Template;
 

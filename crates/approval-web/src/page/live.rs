@@ -1,4 +1,4 @@
-//! The live part of a plan's page: how things stand now. No digest covers it.
+//! The live part of a plan's page: how things stand now. No digest covers it. [SHOW-011]
 
 use approval_core::record::{Decision, State};
 use approval_core::{PlanPageView, Timestamp};

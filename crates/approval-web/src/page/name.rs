@@ -1,4 +1,4 @@
-//! A name of something: shown so that no other name looks like it.
+//! A name of something: shown so that no other name looks like it. [TEXT-005]
 
 use std::collections::BTreeSet;
 
@@ -71,6 +71,7 @@ mod tests {
     #[test]
     fn look_alikes_are_told() {
         assert_eq!(hint("prod-cluster"), None);
+        // [TEXT-005]
         assert_eq!(hint("pr\u{43e}d").as_deref(), Some("letters of Cyrillic and Latin mixed: not ASCII: U+043E"));
         assert_eq!(hint("a\u{202e}"), None);
         assert_eq!(hint("日本").as_deref(), Some("not ASCII: U+65E5 U+672C"));

@@ -55,7 +55,7 @@ impl PlanPage {
     }
 }
 
-/// What the digests cover.
+/// What the digests cover. [SHOW-001] [SHOW-002]
 #[derive(Clone, Debug)]
 pub(crate) struct PlanPart {
     id: String,
@@ -164,7 +164,7 @@ impl PlanPart {
         }
     }
 
-    /// Whether a part of the plan is folded, so that nobody has seen all of it without opening that.
+    /// Whether a part of the plan is folded, so that nobody has seen all of it without opening that. [FORM-007]
     pub(crate) fn is_folded(&self) -> bool {
         let names = [&self.requester, &self.issuer, &self.subject, &self.tool, &self.target];
         let blocks = [Some(&self.target_identity), Some(&self.arguments), self.generated.as_ref()];
@@ -211,7 +211,7 @@ fn steps(review: &Review, intent: &Intent) -> Vec<(Passage, bool)> {
     review.steps.iter().enumerate().map(|(number, text)| (quote(text), previewed(number))).collect()
 }
 
-/// The findings, the worst first.
+/// The findings, the worst first. [SHOW-004]
 fn findings(findings: &[Finding]) -> Vec<FindingView> {
     let mut sorted: Vec<_> = findings.iter().collect();
     sorted.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
@@ -240,7 +240,7 @@ fn under(leaves: &Secrets, prefix: &str) -> Secrets {
     found.collect()
 }
 
-/// Whether an approval asks for the target's name.
+/// Whether an approval asks for the target's name. [FORM-006]
 pub(crate) fn asks_for_name(review: &Review) -> bool {
     review.findings.iter().any(|finding| finding.severity == Severity::High)
 }

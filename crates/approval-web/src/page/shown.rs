@@ -3,7 +3,7 @@
 //! A page that shows text as it is can be made to show another plan than the one whose digest is approved: a bidirectional
 //! control turns `exe.txt` around, a zero-width space hides a difference, a tag character hides a sentence, a flood of
 //! combining marks paints over the line above. Here every character that isn't plainly visible becomes a mark, `⟨U+202E⟩`, in
-//! a style that no text can have. Nothing is dropped: the text can be read back from what is shown.
+//! a style that no text can have. Nothing is dropped: the text can be read back from what is shown. [TEXT-001] [TEXT-004]
 
 use askama::Template;
 use icu_properties::props::{DefaultIgnorableCodePoint, GeneralCategory, WhiteSpace};
@@ -131,7 +131,7 @@ impl Shown {
         shown
     }
 
-    /// Spaces at the end of a line, and more than anybody needs, would not be seen.
+    /// Spaces at the end of a line, and more than anybody needs, would not be seen. [TEXT-003]
     fn spaces(&mut self, run: usize, at_end: bool) {
         match (run, at_end) {
             (1, true) => self.mark(name(' ')),
@@ -191,7 +191,7 @@ fn is_combining(c: char) -> bool {
 }
 
 /// Whether the character is drawn and draws over no other, takes no part in the text's direction, and isn't one that marks
-/// are written with.
+/// are written with. [TEXT-002]
 pub(super) fn is_plain(c: char) -> bool {
     use GeneralCategory as Category;
     if c == ' ' || c.is_ascii_graphic() {
@@ -250,6 +250,7 @@ mod tests {
 
     #[test]
     fn hostile_characters_are_named() {
+        // [TEXT-002, TEXT-003]
         for (text, shown) in [
             ("evil\u{202e}txt.exe", "evil⟨U+202E⟩txt.exe"),
             ("a\u{200b}b", "a⟨U+200B⟩b"),
@@ -278,6 +279,7 @@ mod tests {
 
     #[test]
     fn markup_is_text() {
+        // [TEXT-001]
         let html = Shown::line("<script>alert('1')</script>&amp;").to_string();
         assert!(!html.contains('<'), "{html}");
         assert_eq!(Shown::line("a\u{202e}b").to_string(), "a<span class=\"mark\">⟨U+202E⟩</span>b");
@@ -286,6 +288,7 @@ mod tests {
     proptest! {
         #[test]
         fn nothing_is_hidden_and_nothing_is_lost(text in hostile(), breaks: bool) {
+            // [TEXT-002, TEXT-004]
             let shown = Shown::with_breaks(&text, breaks);
             prop_assert_eq!(unmarked(&shown.text()), text);
             let plain = plain_text(&shown);
@@ -305,6 +308,7 @@ mod tests {
 
         #[test]
         fn marks_never_flood(count in 0usize..200) {
+            // [TEXT-002]
             let shown = Shown::line(&format!("a{}", "\u{301}".repeat(count)));
             prop_assert_eq!(plain_text(&shown).chars().count(), 1 + count.min(MARKS_DRAWN));
         }

@@ -17,6 +17,7 @@ pub(crate) struct Address {
 
 impl Address {
     /// Reads `https://host[:port][/path]`; plain http on loopback only, since everything else could be read on the way.
+    /// [SURF-013]
     pub(crate) fn parse(url: &str) -> Result<Self, SurfaceError> {
         let refuse = || SurfaceError::Address(url.to_owned());
         let uri: Uri = url.parse().map_err(|_| refuse())?;
@@ -53,7 +54,7 @@ impl Address {
         format!("{scheme}://{}", self.host)
     }
 
-    /// Whether a request was meant for this host. A foreign page whose name was made to lead here says its own.
+    /// Whether a request was meant for this host [SURF-014]. A foreign page whose name was made to lead here says its own.
     pub(crate) fn is_addressed(&self, uri: &Uri, headers: &HeaderMap) -> bool {
         let mut hosts = headers.get_all(header::HOST).iter();
         let (host, another) = (hosts.next().map(|host| host.as_bytes()), hosts.next());
@@ -88,7 +89,7 @@ impl Address {
         format!("{}/plans/{plan}", self.base)
     }
 
-    /// Where to go after a login: a page of this surface, or the inbox. Nothing else is ever in a `Location`.
+    /// Where to go after a login: a page of this surface, or the inbox. Nothing else is ever in a `Location`. [AUTH-007]
     pub(crate) fn onward(&self, next: &str) -> String {
         let plan = next.strip_prefix(&self.base).and_then(|path| path.strip_prefix("/plans/"));
         match plan.and_then(|plan| plan.parse::<PlanId>().ok()) {
@@ -111,6 +112,7 @@ mod tests {
 
     #[test]
     fn plain_http_is_for_loopback() {
+        // [SURF-013]
         for url in ["http://127.0.0.1:8080", "http://localhost", "http://[::1]:9", "https://approvals.example/a/b"] {
             assert!(Address::parse(url).is_ok(), "{url}");
         }

@@ -100,7 +100,7 @@ async fn attempt(desk: &Desk, visitor: &Visitor, view: &PlanPageView, filled: &F
     let comment = comment(&filled.comment)?;
     complete(view, filled, &form)?;
     authenticate(desk, visitor, &filled.password).await?;
-    // A form is good once, also where its decision is then refused.
+    // A form is good once, also where its decision is then refused. [FORM-002]
     let (nonce, until) = (form.nonce.to_string(), view.header.expires_at);
     let used = desk.transient.put(RecordKind::Login, &used(&nonce), &Used {}, until).await;
     used.map_err(|error| Undecided::Unavailable(error.to_string()))?;
@@ -113,7 +113,7 @@ async fn attempt(desk: &Desk, visitor: &Visitor, view: &PlanPageView, filled: &F
             person: visitor.identity.person.clone(),
             issuer: visitor.identity.issuer.clone(),
             subject: visitor.identity.subject.clone(),
-            // The moment of the password that came with this decision, never that of the session.
+            // The moment of the password that came with this decision, never that of the session. [AUTH-010]
             auth_time: desk.now(),
             acr: None,
             amr: vec!["pwd".to_owned()],
@@ -140,7 +140,7 @@ fn used(nonce: &str) -> String {
     format!("form/{nonce}")
 }
 
-/// The comment as it was written: browsers send line breaks as CR LF.
+/// The comment as it was written: browsers send line breaks as CR LF. [SURF-021]
 fn comment(text: &str) -> Result<Option<String>, Undecided> {
     let text = text.replace("\r\n", "\n");
     if text.chars().count() > LONGEST_COMMENT {
@@ -150,7 +150,7 @@ fn comment(text: &str) -> Result<Option<String>, Undecided> {
     Ok((!text.trim().is_empty()).then_some(text))
 }
 
-/// What an approval asks for, beside the password. A rejection asks for nothing.
+/// What an approval asks for, beside the password. A rejection asks for nothing. [FORM-006] [FORM-007] [FORM-008]
 fn complete(view: &PlanPageView, filled: &Filled, form: &Form) -> Result<(), Undecided> {
     let missing = |what: &str| Err(Undecided::Again(StatusCode::UNPROCESSABLE_ENTITY, what.to_owned()));
     if filled.verdict != Verdict::Approve {
@@ -165,7 +165,7 @@ fn complete(view: &PlanPageView, filled: &Filled, form: &Form) -> Result<(), Und
     Ok(())
 }
 
-/// The person's own password, now: a session alone never decides.
+/// The person's own password, now: a session alone never decides. Counted apart from logins. [AUTH-006] [AUTH-010] [AUTH-012]
 async fn authenticate(desk: &Desk, visitor: &Visitor, password: &str) -> Result<(), Undecided> {
     let counted = format!("decision {}", visitor.account);
     desk.throttle.attempt(&counted, desk.now()).map_err(|wait| {

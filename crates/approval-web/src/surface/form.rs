@@ -1,4 +1,4 @@
-//! The form on which a person decides, sealed: to the session, the plan, its digest, the challenge and the moment.
+//! The form on which a person decides, sealed: to the session, the plan, its digest, the challenge and the moment. [FORM-001]
 
 use approval_core::json::{Document, Limits};
 use approval_core::record::Challenge;

@@ -12,7 +12,7 @@ use super::Desk;
 use super::address::Address;
 use super::notice;
 
-/// Nothing inline, nothing from elsewhere, no script at all, in nobody's frame.
+/// Nothing inline, nothing from elsewhere, no script at all, in nobody's frame. [SURF-015]
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \
                       frame-ancestors 'none'; base-uri 'none'";
 
@@ -37,7 +37,7 @@ const STRICT_TRANSPORT: &str = "max-age=63072000";
 pub(super) async fn guard(State(desk): State<Arc<Desk>>, request: Request, next: Next) -> Response {
     let address = &desk.address;
     let mut response = if !address.is_addressed(request.uri(), request.headers()) {
-        // Against DNS rebinding: a page of another name gets nothing, not even a login.
+        // Against DNS rebinding: a page of another name gets nothing, not even a login. [SURF-014]
         notice::misdirected(&desk)
     } else if is_change(request.method()) && !is_own(address, request.headers()) {
         notice::foreign(&desk)
@@ -63,7 +63,7 @@ fn is_change(method: &Method) -> bool {
     !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
 }
 
-/// Whether a form was sent from a page of this surface, as far as the browser says.
+/// Whether a form was sent from a page of this surface, as far as the browser says. [FORM-003]
 ///
 /// `Sec-Fetch-Site` is set by the browser alone. Since our pages send no referrer, browsers write `Origin: null` beside it
 /// (Fetch, "append a request `Origin` header"); where there is no `Sec-Fetch-Site`, only our own origin will do. This is the

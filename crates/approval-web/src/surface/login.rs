@@ -59,14 +59,14 @@ pub(super) async fn log_in(
             // What is no account's name may be a password in the wrong field: it is never logged.
             let known = desk.accounts.find(&credentials.account).ok().flatten().map(|account| account.name);
             tracing::warn!(account = ?known, "a login was refused");
-            again.error = Some("Account or password is wrong.".to_owned());
+            again.error = Some("Account or password is wrong.".to_owned()); // [AUTH-005]
             return page(StatusCode::UNAUTHORIZED, &again);
         }
         Err(error) => return notice::unavailable(&desk, None, &error),
     };
     desk.throttle.forgive(&counted);
     let now = desk.now();
-    // Whatever session the browser came with is over: a name that somebody else may know is never taken on.
+    // Whatever session the browser came with is over: a name that somebody else may know is never taken on. [AUTH-001]
     if let Some(old) = desk.cookie.read(&headers)
         && let Err(error) = session::end(&desk.transient, &old, now).await
     {
@@ -81,6 +81,7 @@ pub(super) async fn log_in(
     }
 }
 
+/// Ends the session on the server too. [AUTH-002]
 pub(super) async fn log_out(State(desk): State<Arc<Desk>>, headers: HeaderMap) -> Response {
     if let Some(id) = desk.cookie.read(&headers)
         && let Err(error) = session::end(&desk.transient, &id, desk.now()).await

@@ -31,7 +31,7 @@ use throttle::Throttle;
 
 pub use throttle::Pace;
 
-/// The largest form that is read: a comment of 2000 characters, each written as twelve, and the rest.
+/// The largest form that is read: a comment of 2000 characters, each written as twelve, and the rest. [SURF-021]
 const LARGEST_FORM: usize = 64 * 1024;
 
 /// The pages on which a person decides. See the [crate documentation](crate).
@@ -115,7 +115,7 @@ impl Surface {
     }
 
     /// The routes, under the path of the surface's URL, each behind the guard. To be served or merged into another router as it
-    /// is: it has no fallback, and answers for every path under its own.
+    /// is: it has no fallback, and answers for every path under its own. What is decided is posted. [SURF-012] [FORM-004]
     pub fn router(self) -> Router {
         let Self { approvals, transient, sealer, accounts, options, entropy, address } = self;
         let cookie = Cookie::new(&address, approvals.audience().as_str());

@@ -51,6 +51,7 @@ pub(super) async fn render(
         let part = PlanPart::new(&view);
         let withdraw = may_withdraw(&view, &identity.person);
         let decides = view.may_approve || view.may_reject;
+        // [SHOW-013]
         let form = match view.challenge.as_ref().filter(|_| decides) {
             Some(challenge) => {
                 let folded = part.is_folded();
@@ -81,7 +82,7 @@ pub(super) async fn render(
     }
 }
 
-/// What the person decided and where the plan stands: read from the plan, so a link can't make it up.
+/// What the person decided and where the plan stands: read from the plan, so a link can't make it up. [FORM-010]
 pub(super) async fn decided(State(desk): State<Arc<Desk>>, visitor: Visitor, plan: PlanPath) -> Response {
     let view = match desk.approvals.view(&visitor.identity, &plan.id).await {
         Ok(view) => view,
@@ -146,7 +147,7 @@ pub(super) async fn document(State(desk): State<Arc<Desk>>, visitor: Visitor, pl
     }
 }
 
-/// A plan that can't be shown.
+/// A plan that can't be shown. [SHOW-001]
 pub(super) fn refused(desk: &Desk, visitor: &Visitor, refusal: &Refusal) -> Response {
     let name = Some(visitor.name());
     match refusal.reason() {

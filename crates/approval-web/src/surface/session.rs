@@ -40,7 +40,7 @@ struct Seen {
     at: Timestamp,
 }
 
-/// A session's name: 256 random bits, base64url. Whoever has it has the session.
+/// A session's name: 256 random bits, base64url. Whoever has it has the session. [AUTH-001]
 #[derive(Clone)]
 pub(super) struct SessionId(String);
 
@@ -86,7 +86,7 @@ pub(super) async fn begin(
     Ok(id)
 }
 
-/// The session under this name, unless it is over; and notes that somebody was here.
+/// The session under this name, unless it is over; and notes that somebody was here. [AUTH-002]
 pub(super) async fn find(
     kept: &SealedTransient,
     options: &SurfaceOptions,
@@ -119,6 +119,7 @@ impl Cookie {
     /// `SameSite=Strict`, not `Lax`: so no page of another site, not even by a link, makes the browser show that somebody is
     /// logged in here, and no form of theirs comes with a session. The price: who follows a link from another site finds the
     /// login, which offers them to go on. `__Host-` demands `Path=/`; where that prefix can't be had the path is ours alone.
+    /// [AUTH-004]
     pub(super) fn new(address: &super::address::Address, audience: &str) -> Self {
         let attributes = if address.is_https() {
             "Path=/; HttpOnly; SameSite=Strict; Secure".to_owned()

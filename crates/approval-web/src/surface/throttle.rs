@@ -1,4 +1,4 @@
-//! How often passwords may be tried: per account and altogether.
+//! How often passwords may be tried: per account and altogether. [AUTH-005]
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

@@ -13,7 +13,7 @@ use super::{Desk, notice};
 use crate::page::chrome::Chrome;
 use crate::page::name::Name;
 
-/// A person who is logged in. Whoever isn't is sent to the login, before anything else is looked at.
+/// A person who is logged in. Whoever isn't is sent to the login, before anything else is looked at. [SURF-010] [SURF-011]
 pub(super) struct Visitor {
     pub(super) session: SessionId,
     pub(super) account: String,
@@ -64,7 +64,7 @@ async fn look(parts: &Parts, desk: &Desk) -> Result<Option<Visitor>, String> {
     let Some(id) = desk.cookie.read(&parts.headers) else { return Ok(None) };
     let found = session::find(&desk.transient, &desk.options, &id, desk.now()).await;
     let Some(session) = found.map_err(|error| error.to_string())? else { return Ok(None) };
-    // Asked again each time: a disabled account, another person or another password ends the session.
+    // Asked again each time: a disabled account, another person or another password ends the session. [AUTH-003]
     let account = desk.accounts.find(&session.account).map_err(|error| error.to_string())?;
     let still = account.filter(|account| session.is_of(account));
     Ok(still.map(|account| Visitor { session: id, account: account.name, identity: session.identity }))

@@ -20,16 +20,33 @@ pub(super) struct Requirements {
 pub(super) struct Requirement {
     /// Permanent, such as `GATE-012`.
     pub(super) id: String,
-    level: Level,
+    pub(super) level: Level,
+    /// How somebody who didn't write the server can find out whether it holds.
+    pub(super) tested: Option<Tested>,
+    /// Where it stands: the page and the section.
+    #[serde(default)]
+    pub(super) section: String,
     /// Why it can't be enforced or checked by code.
     reason: Option<String>,
     /// What will enforce and check it, where that doesn't exist yet.
     planned: Option<String>,
 }
 
+/// How a requirement can be tested from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Tested {
+    /// With the server's help: vectors, a clock that can be moved, stored bytes that can be changed, a process that is ended.
+    Instrument,
+    /// By nothing but reading code and configuration.
+    Review,
+    /// By what goes over MCP and HTTP, and by looking at the target.
+    Wire,
+}
+
 /// The key words of RFC 2119.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-enum Level {
+pub(super) enum Level {
     #[serde(rename = "MAY")]
     May,
     #[serde(rename = "MUST")]
@@ -76,5 +93,27 @@ impl Requirement {
     pub(super) fn excuse(&self) -> Option<(&'static str, &str)> {
         let planned = self.planned.as_deref().map(|why| ("planned", why));
         planned.or_else(|| self.reason.as_deref().map(|why| ("reason", why)))
+    }
+}
+
+impl Level {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::May => "MAY",
+            Self::Must => "MUST",
+            Self::MustNot => "MUST NOT",
+            Self::Should => "SHOULD",
+            Self::ShouldNot => "SHOULD NOT",
+        }
+    }
+}
+
+impl Tested {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Instrument => "instrument",
+            Self::Review => "review",
+            Self::Wire => "wire",
+        }
     }
 }

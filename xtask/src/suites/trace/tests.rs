@@ -7,11 +7,14 @@ const SPEC: &str = r#"
     [[requirement]]
     id = "GATE-001"
     level = "MUST"
+    tested = "wire"
+    section = "gate.md#1-terms"
     text = "The gate refuses."
 
     [[requirement]]
     id = "GATE-002"
     level = "SHOULD"
+    tested = "review"
     text = "The gate is quick."
 "#;
 
@@ -39,7 +42,7 @@ fn reasons(report: &Report) -> Vec<String> {
 fn what_is_enforced_and_checked_passes() {
     let report = trace(&requirements(SPEC), &prose("**GATE-001** … GATE-002"), &cited_both_ways());
     assert_eq!(reasons(&report), Vec::<String>::new());
-    assert_eq!((report.passed, report.skips()), (3, 0));
+    assert_eq!((report.passed, report.skips()), (4, 0));
 }
 
 #[test]
@@ -51,6 +54,61 @@ fn each_gap_of_a_binding_requirement_fails() {
     assert_eq!(reasons(&only_checked), ["GATE-001: nothing in crates/*/src enforces it"]);
     let only_shown = trace(&requirements(SPEC), &text, &[citation("GATE-001", Role::Example)]);
     assert_eq!(reasons(&only_shown), ["GATE-001: nothing in crates/*/src enforces it; no test checks it"]);
+}
+
+#[test]
+fn a_requirement_that_nobody_can_test_fails() {
+    let spec = SPEC.replace("tested = \"review\"", "");
+    let report = trace(&requirements(&spec), &prose("GATE-001 GATE-002"), &cited_both_ways());
+    assert_eq!(reasons(&report), ["each requirement says how it can be tested: `GATE-002` doesn't"]);
+    assert!(Requirements::parse(&SPEC.replace("\"wire\"", "\"hearsay\"")).is_err());
+}
+
+#[test]
+fn the_table_names_files_and_excuses() {
+    let spec = SPEC.replace("tested = \"review\"", "tested = \"review\"\nreason = \"it is a wish\"");
+    let citations = [
+        Citation { id: "GATE-001".into(), role: Role::Enforcement, place: "crates/a/src/gate.rs:7".into() },
+        Citation { id: "GATE-001".into(), role: Role::Check, place: "crates/a/tests/gate.rs:1".into() },
+        Citation { id: "GATE-001".into(), role: Role::Check, place: "crates/a/tests/gate.rs:9".into() },
+        citation("GATE-001", Role::Example),
+    ];
+    let cases = cases::find(SECURITY);
+    let table = table::render(&requirements(&spec), &citations, &cases);
+    let rows: Vec<_> = table.lines().filter(|line| line.starts_with("| [")).collect();
+    assert_eq!(
+        rows,
+        [
+            "| [GATE-001](v0/gate.md#1-terms) | MUST | wire | `crates/a/src/gate.rs` | `crates/a/tests/gate.rs` |",
+            "| [GATE-002](v0/) | SHOULD | review | *reason: it is a wish* |  |",
+        ]
+    );
+    assert!(table.ends_with(
+        "## Hostile cases\n\n| | answer | by | checked by |\n|---|---|---|---|\n\
+         | `late` | `too_late`, and then it runs | GATE-001 | `crates/a/tests/gate.rs` |\n"
+    ));
+}
+
+const SECURITY: &str = "\
+| attack | answered by |\n|---|---|\n| the agent is late | GATE-001, GATE-002 |\n\n\
+| case | what is tried | answer | by |\n|---|---|---|---|\n\
+| `late` | to be late | `too_late`, and then it runs | GATE-001 |\n\nmore\n";
+
+#[test]
+fn a_hostile_case_has_a_name_of_its_own_an_answer_and_what_answers_it() {
+    let gate = "| reason | retry |\n|---|---|\n| `too_late` | `never` |\n";
+    let requirements = requirements(SPEC);
+    let complaints = |security: &str| cases::complaints(&cases::find(security), &requirements.ids(), gate);
+    assert_eq!(complaints(SECURITY), Vec::<String>::new());
+    for (from, to, complaint) in [
+        ("`too_late`", "`too_early`", "`late`: `too_early` is no reason"),
+        ("runs | GATE-001", "runs | GATE-003", "`late`: there is no GATE-003"),
+        ("runs | GATE-001", "runs | nothing", "`late` is answered by nothing"),
+        ("the agent is late", "late", "`late` stands there twice"),
+    ] {
+        assert_eq!(complaints(&SECURITY.replace(from, to)), [complaint]);
+    }
+    assert_eq!(complaints("nothing"), ["there is no table of cases, or none of reasons"]);
 }
 
 #[test]
@@ -75,7 +133,8 @@ fn text_and_table_must_agree_both_ways() {
 
 #[test]
 fn an_excuse_is_counted_and_printed_until_it_is_stale() {
-    let spec = "[[requirement]]\nid = \"GATE-001\"\nlevel = \"MUST NOT\"\nplanned = \"with the gateway\"";
+    let spec =
+        "[[requirement]]\nid = \"GATE-001\"\nlevel = \"MUST NOT\"\ntested = \"wire\"\nplanned = \"with the gateway\"";
     let open = trace(&requirements(spec), &prose("GATE-001"), &[citation("GATE-001", Role::Enforcement)]);
     assert_eq!(reasons(&open), Vec::<String>::new());
     let skipped: Vec<_> = open.skipped.iter().map(|remark| remark.why.as_str()).collect();
