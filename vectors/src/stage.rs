@@ -1,10 +1,12 @@
 //! A service whose clock, randomness and keys are the same in every run, and all of it in the open.
 
 use std::future::Future;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
+use approval_core::anchor::AnchorKind;
 use approval_core::record::{Approver, Identity, Outcome, RecordKind, State, Verdict};
 use approval_core::seal::KeyRing;
 use approval_core::store::{Row, RowKey};
@@ -14,7 +16,9 @@ use approval_core::{
     ResolvedPlan, Timer,
 };
 use approval_testkit::ill_formed::{AUDIENCE, Forger};
-use approval_testkit::{FakeClock, FakeDirectory, FakeTarget, FakeTimer, MemoryStore, SeededEntropy, test_key_ring};
+use approval_testkit::{
+    FakeClock, FakeDirectory, FakeTarget, FakeTimer, MemoryAnchor, MemoryStore, SeededEntropy, test_key_ring,
+};
 use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 use tokio::sync::oneshot;
@@ -26,9 +30,12 @@ pub(crate) struct Stage {
     pub(crate) directory: Arc<FakeDirectory>,
     pub(crate) target: FakeTarget,
     pub(crate) memory: MemoryStore,
+    pub(crate) anchor: MemoryAnchor,
     pub(crate) approvals: Approvals,
     pub(crate) forger: Forger,
     sealer: Arc<KeyRing>,
+    /// How many processes there were: each has randomness of its own.
+    processes: AtomicU64,
 }
 
 impl Stage {
@@ -39,9 +46,10 @@ impl Stage {
         let directory = Arc::new(directory.with("carol", &["sre"]).with("dave", &[]));
         let sealer = Arc::new(test_key_ring());
         let parts = parts(&clock, &memory, &directory, &sealer, policy);
-        let approvals = start(parts, &clock, 1, ApprovalsBuilder::separate_user).await?;
+        let anchor = MemoryAnchor::default();
+        let approvals = start(parts, &clock, &anchor, 1, ApprovalsBuilder::separate_user).await?;
         let (target, forger) = (FakeTarget::new(), Forger::new());
-        Ok(Self { clock, directory, target, memory, approvals, forger, sealer })
+        Ok(Self { clock, directory, target, memory, anchor, approvals, forger, sealer, processes: AtomicU64::new(1) })
     }
 
     /// Another process over the same store.
@@ -50,7 +58,12 @@ impl Stage {
         policy: Policy,
         configure: impl FnOnce(ApprovalsBuilder) -> ApprovalsBuilder,
     ) -> Result<Approvals> {
-        start(parts(&self.clock, &self.memory, &self.directory, &self.sealer, policy), &self.clock, 2, configure).await
+        let parts = parts(&self.clock, &self.memory, &self.directory, &self.sealer, policy);
+        start(parts, &self.clock, &self.anchor, self.seed(), configure).await
+    }
+
+    fn seed(&self) -> u64 {
+        1 + self.processes.fetch_add(1, Ordering::Relaxed)
     }
 
     pub(crate) fn alice() -> Requester {
@@ -102,7 +115,7 @@ impl Stage {
     pub(crate) async fn hold(&self, policy: Policy, plan: &PlanView) -> Result<Held> {
         let mut parts = parts(&self.clock, &self.memory, &self.directory, &self.sealer, policy);
         parts.timer = Arc::new(Still);
-        let approvals = start(parts, &self.clock, 3, ApprovalsBuilder::separate_user).await?;
+        let approvals = start(parts, &self.clock, &self.anchor, self.seed(), ApprovalsBuilder::separate_user).await?;
         let (begin, begun) = oneshot::channel();
         let (release, released) = oneshot::channel::<()>();
         let gate = Mutex::new(Some((begin, released)));
@@ -243,6 +256,24 @@ impl Stage {
         paused.then(|| self.record_of_no_plan(RecordKind::Pause)).transpose()
     }
 
+    /// What the anchor remembers, and of a claim whether the store holds it.
+    pub(crate) fn anchored(&self) -> Result<Value> {
+        let remembered = self.anchor.remembered();
+        let mut entries = Vec::new();
+        for entry in remembered.iter().flat_map(|remembered| remembered.values()) {
+            entries.push(match entry.kind {
+                AnchorKind::Claimed(claim) => {
+                    let state = self.record(RecordKind::PlanState, entry.plan).unwrap_or_default();
+                    let stored = state["claim"]["claimId"] == json!(claim);
+                    json!({ "planId": entry.plan, "kind": "claimed", "inStore": stored })
+                }
+                AnchorKind::Rejected => json!({ "planId": entry.plan, "kind": "rejected" }),
+                AnchorKind::Withdrawn => json!({ "planId": entry.plan, "kind": "withdrawn" }),
+            });
+        }
+        Ok(entries.into())
+    }
+
     /// The plans that the store finds as attempts, other than one.
     pub(crate) fn attempts(&self, but: PlanId) -> Vec<PlanId> {
         let tables = self.memory.tables();
@@ -293,10 +324,11 @@ fn parts(
 async fn start(
     parts: Parts,
     clock: &FakeClock,
+    anchor: &MemoryAnchor,
     seed: u64,
     configure: impl FnOnce(ApprovalsBuilder) -> ApprovalsBuilder,
 ) -> Result<Approvals> {
-    let builder = ApprovalsBuilder::new(parts).clock(Arc::new(clock.clone()));
+    let builder = ApprovalsBuilder::new(parts).clock(Arc::new(clock.clone())).anchor(Arc::new(anchor.clone()));
     Ok(configure(builder.entropy(Arc::new(SeededEntropy::new(seed)))).start().await?)
 }
 

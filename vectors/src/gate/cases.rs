@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use approval_core::record::{Outcome, Reconciled, RecordKind, RequesterAssurance, Verdict};
-use approval_core::{Clause, Digest, Matcher, Policy, PolicyVerdict};
+use approval_core::{ApprovalsBuilder, Clause, Digest, Matcher, Policy, PolicyVerdict};
 use serde_json::{Map, Value, json};
 
 use crate::file::Vector;
@@ -26,6 +26,7 @@ pub(super) async fn cases(scenes: &Map<String, Value>) -> Result<Vec<Vector>> {
     cases.approved().await?;
     cases.current().await?;
     cases.alone_and_fresh().await?;
+    cases.anchored().await?;
     Ok(cases.made)
 }
 
@@ -632,7 +633,7 @@ impl Cases<'_> {
 
     /// Step 9.
     async fn current(&mut self) -> Result<()> {
-        let faults: [(&str, &str, Base, Change); 16] = [
+        let faults: [(&str, &str, Base, Change); 17] = [
             ("requester_not_permitted", "step-9-requester-disabled", Base::Another, |scene| {
                 scene.stage.directory.disable("alice");
                 Ok(())
@@ -697,6 +698,10 @@ impl Cases<'_> {
                 scene.isolation = approval_core::record::Isolation::SameUser;
                 Ok(())
             }),
+            ("policy_changed", "step-9-no-anchor-any-more", Base::Another, |scene| {
+                scene.rollback = approval_core::record::Rollback::None;
+                Ok(())
+            }),
             ("policy_changed", "step-9-requester-known-less-well", Base::Another, |scene| {
                 scene.requester.assurance = RequesterAssurance::Environment;
                 Ok(())
@@ -755,6 +760,52 @@ impl Cases<'_> {
         scene.ask_for_the_rival();
         scene.look(Freshness::PreconditionFails);
         self.push("step-10-the-other-plan", scene, refused("precondition_failed")).await
+    }
+}
+
+impl Cases<'_> {
+    /// The store was put back to what it was before something that the anchor remembers. [ANCHOR-002] [ANCHOR-008]
+    async fn anchored(&mut self) -> Result<()> {
+        for (verdict, name, reason) in [
+            (Verdict::Reject, "anchor-rejection-undone", "approval_rejected"),
+            (Verdict::Withdraw, "anchor-withdrawal-undone", "approval_withdrawn"),
+        ] {
+            let mut scene = Scene::set(Base::Another).await?;
+            let before = scene.stage.memory.tables().clone();
+            scene.stage.decide(&scene.plan, "bob", verdict).await?;
+            scene.put_back(before);
+            self.push(name, scene, refused(reason)).await?;
+        }
+        let mut scene = Scene::set(Base::Another).await?;
+        let before = scene.stage.memory.tables().clone();
+        scene.stage.decide(&scene.plan, "bob", Verdict::Reject).await?;
+        scene.put_back(before);
+        scene.stage.another(scene.policy.clone(), ApprovalsBuilder::separate_user).await?.pause("operator").await?;
+        self.push("anchor-rejection-undone-and-paused", scene, refused("approval_rejected")).await?;
+
+        let mut scene = Scene::set(Base::Another).await?;
+        let before = scene.stage.memory.tables().clone();
+        scene.stage.run(&scene.plan, Outcome::Applied).await?;
+        scene.put_back(before);
+        let settled = json!({ "verdict": "settled", "outcome": "unknown" });
+        self.push("anchor-own-claim-undone", scene, settled).await?;
+
+        let mut scene = Scene::set(Base::Another).await?;
+        let before = scene.stage.memory.tables().clone();
+        scene.stage.run(&scene.rival, Outcome::Applied).await?;
+        scene.put_back(before);
+        self.push("anchor-another-claim-undone", scene, refused("outcome_unknown")).await?;
+
+        let mut scene = Scene::planned(Base::Another).await?;
+        scene.stage.approve(&scene.rival, &["bob"]).await?;
+        let before = scene.stage.memory.tables().clone();
+        scene.stage.run(&scene.rival, Outcome::Failed).await?;
+        scene.put_back(before);
+        scene.stage.approvals = scene.stage.another(scene.policy.clone(), ApprovalsBuilder::separate_user).await?;
+        scene.restarted = false;
+        scene.plan = scene.stage.plan("a", json!(1)).await?;
+        scene.stage.approve(&scene.plan, &["bob"]).await?;
+        self.push("anchor-another-claim-undone-that-the-review-lists", scene, permitted()).await
     }
 }
 

@@ -1,12 +1,15 @@
 //! A plan before the gate, and everything that the gate looks at.
 
+use std::sync::Arc;
+
 use anyhow::{Context as _, Result, ensure};
+use approval_core::anchor::NoAnchor;
 use approval_core::record::{Enforcement, Isolation, RecordKind, Rollback, Rule};
 use approval_core::store::RowKey;
 use approval_core::{
     ApprovalsBuilder, Call, Clock as _, Directory as _, PlanId, PlanView, Planner as _, Policy, Requester, Terms,
 };
-use approval_testkit::FakeDirectory;
+use approval_testkit::{FakeDirectory, Tables};
 use serde_json::{Map, Value, json};
 
 use crate::file::Vector;
@@ -95,6 +98,9 @@ pub(crate) struct Scene {
     /// The policy now.
     pub(crate) policy: Policy,
     pub(crate) isolation: Isolation,
+    pub(crate) rollback: Rollback,
+    /// Another process is asked.
+    pub(crate) restarted: bool,
     freshness: Freshness,
     pub(crate) held: Vec<Held>,
 }
@@ -134,6 +140,8 @@ impl Scene {
             repeated: None,
             policy,
             isolation: Isolation::Separate,
+            rollback: Rollback::Local,
+            restarted: false,
             freshness: Freshness::Unchanged,
             held: Vec::new(),
         })
@@ -142,6 +150,12 @@ impl Scene {
     /// The plan is asked for in place of the rival, and the other way round.
     pub(crate) fn ask_for_the_rival(&mut self) {
         std::mem::swap(&mut self.plan, &mut self.rival);
+    }
+
+    /// Puts the store back to an older copy.
+    pub(crate) fn put_back(&mut self, older: Tables) {
+        *self.stage.memory.tables() = older;
+        self.restarted = true;
     }
 
     pub(crate) fn plan_id(&self) -> PlanId {
@@ -235,10 +249,11 @@ impl Scene {
             "request": request,
             "stored": stage.stored(plan)?,
             "attempts": attempts.collect::<Result<Vec<_>>>()?,
+            "anchor": stage.anchored()?,
             "directory": directory,
             "enforcement": Enforcement {
                 isolation: self.isolation,
-                rollback: Rollback::None,
+                rollback: self.rollback,
                 requester_assurance: requester.assurance,
             },
             "tool": { "name": call.tool, "definitionDigest": call.definition_digest },
@@ -277,15 +292,23 @@ impl Scene {
     }
 
     async fn answer(&self) -> Result<Value> {
-        let unchanged = self.policy == Policy::always(self.base.terms()) && self.isolation == Isolation::Separate;
-        let approvals = match (unchanged, self.isolation) {
-            (true, _) => self.stage.approvals.clone(),
-            (false, Isolation::Separate) => {
-                self.stage.another(self.policy.clone(), ApprovalsBuilder::separate_user).await?
-            }
-            (false, Isolation::SameUser) => {
-                self.stage.another(self.policy.clone(), ApprovalsBuilder::dangerous_same_user).await?
-            }
+        let approvals = if self.policy == Policy::always(self.base.terms())
+            && (self.isolation, self.rollback) == (Isolation::Separate, Rollback::Local)
+            && !self.restarted
+        {
+            self.stage.approvals.clone()
+        } else {
+            let configure = |builder: ApprovalsBuilder| {
+                let builder = match self.rollback {
+                    Rollback::None => builder.anchor(Arc::new(NoAnchor)),
+                    Rollback::Local | Rollback::Shared => builder,
+                };
+                match self.isolation {
+                    Isolation::Separate => builder.separate_user(),
+                    Isolation::SameUser => builder.dangerous_same_user(),
+                }
+            };
+            self.stage.another(self.policy.clone(), configure).await?
         };
         let handle = self.handle.clone().unwrap_or_else(|| id(&self.plan));
         let target = &self.stage.target;
@@ -297,6 +320,8 @@ impl Scene {
         let effects = target.effects() - before;
         let expect = match &answered {
             Ok(view) if view.replayed => json!({ "verdict": "replayed", "outcome": view.execution.outcome }),
+            // The claim was taken, and no permit made.
+            Ok(view) if effects == 0 => json!({ "verdict": "settled", "outcome": view.execution.outcome }),
             Ok(_) => permitted(),
             Err(refusal) => {
                 let reason = refusal.reason();

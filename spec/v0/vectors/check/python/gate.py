@@ -1,4 +1,4 @@
-"""The gate, as spec/v0/gate.md lays it down: steps 1 to 10 over what is stored and how things are. CC0 1.0."""
+"""The gate, as spec/v0/gate.md and audit.md lay it down: steps 1 to 11 over what is stored and how things are. CC0 1.0."""
 
 import rfc8785
 
@@ -53,6 +53,10 @@ class Replayed(Exception):
     """The outcome that was recorded."""
 
 
+class Settled(Exception):
+    """The outcome of a claim that gets no permit."""
+
+
 def decide(scene, ring):
     """What the gate answers to the request of a scene."""
     found = []
@@ -60,6 +64,8 @@ def decide(scene, ring):
         pass_steps(scene, ring, found)
     except Replayed as replayed:
         return {"verdict": "replayed", "outcome": replayed.args[0]}
+    except Settled as settled:
+        return {"verdict": "settled", "outcome": settled.args[0]}
     except Refused as refused:
         answer = {"verdict": "refused", "reason": refused.reason, "retry": RETRY[refused.reason]}
         if found and refused.reason != "integrity_failure":
@@ -110,6 +116,10 @@ def pass_steps(scene, ring, found):
     # 6 not ended
     if (reason := plan.end(now)) is not None:
         raise Refused(reason)
+    anchored = {entry["planId"]: entry for entry in scene["anchor"]}
+    own = anchored.get(request["planId"], {"kind": None})
+    if own["kind"] in ("rejected", "withdrawn"):
+        raise Refused(f"approval_{own['kind']}")
 
     # 7 not paused, attempts left
     if scene.get("pause", {}).get("paused", False):
@@ -132,9 +142,9 @@ def pass_steps(scene, ring, found):
         for decision in plan.decisions
     )
     requester = plan.header["requester"]["person"]
-    own = policy["rule"]["kind"] == "same-subject"
+    same = policy["rule"]["kind"] == "same-subject"
     approvers = {decision["approver"]["person"] for decision in plan.decisions}
-    approvers = {person for person in approvers if (person == requester) == own}
+    approvers = {person for person in approvers if (person == requester) == same}
     if not counts or not 0 < policy["rule"]["required"] <= len(approvers):
         raise Refused("approval_pending")
     try:
@@ -148,7 +158,7 @@ def pass_steps(scene, ring, found):
         raise Refused("requester_not_permitted", ends=True)
     for person in approvers:
         standing = directory.get(person, {"enabled": False})
-        member = own or not groups or groups & set(standing.get("groups", []))
+        member = same or not groups or groups & set(standing.get("groups", []))
         if not (standing["enabled"] and member and standing["mayApprove"]):
             raise Refused("approver_not_permitted", ends=True)
     if scene.get("policy") != policy or weaker(scene["enforcement"], plan.header["enforcement"]):
@@ -161,6 +171,9 @@ def pass_steps(scene, ring, found):
     # 10 no other attempt stands in the way; the target is as it was
     attempts = [Plan(stored, scene["audience"], documents=False) for stored in scene["attempts"]]
     standings = {attempt.header["planId"]: attempt.attempt(now) for attempt in attempts}
+    for other, entry in anchored.items():
+        if entry["kind"] == "claimed" and not entry["inStore"] and other != request["planId"]:
+            standings[other] = "unresolved"
     if "executing" in standings.values():
         raise Refused("execution_in_progress")
     listed = {warning["planId"] for warning in plan.review.get("warnings", [])}
@@ -170,6 +183,10 @@ def pass_steps(scene, ring, found):
         raise Refused("target_unavailable")
     if scene["freshness"] != "unchanged":
         raise Refused(FRESHNESS[scene["freshness"]], ends=True)
+
+    # 11 the claim, which the anchor must not know yet
+    if own["kind"] == "claimed":
+        raise Settled("unknown")
 
 
 def weaker(now, then):

@@ -1,4 +1,4 @@
-// The gate, as spec/v0/gate.md lays it down: steps 1 to 10 over what is stored and how things are. CC0 1.0.
+// The gate, as spec/v0/gate.md and audit.md lay it down: steps 1 to 11 over what is stored and how things are. CC0 1.0.
 
 import canonicalize from "canonicalize";
 
@@ -108,6 +108,7 @@ export type Scene = {
   request: { requester: Identity; planId: Text; planDigest?: Text; repeated?: { tool: Text; arguments: Members } };
   stored: Stored;
   attempts: Stored[];
+  anchor: { planId: Text; kind: "claimed" | "rejected" | "withdrawn"; inStore?: boolean }[];
   directory: { [person: Text]: Standing };
   enforcement: Enforcement;
   tool: Members;
@@ -124,8 +125,7 @@ const same = (one: Json | undefined, other: Json | undefined): boolean =>
 export function decide(scene: Scene, ring: readonly Key[]): Json {
   const passed: { plan?: Plan } = {};
   try {
-    const outcome = steps(scene, ring, passed);
-    return outcome === undefined ? { verdict: "permitted" } : { verdict: "replayed", outcome };
+    return steps(scene, ring, passed);
   } catch (refused) {
     if (!(refused instanceof Refused)) throw refused;
     const { reason, ends } = refused;
@@ -135,8 +135,8 @@ export function decide(scene: Scene, ring: readonly Key[]): Json {
   }
 }
 
-/** The recorded outcome, or nothing where a permit may be made. */
-function steps(scene: Scene, ring: readonly Key[], passed: { plan?: Plan }): Text | undefined {
+/** A permit, the recorded outcome, or the outcome of a claim that gets no permit. */
+function steps(scene: Scene, ring: readonly Key[], passed: { plan?: Plan }): Json {
   const { request, now, stored, audience } = scene;
 
   // 1 handle and digest are well-formed
@@ -165,15 +165,18 @@ function steps(scene: Scene, ring: readonly Key[], passed: { plan?: Plan }): Tex
 
   // 5 not claimed
   if (plan.state.claim !== undefined) {
-    if (plan.execution !== undefined) return plan.execution.outcome;
+    if (plan.execution !== undefined) return { verdict: "replayed", outcome: plan.execution.outcome };
     if (plan.state.state !== "executing") throw new Refused("already_executed");
     if (now < plan.state.claim.lease) throw new Refused("execution_in_progress");
-    return "unknown";
+    return { verdict: "replayed", outcome: "unknown" };
   }
 
   // 6 not ended
   const end = plan.endAt(now);
   if (end !== undefined) throw new Refused(end);
+  const remembered = scene.anchor.find((entry) => entry.planId === request.planId)?.kind;
+  if (remembered === "rejected") throw new Refused("approval_rejected");
+  if (remembered === "withdrawn") throw new Refused("approval_withdrawn");
 
   // 7 not paused, attempts left
   if (scene.pause?.paused === true) throw new Refused("paused");
@@ -218,9 +221,13 @@ function steps(scene: Scene, ring: readonly Key[], passed: { plan?: Plan }): Tex
   if (others.some((other) => other.attemptAt(now) === "unresolved" && !listed.has(other.header.planId))) {
     throw new Refused("outcome_unknown");
   }
+  const forgotten = scene.anchor.filter((entry) => entry.kind === "claimed" && entry.inStore === false);
+  if (forgotten.some((entry) => entry.planId !== request.planId && !listed.has(entry.planId))) {
+    throw new Refused("outcome_unknown");
+  }
   switch (scene.freshness) {
     case "unchanged":
-      return undefined;
+      break;
     case "precondition-fails":
       throw new Refused("precondition_failed", true);
     case "preview-differs":
@@ -232,6 +239,9 @@ function steps(scene: Scene, ring: readonly Key[], passed: { plan?: Plan }): Tex
     default:
       throw new Error(`unknown freshness ${scene.freshness}`);
   }
+
+  // 11 the claim, which the anchor must not know yet
+  return remembered === "claimed" ? { verdict: "settled", outcome: "unknown" } : { verdict: "permitted" };
 }
 
 const WEAKEST_FIRST = {
