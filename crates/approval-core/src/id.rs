@@ -227,6 +227,11 @@ name!(
     KeyId
 );
 
+impl ClaimId {
+    /// The attempt of a plan whose claim can't be read any more.
+    pub(crate) const UNKNOWN: Self = Self([0; 16]);
+}
+
 impl Audience {
     /// A fresh audience for a new installation: a random `urn:uuid:…` (RFC 9562, version 4).
     ///

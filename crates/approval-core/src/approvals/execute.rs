@@ -151,7 +151,9 @@ impl Approvals {
     ) -> Result<ExecutionView, Refusal> {
         let plan = claimable.plan_id();
         let claim_id = ClaimId::generate(self.service.entropy.as_ref()).map_err(internal)?;
-        let (transition, committed) = self.claim_transition(requester, &claimable, claim_id, effects)?;
+        let found = self.service.store.attempts(&effects.good).await.map_err(unavailable)?;
+        let resolved = self.resolved_beside(&found).await?;
+        let (transition, committed) = self.claim_transition(requester, &claimable, claim_id, effects, resolved)?;
         if let Err(refusal) = self.commit(transition).await {
             return match refusal.reason() {
                 Reason::AlreadyExecuted => self.outcome_of_another(requester, plan).await,
@@ -183,6 +185,7 @@ impl Approvals {
         claimable: &Claimable,
         claim_id: ClaimId,
         effects: &EffectTags,
+        resolved: BTreeSet<PlanId>,
     ) -> Result<(Transition, Outgoing<Claim>), Refusal> {
         let (vault, lane) = (self.service.vault.clone(), self.service.lane.clone());
         let actor = self.pseudonym(&requester.identity.person)?;
@@ -201,7 +204,8 @@ impl Approvals {
         let transition = Transition::new("claim", reads, move |snapshot| {
             let opened = open_in(&vault, plan, snapshot)?;
             let pause = snapshot.rows.get(&pause_key()).map(|row| open_pause(&vault, row)).transpose()?;
-            let attempts: Vec<Attempt> = open_attempts(&vault, Some(plan), &snapshot.attempts, snapshot.now)?;
+            let attempts: Vec<Attempt> =
+                open_attempts(&vault, Some(plan), &snapshot.attempts, &resolved, snapshot.now)?;
             // [GATE-110]
             gate::still_holds(&opened, pause.as_ref(), &attempts, &review, snapshot.now)?;
 

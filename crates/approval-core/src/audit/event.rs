@@ -71,6 +71,9 @@ pub struct EventDraft {
     /// The attempts that the anchor knows and the store lacks, and that no operator has resolved: when a writer starts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub forgotten: Vec<ClaimId>,
+    /// The digest of the checkpoint that the anchor remembers and the store lacks: when a writer starts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forgotten_checkpoint: Option<Digest>,
     /// The heads of other writers that were known and not yet named when this one started.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub heads: Vec<Head>,
@@ -92,6 +95,7 @@ impl EventDraft {
             reason: None,
             enforcement: None,
             forgotten: Vec::new(),
+            forgotten_checkpoint: None,
             heads: Vec::new(),
         }
     }
@@ -124,6 +128,9 @@ pub struct Head {
 /// What can happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub enum EventKind {
+    /// How far the audit goes was signed. What was signed comes right after it.
+    #[serde(rename = "audit.checkpoint")]
+    AuditCheckpoint,
     /// A writer began.
     #[serde(rename = "audit.started")]
     AuditStarted,

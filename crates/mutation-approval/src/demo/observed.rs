@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use approval_core::audit::{ChainReport, verify_lines};
+use approval_core::audit::{AuditReport, verify_lines};
 use approval_core::state_dir::StateDir;
 use serde_json::Value;
 
@@ -365,7 +365,7 @@ pub async fn verified_audit(world: &World) -> Result<(u64, String), Failure> {
     let installation = Installation::at(StateDir::open(world.state.root())?)?;
     let mut exported = Vec::new();
     export(&installation.audit(), &mut exported).await?;
-    let report: ChainReport = verify_lines(exported.as_slice()).map_err(|fault| Failure::Demo(fault.to_string()))?;
+    let report: AuditReport = verify_lines(exported.as_slice()).map_err(|fault| Failure::Demo(fault.to_string()))?;
     Ok((report.events, String::from_utf8_lossy(&exported).into_owned()))
 }
 
