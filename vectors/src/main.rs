@@ -8,6 +8,7 @@
     reason = "JSON is indexed by name: a member that is missing reads as null, and a run that can't write one may end"
 )]
 
+mod audit;
 mod bytes;
 mod digests;
 mod documents;
@@ -90,5 +91,6 @@ async fn categories() -> Result<Vec<Category>> {
         leaves::leaves().await?,
         records::records().await?,
         gate::gate().await?,
+        audit::audit().await?,
     ])
 }

@@ -62,6 +62,10 @@ impl Stage {
         start(parts, &self.clock, &self.anchor, self.seed(), configure).await
     }
 
+    pub(crate) fn seals(&self) -> Arc<KeyRing> {
+        Arc::clone(&self.sealer)
+    }
+
     fn seed(&self) -> u64 {
         1 + self.processes.fetch_add(1, Ordering::Relaxed)
     }
@@ -260,7 +264,7 @@ impl Stage {
     pub(crate) fn anchored(&self) -> Result<Value> {
         let remembered = self.anchor.remembered();
         let mut entries = Vec::new();
-        for entry in remembered.iter().flat_map(|remembered| remembered.values()) {
+        for entry in remembered.iter().flat_map(|remembered| remembered.entries.values()) {
             entries.push(match entry.kind {
                 AnchorKind::Claimed(claim) => {
                     let state = self.record(RecordKind::PlanState, entry.plan).unwrap_or_default();

@@ -15,6 +15,7 @@ import sys
 
 import rfc8785
 
+import audit
 import gate
 import leaves
 import records
@@ -61,6 +62,8 @@ def patched(document, change):
         container, step = leaves.place(document, operation["path"])
         if operation["op"] == "remove":
             del container[step]
+        elif operation["op"] == "add" and isinstance(container, list):
+            container.insert(step, operation["value"])
         elif operation["op"] in ("add", "replace"):
             container[step] = operation["value"]
         else:
@@ -136,6 +139,25 @@ def leaf(vector, _):
     return {"verdict": "restored", "document": restored}
 
 
+def audited(vector, file):
+    given = patched(file["audits"][vector["audit"]], vector["change"])
+    key_set = given.get("keySet")
+    kept = given.get("checkpoint")
+    try:
+        holds = audit.verify(
+            "".join(f"{line}\n" for line in given["lines"]).encode(),
+            key_set=key_set and signatures.key_set(rfc8785.dumps(key_set)),
+            audience=key_set and key_set["audience"],
+            kept=kept and kept.encode(),
+            anchor=given.get("anchor", []),
+        )
+    except audit.Fault as fault:
+        place = {"line": fault.line, "writer": fault.writer, "sequence": fault.sequence}
+        place = {member: value for member, value in place.items() if value is not None}
+        return {"verdict": "refused", "reason": fault.code, **place}
+    return {"verdict": "accepted", **holds}
+
+
 def record(vector, file):
     whole = file["records"][vector["record"]]
     changed = patched(whole, vector["change"])
@@ -174,6 +196,7 @@ def envelope(vector, _):
 
 CATEGORIES = {
     "accepted-documents": document,
+    "audit": audited,
     "digests": digests,
     "envelopes": envelope,
     "forms": form,

@@ -11,6 +11,7 @@ import { join } from "node:path";
 
 import canonicalize from "canonicalize";
 
+import { Fault, verify } from "./audit.ts";
 import { decide } from "./gate.ts";
 import type { Scene } from "./gate.ts";
 import { Broken, at, commitment, digestOf, replace, restore } from "./leaves.ts";
@@ -53,9 +54,19 @@ const activeOf = (keys: Keys): Key => ringOf(keys).find((key) => key.state === "
 function patched(document: Json, change: Operation[]): Json {
   return change.reduce((changed, { op, path, value }) => {
     if (!["add", "remove", "replace"].includes(op)) throw new Error(`unknown operation ${op}`);
-    return at(changed, path, (held) => {
-      if (op !== "add" && held === undefined) throw new Error(`nothing at ${path}`);
-      return op === "remove" ? undefined : value;
+    const parent = path.slice(0, path.lastIndexOf("/"));
+    const step = path.slice(parent.length + 1);
+    const place = Number(step);
+    return at(changed, parent, (container) => {
+      if (!Array.isArray(container)) {
+        return at(container as Json, `/${step}`, (held) => {
+          if (op !== "add" && held === undefined) throw new Error(`nothing at ${path}`);
+          return op === "remove" ? undefined : value;
+        });
+      }
+      if (!(place < container.length || (op === "add" && place === container.length))) throw new Error(`nothing at ${path}`);
+      const items = op === "remove" ? [] : [value as Json];
+      return [...container.slice(0, place), ...items, ...container.slice(op === "add" ? place : place + 1)];
     });
   }, document);
 }
@@ -141,6 +152,26 @@ function leaf(given: LeafGiven): Json {
   }
 }
 
+type AuditGiven = { lines: string[]; keySet?: Members; checkpoint?: string; anchor?: string[] };
+
+function audited(given: { audit: string; change: Operation[] }, file: File): Json {
+  const audit = patched(file["audits"][given.audit], given.change) as unknown as AuditGiven;
+  const { lines, keySet: keys, checkpoint, anchor = [] } = audit;
+  try {
+    const found = verify(Buffer.from(lines.map((line) => `${line}\n`).join("")), {
+      ...(keys === undefined ? {} : { keys: readKeySet(Buffer.from(canonicalize(keys)!)), audience: keys["audience"] as string }),
+      ...(checkpoint === undefined ? {} : { kept: Buffer.from(checkpoint) }),
+      anchor,
+    });
+    return { verdict: "accepted", ...(found as Members) };
+  } catch (fault) {
+    if (!(fault instanceof Fault)) throw fault;
+    const { code, line, writer, sequence } = fault;
+    const event = writer === undefined ? {} : { writer, sequence: sequence! };
+    return { verdict: "refused", reason: code, line, ...event };
+  }
+}
+
 function record(given: { record: string; change: Operation[] }, file: File): Json {
   const whole = file["records"][given.record] as Members;
   const changed = patched(whole, given.change);
@@ -190,6 +221,7 @@ function envelope(given: EnvelopeGiven): Json {
 
 const CATEGORIES: { [category: string]: (given: Given, file: File) => Json } = {
   "accepted-documents": document,
+  audit: audited,
   digests,
   envelopes: envelope,
   forms: (given: { form: string; text: string }) => ({

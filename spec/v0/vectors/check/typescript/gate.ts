@@ -10,7 +10,7 @@ import { tag } from "./seals.ts";
 import type { Key } from "./seals.ts";
 import type { Json } from "./strict_json.ts";
 
-/** The reasons of section 9 that an execution may be given. */
+/** The reasons of section 9. */
 const RETRY = {
   already_executed: "never",
   approval_expired: "replan",
@@ -24,23 +24,31 @@ const RETRY = {
   dry_run_failed: "replan",
   execution_in_progress: "same",
   integrity_failure: "never",
+  internal: "same",
   outcome_unknown: "replan",
   paused: "same",
   payload_invalid: "never",
+  payload_too_large: "never",
   plan_cancelled: "replan",
   plan_expired: "replan",
   plan_not_found: "replan",
   plan_stale: "replan",
   policy_changed: "replan",
+  policy_denied: "never",
   precondition_failed: "replan",
   preview_changed: "replan",
   rate_limited: "same",
+  recently_rejected: "never",
   requester_not_permitted: "never",
+  store_unavailable: "same",
   target_changed: "replan",
   target_unavailable: "same",
   tool_changed: "replan",
+  unsupported: "never",
 } as const;
 type Reason = keyof typeof RETRY;
+
+export const REASONS: readonly string[] = Object.keys(RETRY);
 
 class Refused extends Error {
   readonly reason: Reason;

@@ -84,6 +84,59 @@ const policy = closed({
   requesterReadsTarget: boolean,
 });
 
+const head = closed({ digest, sequence: number, writer: identifier });
+
+/** An event of the audit (audit.md, section 3), but for its `reason`, which gate.md lists. */
+export const event = closed(
+  {
+    type: one("mutation-approval/event/v0"),
+    writer: identifier,
+    sequence: number,
+    at: timestamp,
+    event: closed(
+      {
+        kind: one(
+          ..."account.changed anchor.renewed audit.checkpoint audit.started challenge.created challenge.expired".split(" "),
+          ..."decision.approved decision.refused decision.rejected decision.withdrawn execution.applied".split(" "),
+          ..."execution.claimed execution.conflict execution.failed execution.partial execution.reconciled".split(" "),
+          ..."execution.refused execution.settled_late execution.unknown key.rotated plan.cancelled plan.created".split(" "),
+          ..."plan.denied plan.expired plan.stale requester.muted requester.unmuted server.paused server.resumed".split(" "),
+        ),
+      },
+      {
+        planId,
+        planDigest: digest,
+        actor: tag,
+        subject: tag,
+        challengeId: identifier,
+        claimId: identifier,
+        recordDigest: digest,
+        reason: name,
+        enforcement,
+        heads: each(head),
+        forgotten: each(identifier),
+        forgottenCheckpoint: digest,
+      },
+    ),
+  },
+  { previous: digest, planPrevious: digest },
+);
+
+/** What a checkpoint signs (audit.md, section 4). */
+export const checkpoint = closed(
+  {
+    type: one("mutation-approval/checkpoint/v0"),
+    audience: name,
+    number,
+    at: timestamp,
+    events: number,
+    writers: number,
+    heads: each(head),
+    order: digest,
+  },
+  { previous: digest },
+);
+
 const RECORDS: { readonly [type: string]: Closed } = {
   "mutation-approval/plan/v0": closed({
     planId,
@@ -203,7 +256,7 @@ export function read(record: Json | undefined, type: string): Members {
   return record;
 }
 
-function fits(value: Json, form: Form, at: string): void {
+export function fits(value: Json, form: Form, at: string): void {
   if ("leaf" in form) {
     if (!form.leaf(value)) throw new Misfit("wrong_form", at);
   } else if ("each" in form) {

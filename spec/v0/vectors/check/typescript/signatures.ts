@@ -171,7 +171,7 @@ export function mustBeGoodAt(key: DatedKey, moment: string): void {
 }
 
 /** Bytes in base64 with padding, in the one spelling. */
-function decoded(text: string): Buffer | undefined {
+export function decoded(text: string): Buffer | undefined {
   const content = Buffer.from(text, "base64");
   return content.toString("base64") === text ? content : undefined;
 }
