@@ -33,7 +33,8 @@ fn compare(at: &str, from: &Value, to: &Value, operations: &mut Vec<Value>) {
     }
 }
 
-fn child(at: &str, name: &str) -> String {
+/// The pointer of a member.
+pub(crate) fn child(at: &str, name: &str) -> String {
     format!("{at}/{}", name.replace('~', "~0").replace('/', "~1"))
 }
 

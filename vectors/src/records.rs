@@ -9,6 +9,7 @@ use approval_core::record::{
 use serde_json::{Map, Value, json};
 
 use crate::file::{Category, Vector};
+use crate::patch::{self, child};
 use crate::rich;
 
 /// [REC-001], [REC-002], [REC-003], [DIG-043], [DIG-044]
@@ -100,7 +101,7 @@ impl Cases<'_> {
         let unknown = format!("{at}/unknownMember");
         self.change(&format!("unknown-{place}"), "add", &unknown, Some(json!(1)), Some(("unknown_member", at)))?;
         for (name, value) in members {
-            let at_member = format!("{at}/{}", name.replace('~', "~0").replace('/', "~1"));
+            let at_member = child(at, name);
             self.removed(at, &at_member)?;
             self.other_forms(&at_member, value)?;
             match value {
@@ -137,7 +138,13 @@ impl Cases<'_> {
     fn other_forms(&mut self, at: &str, value: &Value) -> Result<()> {
         let reason = if at == "/type" { "wrong_type" } else { "wrong_form" };
         let others: &[(&str, Value)] = &match value {
-            Value::Array(_) => vec![("an-object", json!({})), ("a-string", json!("x"))],
+            Value::Array(items) => vec![
+                ("an-object", json!({})),
+                ("a-string", json!("x")),
+                ("empty", json!([])),
+                ("in-another-order", items.iter().rev().cloned().collect()),
+                ("with-a-repetition", items.iter().chain(items.last()).cloned().collect()),
+            ],
             Value::Bool(_) => vec![("a-string", json!("true")), ("a-number", json!(1))],
             Value::Null => Vec::new(),
             Value::Number(_) => vec![
@@ -146,14 +153,14 @@ impl Cases<'_> {
                 ("a-fraction", json!(1.5)),
                 ("beyond-32-bits", json!(4_294_967_296_u64)),
             ],
-            Value::Object(_) => vec![("an-array", json!([])), ("a-string", json!("x"))],
+            Value::Object(_) => vec![("an-array", json!([])), ("a-string", json!("x")), ("empty", json!({}))],
             Value::String(_) => vec![("a-number", json!(1)), ("an-array", json!(["x"])), ("empty", json!(""))],
         };
         let null = [("null", Value::Null)];
         for (what, other) in others.iter().chain(&null) {
             let changed = patched(self.record, "replace", at, Some(other.clone()))?;
-            // What any text, or any value, may stand for is accepted, and shows nothing.
-            if matches!(read(self.kind, &changed)?, Verdict::Refused { .. }) {
+            // What any text, or any value, may stand for is accepted, and shows nothing; an object without members lacks some.
+            if matches!(read(self.kind, &changed)?, Verdict::Refused { reason: found, .. } if found == reason) {
                 self.replaced(&format!("{}-{what}", named(at)), at, other.clone(), reason)?;
             }
         }
@@ -198,17 +205,9 @@ fn named(pointer: &str) -> String {
 }
 
 fn patched(record: &Value, operation: &str, path: &str, value: Option<Value>) -> Result<Value> {
-    let mut record = record.clone();
-    if let (Some(place), "replace", Some(value)) = (record.pointer_mut(path), operation, &value) {
-        value.clone_into(place);
-        return Ok(record);
+    let mut change = json!({ "op": operation, "path": path });
+    if let Some(value) = value {
+        change["value"] = value;
     }
-    let (object, name) = path.rsplit_once('/').unwrap_or_default();
-    let name = name.replace("~1", "/").replace("~0", "~");
-    match (record.pointer_mut(object), value) {
-        (Some(Value::Object(members)), Some(value)) => drop(members.insert(name, value)),
-        (Some(Value::Object(members)), None) => drop(members.remove(&name)),
-        _ => bail!("{operation} at `{path}` is nowhere"),
-    }
-    Ok(record)
+    patch::applied(record, &[change])
 }

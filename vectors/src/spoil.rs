@@ -10,6 +10,7 @@ use approval_testkit::SeededEntropy;
 use serde_json::Value;
 
 use crate::file::say;
+use crate::patch::child;
 
 /// A byte of the input that decides about the answer, whatever it is changed to.
 const DECISIVE: &[(&str, &str)] = &[
@@ -119,7 +120,7 @@ fn text_of_answer(expect: &Value) -> Option<String> {
     fn within(value: &Value, at: &str) -> Option<String> {
         match value {
             Value::String(text) if letters(text).len() > 1 => Some(at.to_owned()),
-            Value::Object(members) => members.iter().find_map(|(name, inner)| within(inner, &format!("{at}/{name}"))),
+            Value::Object(members) => members.iter().find_map(|(name, inner)| within(inner, &child(at, name))),
             _ => None,
         }
     }

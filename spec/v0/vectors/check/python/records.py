@@ -14,7 +14,8 @@ class Misfit(ValueError):
 
 
 # Forms: a function says whether a value has it; a string is that string; a tuple holds the strings that are allowed; a list
-# of one form is an array of such; a dictionary is an object of these members, where "?" marks what may be absent.
+# of one form is an array of such; a dictionary is an object of these members, where "?" marks what may be absent. An array
+# that may be absent is never empty.
 
 
 def any_value(value):
@@ -23,6 +24,11 @@ def any_value(value):
 
 def an_object(value):
     return isinstance(value, dict)
+
+
+def members(value):
+    """An object that is never empty."""
+    return isinstance(value, dict) and bool(value)
 
 
 def name(value):
@@ -67,6 +73,8 @@ def pointer(value):
     return isinstance(value, str)
 
 
+# Names in the order of their UTF-8 bytes, none twice.
+groups = [name]
 identity = {"person": name, "issuer": name, "subject": name}
 enforcement = {
     "isolation": ("same-user", "separate"),
@@ -77,7 +85,7 @@ outcome = ("applied", "failed", "partial", "unknown")
 text = {"source": ("server", "agent", "upstream", "target"), "text": name}
 policy = {
     "type": "mutation-approval/policy/v0",
-    "rule": {"kind": ("same-subject", "other-subject", "quorum"), "required": count, "groups?": [name]},
+    "rule": {"kind": ("same-subject", "other-subject", "quorum"), "required": count, "groups?": groups},
     "limits": {
         limit: count
         for limit in (
@@ -119,7 +127,7 @@ RECORDS = {
             }
         ],
         "effectKeys": [name],
-        "generated?": an_object,
+        "generated?": members,
         "normaliser?": {"name": name, "exclusions": [pointer]},
         "secretLeaves?": [pointer],
     },
@@ -214,12 +222,16 @@ def fits(value, form, at):
         if any(member not in value and f"{member}?" not in form for member in members):
             raise Misfit("missing_member", at)
         for member, inner in value.items():
+            if inner == [] and isinstance(form.get(f"{member}?"), list):
+                raise Misfit("wrong_form", f"{at}/{member}")
             fits(inner, members[member], f"{at}/{member}")
     elif isinstance(form, list):
         if not isinstance(value, list):
             raise Misfit("wrong_form", at)
         for index, inner in enumerate(value):
             fits(inner, form[0], f"{at}/{index}")
+        if form is groups and value != sorted(set(value)):
+            raise Misfit("wrong_form", at)
     elif not (form(value) if callable(form) else value == form if isinstance(form, str) else value in form):
         raise Misfit("wrong_form", at)
 

@@ -17,7 +17,8 @@ export class Misfit extends Error {
 }
 
 type Leaf = { readonly leaf: (value: Json) => boolean };
-type List = { readonly each: Form };
+/** An array; of texts that are `sorted`, in the order of their UTF-8 bytes, none twice. */
+type List = { readonly each: Form; readonly sorted?: boolean };
 type Closed = { readonly required: { readonly [name: string]: Form }; readonly optional: { readonly [name: string]: Form } };
 type Form = Leaf | List | Closed;
 
@@ -48,6 +49,7 @@ export function isTimestamp(value: Json): boolean {
 
 const anything = leaf(() => true);
 const object = leaf(isObject);
+const members = leaf((value) => isObject(value) && Object.keys(value).length > 0);
 const name = leaf((value) => typeof value === "string");
 const pointer = name;
 const boolean = leaf((value) => typeof value === "boolean");
@@ -70,7 +72,7 @@ const enforcement = closed({
 const text = closed({ source: one("server", "agent", "upstream", "target"), text: name });
 const policy = closed({
   type: one("mutation-approval/policy/v0"),
-  rule: closed({ kind: one("same-subject", "other-subject", "quorum"), required: count }, { groups: each(name) }),
+  rule: closed({ kind: one("same-subject", "other-subject", "quorum"), required: count }, { groups: { each: name, sorted: true } }),
   limits: closed({
     planSeconds: count,
     challengeSeconds: count,
@@ -169,7 +171,7 @@ const RECORDS: { readonly [type: string]: Closed } = {
       ),
       effectKeys: each(name),
     },
-    { generated: object, normaliser: closed({ name, exclusions: each(pointer) }), secretLeaves: each(pointer) },
+    { generated: members, normaliser: closed({ name, exclusions: each(pointer) }), secretLeaves: each(pointer) },
   ),
   "mutation-approval/review/v0": closed(
     { salt, headline: text, steps: each(text) },
@@ -262,6 +264,10 @@ export function fits(value: Json, form: Form, at: string): void {
   } else if ("each" in form) {
     if (!Array.isArray(value)) throw new Misfit("wrong_form", at);
     value.forEach((item, index) => fits(item, form.each, `${at}/${index}`));
+    const texts = form.sorted === true ? value.map((item) => Buffer.from(item as string)) : [];
+    if (texts.some((text, place) => place > 0 && Buffer.compare(texts[place - 1]!, text) >= 0)) {
+      throw new Misfit("wrong_form", at);
+    }
   } else {
     if (!isObject(value)) throw new Misfit("wrong_form", at);
     for (const member of Object.keys(value)) {
@@ -271,6 +277,11 @@ export function fits(value: Json, form: Form, at: string): void {
       if (!Object.hasOwn(value, member)) throw new Misfit("missing_member", at);
     }
     for (const [member, inner] of Object.entries(value)) {
+      const optional = form.optional[member];
+      // An array that may be absent is never empty.
+      if (optional !== undefined && "each" in optional && Array.isArray(inner) && inner.length === 0) {
+        throw new Misfit("wrong_form", `${at}/${member}`);
+      }
       fits(inner, (form.required[member] ?? form.optional[member])!, `${at}/${member}`);
     }
   }
