@@ -41,7 +41,7 @@ fn cycle() -> f64 {
     if decided.is_ok() && applied { took } else { f64::NAN }
 }
 
-fn stop<T>(refusal: &approval_core::Refusal) -> T {
+pub(crate) fn stop<T>(refusal: &approval_core::Refusal) -> T {
     #[expect(clippy::panic, reason = "a cycle that is refused measures nothing")]
     {
         panic!("{refusal}");
@@ -49,7 +49,7 @@ fn stop<T>(refusal: &approval_core::Refusal) -> T {
 }
 
 /// Runs a future that never has to wait for anything but itself.
-fn finish<F: Future>(future: F) -> F::Output {
+pub(crate) fn finish<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     let mut context = Context::from_waker(Waker::noop());
     loop {

@@ -1,9 +1,11 @@
 //! What the core costs, held against targets. Times are ratios to something else measured in the same run, since a
 //! machine's own speed says nothing.
 
+mod audit;
 mod core;
 mod cycle;
 mod plan;
+mod receipt;
 mod report;
 mod timing;
 
@@ -25,7 +27,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Measurement {
-    /// Strict JSON, canonical bytes and digest
+    /// Strict JSON, canonical bytes and digest, the approved cycle, receipts
     Core {
         /// Fail where a target is missed
         #[arg(long)]

@@ -7,6 +7,7 @@ mod cache;
 mod ci;
 mod command;
 mod context;
+mod mutants;
 mod report;
 mod source;
 mod suites;
@@ -52,6 +53,14 @@ enum Chore {
         #[arg(long)]
         seed: u64,
     },
+    /// Change one place of the source at a time and run the tests, which must notice; what was found is kept
+    Mutants {
+        /// Begin no further file after so many minutes
+        #[arg(long, default_value_t = 45)]
+        minutes: u64,
+        /// Only these files, whether they have changed or not
+        files: Vec<String>,
+    },
     /// Write the generated part of the specification: schemas, examples, the table of requirements
     Spec,
     /// Check that each requirement is enforced and checked somewhere (the suite `trace` alone)
@@ -79,6 +88,7 @@ fn run(chore: Chore) -> Result<ExitCode> {
         Chore::Bench { arguments } => suites::bench::measure(&Context::load(false)?, &arguments),
         Chore::Ci { full, only } => ci::run(full, &only),
         Chore::Hostile { count, seed } => suites::hostile::by_hand(&Context::load(false)?, count, seed),
+        Chore::Mutants { minutes, files } => mutants::run(&Context::load(false)?, minutes, &files),
         Chore::Spec => suites::spec::write(&Context::load(false)?),
         Chore::Trace => ci::run(false, &["trace".to_owned()]),
         Chore::Vectors { check } => suites::vectors::by_hand(&Context::load(false)?, check),

@@ -11,6 +11,7 @@ mod features;
 mod fmt;
 pub(crate) mod hostile;
 mod msrv;
+mod mutants;
 mod python;
 mod rmcp;
 pub(crate) mod spec;
@@ -50,6 +51,7 @@ pub(crate) const SUITES: &[Suite] = &[
     tree::SUITE,
     rmcp::SUITE,
     trace::SUITE,
+    mutants::SUITE,
     deny::SUITE,
     clippy::SUITE,
     test::SUITE,

@@ -53,8 +53,10 @@ impl FromStr for PlanId {
     fn from_str(text: &str) -> Result<Self, IdError> {
         let refuse = IdError { expected: Self::EXPECTED };
         let id = Uuid::try_parse(text).map_err(|_| refuse.clone())?;
-        let one_spelling = id.get_version_num() == 7 && id.get_variant() == uuid::Variant::RFC4122;
-        if one_spelling && id.hyphenated().to_string() == text { Ok(Self(id)) } else { Err(refuse) }
+        // Of the spellings that are read, only the one with hyphens has this length.
+        let one_spelling = text.len() == uuid::fmt::Hyphenated::LENGTH && !text.bytes().any(|c| c.is_ascii_uppercase());
+        let is_plan_id = id.get_version_num() == 7 && id.get_variant() == uuid::Variant::RFC4122;
+        if one_spelling && is_plan_id { Ok(Self(id)) } else { Err(refuse) }
     }
 }
 

@@ -7,8 +7,12 @@ use std::time::Duration;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use time::macros::format_description;
-use time::{PrimitiveDateTime, UtcDateTime};
+use time::{Date, Month};
+
+/// The day of the Unix epoch, as [`Date`] counts days.
+const EPOCH_JULIAN_DAY: i32 = 2_440_588;
+
+const DAY_MILLIS: i64 = 86_400_000;
 
 /// A moment in UTC, in whole milliseconds since the Unix epoch, between the years 0000 and 9999.
 ///
@@ -54,16 +58,19 @@ impl Timestamp {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let moment = UtcDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000_000).map_err(|_| fmt::Error)?;
+        let day = i32::try_from(self.0.div_euclid(DAY_MILLIS)).map_err(|_| fmt::Error)?;
+        let date = Date::from_julian_day(EPOCH_JULIAN_DAY + day).map_err(|_| fmt::Error)?;
+        let (year, month, day) = date.to_calendar_date();
+        let millis = u32::try_from(self.0.rem_euclid(DAY_MILLIS)).map_err(|_| fmt::Error)?;
         let mut text = *b"0000-00-00T00:00:00.000Z";
         for (last, mut number) in [
-            (3, u32::try_from(moment.year()).map_err(|_| fmt::Error)?),
-            (6, u32::from(u8::from(moment.month()))),
-            (9, u32::from(moment.day())),
-            (12, u32::from(moment.hour())),
-            (15, u32::from(moment.minute())),
-            (18, u32::from(moment.second())),
-            (22, u32::from(moment.millisecond())),
+            (3, u32::try_from(year).map_err(|_| fmt::Error)?),
+            (6, u32::from(u8::from(month))),
+            (9, u32::from(day)),
+            (12, millis / 3_600_000),
+            (15, millis / 60_000 % 60),
+            (18, millis / 1000 % 60),
+            (22, millis % 1000),
         ] {
             // From the last digit to the first, over the zeros that are there.
             for digit in text.iter_mut().take(last + 1).rev() {
@@ -88,14 +95,28 @@ impl FromStr for Timestamp {
     type Err = TimestampError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let refuse = || TimestampError(text.chars().take(40).collect());
-        let form = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
-        let moment = PrimitiveDateTime::parse(text, form).map_err(|_| refuse())?.assume_utc();
-        let millis = i64::try_from(moment.unix_timestamp_nanos() / 1_000_000).map_err(|_| refuse())?;
-        let parsed = Self::from_unix_millis(millis);
-        // One spelling for each moment: what does not print as it was read is refused.
-        if parsed.to_string() == text { Ok(parsed) } else { Err(refuse()) }
+        parse(text.as_bytes()).ok_or_else(|| TimestampError(text.chars().take(40).collect()))
     }
+}
+
+/// Reads the one form: every digit and every mark in its place, so that what is read prints as it was read.
+fn parse(text: &[u8]) -> Option<Timestamp> {
+    let marks = [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':'), (19, b'.'), (23, b'Z')];
+    if text.len() != 24 || marks.iter().any(|(at, mark)| text.get(*at) != Some(mark)) {
+        return None;
+    }
+    let number = |from: usize, to: usize| {
+        text.get(from..to)?
+            .iter()
+            .try_fold(0_u16, |number, digit| digit.is_ascii_digit().then(|| number * 10 + u16::from(digit - b'0')))
+    };
+    let below = |from: usize, limit: u16| number(from, from + 2).filter(|number| *number < limit).map(i64::from);
+    let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
+    let month = Month::try_from(u8::try_from(month).ok()?).ok()?;
+    let date = Date::from_calendar_date(i32::from(year), month, u8::try_from(day).ok()?).ok()?;
+    let (hour, minute, second) = (below(11, 24)?, below(14, 60)?, below(17, 60)?);
+    let seconds = i64::from(date.to_julian_day() - EPOCH_JULIAN_DAY) * 86_400 + hour * 3600 + minute * 60 + second;
+    Some(Timestamp(seconds * 1000 + i64::from(number(20, 23)?)))
 }
 
 impl Serialize for Timestamp {
@@ -155,7 +176,20 @@ mod tests {
         #[test]
         fn text_and_back(millis in Timestamp::MIN_MILLIS..=Timestamp::MAX_MILLIS) {
             let moment = Timestamp::from_unix_millis(millis);
-            prop_assert_eq!(moment.to_string().parse::<Timestamp>().unwrap(), moment);
+            let text = moment.to_string();
+            prop_assert_eq!(text.parse::<Timestamp>().unwrap(), moment);
+            let known = time::UtcDateTime::from_unix_timestamp_nanos(i128::from(millis) * 1_000_000).unwrap();
+            let (year, month, day) = (known.year(), u8::from(known.month()), known.day());
+            let (hour, minute, second, milli) = known.as_hms_milli();
+            let expected = format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z");
+            prop_assert_eq!(text, expected);
+        }
+
+        #[test]
+        fn what_is_read_prints_as_it_was_read(text in "[0-9]{4}-[0-9]{2}-[0-3][0-9]T[0-9:.Zz]{10,14}|.{0,30}") {
+            if let Ok(moment) = text.parse::<Timestamp>() {
+                prop_assert_eq!(moment.to_string(), text);
+            }
         }
     }
 }

@@ -16,6 +16,7 @@ mod opened;
 mod permit;
 mod planner;
 mod policy;
+pub mod receipt;
 pub mod record;
 mod refusal;
 mod resolved;

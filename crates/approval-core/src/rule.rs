@@ -22,9 +22,13 @@ impl Tally {
     /// Whether enough persons have approved.
     #[must_use]
     pub fn is_satisfied(&self) -> bool {
-        // A rule that asks for nobody is no rule: it is never satisfied. [RULE-005]
-        self.required > 0 && self.counted.len() as u64 >= u64::from(self.required)
+        is_enough(self.counted.len(), self.required)
     }
+}
+
+/// A rule that asks for nobody is no rule: it is never satisfied. [RULE-005]
+fn is_enough(counted: usize, required: u32) -> bool {
+    required > 0 && counted as u64 >= u64::from(required)
 }
 
 impl Rule {
@@ -33,14 +37,23 @@ impl Rule {
     /// Whether a person is still enabled and still in a group is not asked here, but in [`Rule::may_count`].
     #[must_use]
     pub fn tally(&self, requester: &Identity, decisions: &[Decision]) -> Tally {
-        let counted = decisions
-            .iter()
-            .filter(|decision| decision.verdict == Verdict::Approve)
-            .map(|decision| &decision.approver.person)
-            .filter(|person| self.is_eligible(requester, person))
-            .cloned()
-            .collect();
-        Tally { counted, required: self.required }
+        let approvals = decisions.iter().filter(|decision| decision.verdict == Verdict::Approve);
+        let counted = self.count(requester, approvals.map(|decision| &decision.approver.person));
+        Tally { counted: counted.into_iter().cloned().collect(), required: self.required }
+    }
+
+    /// Whether enough of those who approved count.
+    pub(crate) fn is_satisfied_by<'a>(
+        &self,
+        requester: &Identity,
+        approvers: impl Iterator<Item = &'a Person>,
+    ) -> bool {
+        is_enough(self.count(requester, approvers).len(), self.required)
+    }
+
+    /// Those of the approvers whom the rule asks for, each once.
+    fn count<'a>(&self, requester: &Identity, approvers: impl Iterator<Item = &'a Person>) -> BTreeSet<&'a Person> {
+        approvers.filter(|person| self.is_eligible(requester, person)).collect()
     }
 
     /// Whether the person is one whom the rule asks for, by who they are.

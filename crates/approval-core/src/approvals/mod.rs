@@ -14,6 +14,7 @@ mod ledger;
 mod operator;
 mod plan;
 mod read;
+mod receipt;
 mod settle;
 mod status;
 mod view;

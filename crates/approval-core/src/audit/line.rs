@@ -1,5 +1,7 @@
 //! One line of an export.
 
+mod scan;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
@@ -36,6 +38,14 @@ pub(super) fn is_envelope(line: &[u8]) -> bool {
 
 /// Reads an event, which must be canonical and closed.
 pub(super) fn event(line: &[u8]) -> Result<Facts, String> {
+    match scan::event(line) {
+        Some(facts) => Ok(facts),
+        None => read_event(line),
+    }
+}
+
+/// As [`event`], for every event there can be.
+fn read_event(line: &[u8]) -> Result<Facts, String> {
     let document = Document::parse(line, &Limits::PLAN).map_err(|error| error.to_string())?;
     if document.as_bytes() != line {
         return Err("not in canonical form".to_owned());

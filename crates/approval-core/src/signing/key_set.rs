@@ -101,6 +101,9 @@ pub enum KeySetError {
     /// It isn't strict JSON.
     #[error("not a key set: {0}")]
     Inadmissible(#[from] Inadmissible),
+    /// A member that may be absent is there without a value.
+    #[error("not a key set: a member is `null`")]
+    Null,
     /// A public key is none.
     #[error("the key `{id}`: {error}")]
     PublicKey {
@@ -161,9 +164,11 @@ impl KeySet {
     /// # Errors
     /// [`KeySetError`], which names the key.
     pub fn parse(bytes: &[u8]) -> Result<Self, KeySetError> {
-        let received: Received = Document::parse(bytes, &Limits::ARGUMENTS)?.read()?;
-        let Received { r#type: KeySetType::V0, audience, keys } = received;
-        Self::new(audience, keys.into_iter().map(DatedKey::try_from).collect::<Result<_, _>>()?)
+        let document = Document::parse(bytes, &Limits::ARGUMENTS)?;
+        let Received { r#type: KeySetType::V0, audience, keys } = document.read()?;
+        let set = Self::new(audience, keys.into_iter().map(DatedKey::try_from).collect::<Result<_, _>>()?)?;
+        // `null` is another spelling of an absent member.
+        if set.document()? == document { Ok(set) } else { Err(KeySetError::Null) }
     }
 
     /// The set's canonical document.

@@ -259,6 +259,7 @@ fn a_key_set_is_read_strictly() {
             refused(|set| set["keys"][0]["notAfter"] = json!("2025-12-31T00:00:00.000Z")),
             refused(|set| set["keys"][0]["revokedAt"] = json!("2026-12-31T00:00:00.000Z")),
             refused(|set| set["keys"][0]["reason"] = json!("retired")),
+            refused(|set| set["keys"][0]["notAfter"] = json!(null)),
         ]
         .join("\n")
     );

@@ -21,6 +21,7 @@ mod decisions;
 mod lifecycle;
 mod order;
 mod planning;
+mod receipts;
 mod refusals;
 mod revoked;
 mod schemas;

@@ -1,10 +1,12 @@
 //! The records as others see them.
 
 use approval_core::audit::{Checkpoint, Event, SignedCheckpoint};
+use approval_core::receipt::Statement as ReceiptStatement;
 use approval_core::record::{
     Challenge, CoolDown, Decision, Execution, Intent, Mute, Pause, PlanHeader, PlanState, Reconciliation, Record,
     Review, Secrets, ToolResult,
 };
+use approval_core::signing::KeySet;
 use approval_core::{Reason, Retry};
 use approval_testkit::Room;
 use schemars::{JsonSchema, schema_for};
@@ -35,6 +37,8 @@ macro_rules! snapshot {
     };
 }
 
+type Statement = ReceiptStatement<'static>;
+
 #[test]
 fn every_record_has_a_schema() {
     // [REC-001, DIG-043, DIG-044, DIG-100, DIG-101, DIG-102]: a change of members is a new `type`, and seen here.
@@ -46,6 +50,7 @@ fn every_record_has_a_schema() {
         Event,
         Execution,
         Intent,
+        KeySet,
         Mute,
         Pause,
         PlanHeader,
@@ -53,6 +58,7 @@ fn every_record_has_a_schema() {
         Reconciliation,
         Review,
         Secrets,
+        Statement,
         SignedCheckpoint,
         ToolResult,
         Reason,

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use approval_core::audit::FaultCode;
+use approval_core::receipt::{Claim, Limit, ReceiptFault};
 use approval_core::record::{Outcome, Reconciled, RecordKind, State, Verdict};
 use approval_core::seal::Tag;
+use approval_core::signing::SignatureFault;
 use approval_core::transition::{Trigger, next};
 use approval_core::{ChallengeId, Reason, Retry, WriterId};
 use approval_testkit::Room;
@@ -172,6 +174,51 @@ async fn records_stand_where_the_table_says() {
             assert!(is_id, "{row}: {stored_id}");
             assert!(of_a_plan == "where it is about one" || (of_a_plan == "yes") == plan.is_some(), "{row}");
             assert!(revision.starts_with("its") || stored_revision == 0, "{row}: {stored_revision}");
+        }
+    }
+}
+
+#[test]
+fn the_reasons_of_signatures_and_receipts() {
+    // [KEYS-020, RCPT-020]
+    let rows = table(&read("receipt.md"), "| reason | the check that failed |");
+    let codes = |rows: &[String]| -> Vec<String> {
+        let first = rows.iter().map(|row| row.split('|').nth(1).unwrap());
+        first.flat_map(|cell| cell.split('`').skip(1).step_by(2).map(str::to_owned)).collect()
+    };
+    let signature: Vec<_> = SignatureFault::ALL.map(|fault| fault.code().to_owned()).into();
+    assert_eq!(codes(&rows), signature);
+
+    // The second table begins with the first eight of the first one, and has the dates of the key in their place.
+    let text = read("receipt.md");
+    let (_, second) = text.split_once("### 4.2").unwrap();
+    let found = codes(&table(second, "| reason | the check that failed |"));
+    let dates = found.iter().position(|code| code == "key_not_yet_good").unwrap();
+    let mut own = found.clone();
+    let dated: Vec<_> = own.drain(dates..dates + 3).collect();
+    assert_eq!(dated, signature[8..]);
+    let opened: Vec<_> = own.drain(..2).collect();
+    assert_eq!(opened, [signature[0].clone(), signature[7].clone()]);
+    assert_eq!(own, ReceiptFault::ALL.map(|fault| fault.code().to_owned()));
+    assert_eq!(found[dates - 1], ReceiptFault::AudienceMismatch.code());
+}
+
+#[test]
+fn what_a_receipt_says() {
+    // [RCPT-010, RCPT-011]
+    let name = |value: serde_json::Value| value.as_str().unwrap().to_owned();
+    let row = |name: String, sentence: &str| format!("| `{name}` | {sentence} | ");
+    let claims: Vec<_> =
+        Claim::ALL.iter().map(|claim| row(name(serde_json::to_value(claim).unwrap()), claim.sentence())).collect();
+    let limits: Vec<_> =
+        Limit::ALL.iter().map(|limit| row(name(serde_json::to_value(limit).unwrap()), limit.sentence())).collect();
+    for (head, expected) in
+        [("| claim | the holder asserts | where |", claims), ("| limit | it does not show | where |", limits)]
+    {
+        let rows = table(&read("receipt.md"), head);
+        assert_eq!(rows.len(), expected.len());
+        for (row, expected) in rows.iter().zip(expected) {
+            assert!(row.starts_with(&expected), "`{row}` does not begin with `{expected}`");
         }
     }
 }

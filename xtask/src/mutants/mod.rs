@@ -1,0 +1,114 @@
+//! Mutation testing: changes one place of the source at a time, and runs the tests, which must notice.
+//!
+//! It takes hours, so it is no part of `cargo xtask ci`; what was found is kept in `tests/mutants/results.toml`, with the digest
+//! of the file that it was found of, and the suite `mutants` holds it against the limits.
+
+mod outcomes;
+pub(crate) mod plan;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::cache::tool_directory;
+use crate::command::{Stopwatch, answer, stream};
+use crate::context::Context;
+use plan::{Found, Group, Plan, Results};
+
+/// The longest that the mutants of one file may take.
+const LONGEST: Duration = Duration::from_secs(4 * 60 * 60);
+
+/// The longest that the tests of one mutant may take, in seconds. Unmutated they take a fraction of it.
+const TEST_SECONDS: &str = "240";
+
+/// `cargo xtask mutants`: runs the files whose kept result is of other contents, and begins no further one after `minutes`.
+pub(crate) fn run(context: &Context, minutes: u64, only: &[String]) -> Result<ExitCode> {
+    let plan = Plan::load(&context.root)?;
+    let mut results = Results::load(&context.root)?;
+    let files = plan.files(&context.root)?;
+    if let Some(unknown) = only.iter().find(|file| !files.contains_key(*file)) {
+        bail!("`{unknown}` is not a file of tests/mutants/plan.toml");
+    }
+    results.file.retain(|file, _| files.contains_key(file));
+    let program = program(context, &plan)?;
+    let limit = Duration::from_secs(minutes * 60);
+    let begun = Stopwatch::start();
+    let mut left = 0;
+    for (file, group) in files {
+        let sha256 = sha256(&context.root.join(&file))?;
+        let kept = results.file.get(&file).is_some_and(|found| found.sha256 == sha256);
+        if !(only.contains(&file) || only.is_empty() && !kept) {
+            continue;
+        }
+        if begun.elapsed() >= limit {
+            left += 1;
+            continue;
+        }
+        let found = Found { sha256, ..mutate(context, &plan, &program, &file, group)? };
+        println!("{file}: {} noticed, {} not", found.caught + found.timeout, found.missed.len());
+        results.file.insert(file, found);
+        results.save(&context.root)?;
+    }
+    println!("{left} files are left for another time");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The SHA-256 of a file, in hexadecimal.
+pub(crate) fn sha256(path: &Path) -> Result<String> {
+    let output = answer(Command::new("sha256sum").arg(path))?;
+    Ok(output.split_whitespace().next().unwrap_or_default().to_owned())
+}
+
+/// Runs the mutants of one file, in a copy of the repository.
+fn mutate(context: &Context, plan: &Plan, program: &Path, file: &str, group: &Group) -> Result<Found> {
+    let output = context.metadata.target_directory.join("xtask-mutants");
+    if output.exists() {
+        fs::remove_dir_all(&output).with_context(|| format!("removing `{}`", output.display()))?;
+    }
+    let mut command = Command::new(program);
+    command
+        .current_dir(&context.root)
+        .env("CARGO_TARGET_DIR", context.metadata.target_directory.join("xtask-mutants-target"))
+        .envs(&group.environment)
+        .args([
+            "mutants",
+            "--package",
+            &plan.package,
+            "--test-package",
+            &plan.package,
+            "--no-shuffle",
+            "--colors=never",
+        ])
+        // The baseline is run: where the tests fail on what is there, every mutant would seem to be noticed.
+        .args(["--timeout", TEST_SECONDS, "--file", file, "--output"])
+        .arg(&output)
+        .arg("--")
+        .args(&group.tests);
+    let ended = stream(&mut command, LONGEST)?;
+    // 2: mutants were missed; 3: some took too long. Anything else says nothing about mutants.
+    if ended.timed_out || !matches!(ended.status.code(), Some(0 | 2 | 3)) {
+        bail!("the mutants of `{file}`: {}", ended.ending());
+    }
+    outcomes::read(&output.join("mutants.out/outcomes.json"))
+}
+
+/// The tool, built from source once: mutation testing is no part of each run.
+fn program(context: &Context, plan: &Plan) -> Result<PathBuf> {
+    let name = format!("cargo-{}-{}", plan.tool.name, plan.tool.version);
+    let directory = tool_directory(&context.metadata.target_directory)?.join(name);
+    let program = directory.join("bin").join(&plan.tool.name);
+    if !program.is_file() {
+        let mut install = context.cargo();
+        install
+            .args(["install", "--locked", "--version", &plan.tool.version, "--root"])
+            .arg(&directory)
+            .arg(&plan.tool.name);
+        if !stream(&mut install, LONGEST)?.succeeded() {
+            bail!("`{}` {} could not be installed", plan.tool.name, plan.tool.version);
+        }
+    }
+    Ok(program)
+}
