@@ -19,6 +19,7 @@ pub(crate) mod spec;
 mod test;
 mod trace;
 mod tree;
+pub(crate) mod vectors;
 
 use std::process::Command;
 use std::time::Duration;
@@ -59,6 +60,7 @@ pub(crate) const SUITES: &[Suite] = &[
     docs::SUITE,
     demo::SUITE,
     features::SUITE,
+    vectors::SUITE,
     hostile::SUITE,
     python::SUITE,
     msrv::SUITE,
