@@ -11,6 +11,7 @@ mod features;
 mod fmt;
 mod fuzz;
 pub(crate) mod hostile;
+mod model;
 mod msrv;
 mod mutants;
 mod python;
@@ -62,6 +63,7 @@ pub(crate) const SUITES: &[Suite] = &[
     features::SUITE,
     vectors::SUITE,
     hostile::SUITE,
+    model::SUITE,
     python::SUITE,
     msrv::SUITE,
     advisories::SUITE,

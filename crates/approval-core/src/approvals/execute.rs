@@ -178,7 +178,7 @@ impl Approvals {
     }
 
     /// The claim: a compare-and-set on the plan's state, which checks again, in the transaction, what may have changed. Of any
-    /// number of claims one commits. [STATE-004]
+    /// number of claims one commits. [STATE-004] [INV-002]
     fn claim_transition(
         &self,
         requester: &Requester,
@@ -396,7 +396,7 @@ impl Approvals {
     }
 }
 
-/// The recorded outcome of an attempt that was made earlier. [GATE-050]
+/// The recorded outcome of an attempt that was made earlier. [GATE-050] [INV-008]
 fn replayed(replay: Replay) -> ExecutionView {
     let tool_result = replay.result.map(|result| result.tool_result);
     ExecutionView { execution: replay.execution, tool_result, replayed: true }

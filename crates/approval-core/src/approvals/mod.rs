@@ -135,7 +135,7 @@ impl Approvals {
         }
     }
 
-    /// Commits a transition. A row that somebody else changed in between is an outage of a moment, not a decision.
+    /// Commits a transition. A row that somebody else changed in between is an outage of a moment, not a decision. [INV-009]
     async fn commit(&self, transition: Transition) -> Result<(), Refusal> {
         let name = transition.name();
         self.service.unsigned.fetch_add(1, Ordering::Relaxed);
