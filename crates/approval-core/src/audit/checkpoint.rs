@@ -14,7 +14,7 @@ use crate::record::record_type;
 
 record_type!(SignedCheckpointType, SignedCheckpoint, Checkpoint, "mutation-approval/signed-checkpoint/v0");
 
-/// What is signed about the first events of an audit: all of them, from the first one on. [CKPT-001]
+/// What is signed about the first events of an audit: all of them, from the first one on. [CKPT-001] [AUDIT-010]
 ///
 /// A head that a later writer has named is proven by that writer's head, so only those that nobody has named are listed: the
 /// list stays as short as the processes are few, however many there were.

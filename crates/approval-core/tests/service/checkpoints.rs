@@ -73,7 +73,7 @@ fn place(line: &str) -> (Option<String>, Option<u64>) {
 
 #[tokio::test]
 async fn a_checkpoint_proves_all_events_its_own_included() {
-    // [CKPT-001, CKPT-002, CKPT-003, AUDIT-012, AUDIT-014]
+    // [CKPT-001, CKPT-002, CKPT-003, AUDIT-010, AUDIT-012, AUDIT-014]
     let room = Room::new().await;
     approved(&room).await;
     let made = room.approvals.checkpoint().await.unwrap().unwrap();
@@ -418,7 +418,7 @@ async fn a_service_without_keys_signs_nothing() {
 
 #[tokio::test]
 async fn thousands_of_short_lived_writers_leave_one_head() {
-    // [CKPT-001]
+    // [CKPT-001, AUDIT-010]
     const WRITERS: u64 = 300;
     let room = Room::new().await;
     for _ in 1..WRITERS {
