@@ -11,6 +11,7 @@ mod features;
 mod fmt;
 mod fuzz;
 pub(crate) mod hostile;
+mod model;
 mod msrv;
 mod mutants;
 mod python;
@@ -19,6 +20,7 @@ pub(crate) mod spec;
 mod test;
 mod trace;
 mod tree;
+pub(crate) mod vectors;
 
 use std::process::Command;
 use std::time::Duration;
@@ -59,7 +61,9 @@ pub(crate) const SUITES: &[Suite] = &[
     docs::SUITE,
     demo::SUITE,
     features::SUITE,
+    vectors::SUITE,
     hostile::SUITE,
+    model::SUITE,
     python::SUITE,
     msrv::SUITE,
     advisories::SUITE,
