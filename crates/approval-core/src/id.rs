@@ -54,7 +54,8 @@ impl FromStr for PlanId {
         let refuse = IdError { expected: Self::EXPECTED };
         let id = Uuid::try_parse(text).map_err(|_| refuse.clone())?;
         let one_spelling = id.get_version_num() == 7 && id.get_variant() == uuid::Variant::RFC4122;
-        if one_spelling && id.hyphenated().to_string() == text { Ok(Self(id)) } else { Err(refuse) }
+        let mut spelling = Uuid::encode_buffer();
+        if one_spelling && id.hyphenated().encode_lower(&mut spelling) == text { Ok(Self(id)) } else { Err(refuse) }
     }
 }
 
@@ -96,8 +97,11 @@ macro_rules! random_bytes {
 
             fn from_str(text: &str) -> Result<Self, IdError> {
                 let refuse = IdError { expected: $expected };
-                let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| refuse.clone())?;
-                bytes.try_into().map(Self).map_err(|_| refuse)
+                // Room for whole groups of three: what is too long for it is refused as well.
+                let mut bytes = [0; $len + 3];
+                let length = URL_SAFE_NO_PAD.decode_slice(text, &mut bytes).map_err(|_| refuse.clone())?;
+                let bytes = bytes.first_chunk::<$len>().filter(|_| length == $len);
+                bytes.copied().map(Self).ok_or(refuse)
             }
         }
 
