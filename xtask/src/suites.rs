@@ -9,7 +9,9 @@ mod deny;
 mod docs;
 mod features;
 mod fmt;
+mod fuzz;
 pub(crate) mod hostile;
+mod model;
 mod msrv;
 mod mutants;
 mod python;
@@ -61,9 +63,11 @@ pub(crate) const SUITES: &[Suite] = &[
     features::SUITE,
     vectors::SUITE,
     hostile::SUITE,
+    model::SUITE,
     python::SUITE,
     msrv::SUITE,
     advisories::SUITE,
+    fuzz::SUITE,
     bench::SUITE,
 ];
 

@@ -30,7 +30,7 @@ fn an_export_holds_exactly_where_its_links_do() {
         seeds.push(changed.join("\n").into_bytes());
     }
     explore!(seeds, every 2, |input: &[u8]| {
-        let found = verify_lines(input).map(|report| report.events as usize).map_err(|fault| fault.line as usize);
+        let found = verify_lines(input).map(|report| report.events as usize).map_err(|fault| fault.place.line as usize);
         assert_eq!(found, links(input));
     });
 }

@@ -48,8 +48,13 @@ fn accounts() {
 fn says(account: &Account, table: &Table) -> bool {
     let flag = |name: &str, default: bool| table.get(name).map_or(default, |value| value.as_bool().unwrap());
     let groups: Vec<_> = account.groups.iter().map(|group| group.as_str()).collect();
-    let mut written: Vec<_> =
-        table.get("groups").and_then(Value::as_array).into_iter().flatten().map(|group| group.as_str().unwrap()).collect();
+    let mut written: Vec<_> = table
+        .get("groups")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .map(|group| group.as_str().unwrap())
+        .collect();
     written.sort_unstable();
     written.dedup();
     table["name"].as_str() == Some(&account.name)

@@ -38,7 +38,7 @@ fn only_what_was_sealed_opens_and_only_as_what_it_was_sealed() {
     let mut sealed = Vec::new();
     for key in KEYS {
         for purpose in PURPOSES {
-            for (id, body) in [("one", b"{\"a\":1}".as_slice()), ("one", b""), ("two", b"{\"a\":1}")] {
+            for (id, body) in [("one", b"{\"a\":1}".as_slice()), ("one", b""), ("two", b"{\"a\":2}")] {
                 let bytes = ring(key, &[]).seal(purpose, &binding(id, &audience), body).unwrap();
                 sealed.push(Sealed { bytes, purpose, key, id, body });
             }

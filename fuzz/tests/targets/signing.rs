@@ -59,7 +59,7 @@ fn a_key_set_is_written_as_it_was_read() {
         if let Ok(set) = KeySet::parse(input) {
             assert_eq!(set.document(), Document::parse(input, &Limits::ARGUMENTS));
             for key in set.keys() {
-                assert_eq!(key.public_key().map(PublicKey::id).is_none_or(|id| id == *key.id()), true);
+                assert!(key.public_key().map(PublicKey::id).is_none_or(|id| id == *key.id()));
             }
         }
     });
@@ -86,7 +86,7 @@ fn public_keys_have_one_form() {
             // A key whose y isn't below the prime, or of which there are few signatures, is none.
             let reduced = bytes[0] < 0xed || bytes[1..31].iter().any(|byte| *byte != 0xff) || bytes[31] & 0x7f != 0x7f;
             assert!(reduced, "{bytes:02x?}");
-            assert!(bytes[1..].iter().any(|byte| *byte != 0) , "{bytes:02x?}");
+            assert!(bytes[1..].iter().any(|byte| *byte != 0), "{bytes:02x?}");
         }
     });
 }

@@ -7,6 +7,7 @@ use approval_core::record::{
     Challenge, CoolDown, Decision, Execution, Intent, Mute, Pause, PlanHeader, PlanState, Reconciliation, Review,
     Secrets, ToolResult,
 };
+use approval_core::signing::KeySet;
 use approval_rmcp::Answer;
 use schemars::{JsonSchema, schema_for};
 use serde_json::{Map, Value, json};
@@ -27,6 +28,7 @@ pub(crate) fn all() -> Schemas {
         of::<Event>("Event"),
         of::<Execution>("Execution"),
         of::<Intent>("Intent"),
+        of::<KeySet>("KeySet"),
         of::<Mute>("Mute"),
         of::<Pause>("Pause"),
         of::<PlanHeader>("Plan"),
