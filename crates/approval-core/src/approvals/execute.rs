@@ -178,7 +178,7 @@ impl Approvals {
     }
 
     /// The claim: a compare-and-set on the plan's state, which checks again, in the transaction, what may have changed. Of any
-    /// number of claims one commits. [STATE-004]
+    /// number of claims one commits. [STATE-004] [INV-002]
     fn claim_transition(
         &self,
         requester: &Requester,
@@ -364,7 +364,9 @@ impl Approvals {
         let actor = self.pseudonym(&requester.identity.person)?;
         let reads = Reads { plan: Some(plan), lane: Some(lane.writer), ..Reads::default() };
         Ok(Transition::new("refuse", reads, move |snapshot| {
-            let Ok(opened) = open_in(&vault, plan, snapshot) else {
+            // Documents are not at hand here, so that a plan may be broken though the rest of it opens.
+            let whole = reason != Reason::IntegrityFailure;
+            let Some(opened) = open_in(&vault, plan, snapshot).ok().filter(|_| whole) else {
                 // The plan's own chain can't be trusted: the writer's tells of it. [AUDIT-006]
                 let mut ledger = Ledger::of_server(&vault, &lane, snapshot)?;
                 let mut event = EventDraft::new(EventKind::ExecutionRefused).by(actor.clone());
@@ -394,7 +396,7 @@ impl Approvals {
     }
 }
 
-/// The recorded outcome of an attempt that was made earlier. [GATE-050]
+/// The recorded outcome of an attempt that was made earlier. [GATE-050] [INV-008]
 fn replayed(replay: Replay) -> ExecutionView {
     let tool_result = replay.result.map(|result| result.tool_result);
     ExecutionView { execution: replay.execution, tool_result, replayed: true }
