@@ -32,6 +32,7 @@ pub(crate) fn measure() -> Report {
     heap(&mut report, "a document of 5 MiB", 5 << 20);
     crate::cycle::measure(&mut report);
     crate::receipt::measure(&mut report);
+    crate::audit::measure(&mut report);
     report
 }
 

@@ -1,6 +1,7 @@
 //! What the core costs, held against targets. Times are ratios to something else measured in the same run, since a
 //! machine's own speed says nothing.
 
+mod audit;
 mod core;
 mod cycle;
 mod plan;

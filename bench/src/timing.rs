@@ -17,15 +17,25 @@ pub(crate) fn medians<const N: usize>(mut candidates: [&mut dyn FnMut(); N]) -> 
         let nanos = time(candidate, 20);
         *repeats = (ROUND_NANOS / nanos).clamp(1.0, 100_000.0) as u32;
     }
-    let mut times = [(); N].map(|()| Vec::with_capacity(ROUNDS));
-    for _ in 0..ROUNDS {
+    in_turns(candidates, repeats, ROUNDS)
+}
+
+/// As [`medians`], for candidates each call of which takes many milliseconds.
+pub(crate) fn medians_of_long<const N: usize>(candidates: [&mut dyn FnMut(); N]) -> [f64; N] {
+    const ROUNDS: usize = 15;
+    in_turns(candidates, [1; N], ROUNDS)
+}
+
+fn in_turns<const N: usize>(mut candidates: [&mut dyn FnMut(); N], repeats: [u32; N], rounds: usize) -> [f64; N] {
+    let mut times = [(); N].map(|()| Vec::with_capacity(rounds));
+    for _ in 0..rounds {
         for ((candidate, &repeats), times) in candidates.iter_mut().zip(&repeats).zip(&mut times) {
             times.push(time(candidate, repeats));
         }
     }
     times.map(|mut times| {
         times.sort_unstable_by(f64::total_cmp);
-        times.get(ROUNDS / 2).copied().unwrap_or(f64::NAN)
+        times.get(rounds / 2).copied().unwrap_or(f64::NAN)
     })
 }
 

@@ -98,8 +98,11 @@ macro_rules! random_bytes {
 
             fn from_str(text: &str) -> Result<Self, IdError> {
                 let refuse = IdError { expected: $expected };
-                let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| refuse.clone())?;
-                bytes.try_into().map(Self).map_err(|_| refuse)
+                // Room for whole groups of three: what is too long for it is refused as well.
+                let mut bytes = [0; $len + 3];
+                let length = URL_SAFE_NO_PAD.decode_slice(text, &mut bytes).map_err(|_| refuse.clone())?;
+                let bytes = bytes.first_chunk::<$len>().filter(|_| length == $len);
+                bytes.copied().map(Self).ok_or(refuse)
             }
         }
 
@@ -228,6 +231,11 @@ name!(
     /// Names a key of the key ring.
     KeyId
 );
+
+impl ClaimId {
+    /// The attempt of a plan whose claim can't be read any more.
+    pub(crate) const UNKNOWN: Self = Self([0; 16]);
+}
 
 impl Audience {
     /// A fresh audience for a new installation: a random `urn:uuid:…` (RFC 9562, version 4).

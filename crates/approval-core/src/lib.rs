@@ -30,8 +30,8 @@ pub mod transition;
 mod vault;
 
 pub use approvals::{
-    Approvals, ApprovalsBuilder, BuildError, ChallengeView, DecisionRequest, ExecutionView, InboxEntry, InboxPage,
-    InboxQuery, LONGEST_WAIT, Parts, PlanPageView, PlanView, Scope, StatusView,
+    Approvals, ApprovalsBuilder, BuildError, ChallengeView, CheckpointInterval, DecisionRequest, ExecutionView,
+    InboxEntry, InboxPage, InboxQuery, LONGEST_WAIT, Parts, PlanPageView, PlanView, Scope, StatusView,
 };
 pub use clock::{Clock, SystemClock, Timer};
 pub use digest::Digest;

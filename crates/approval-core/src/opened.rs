@@ -100,7 +100,7 @@ impl Opened {
         }
     }
 
-    /// What the clock alone has done to the plan since its state was recorded. [STATE-010]
+    /// What the clock alone has done to the plan since its state was recorded. [STATE-010] [INV-011]
     pub(crate) fn lapse(&self, now: Timestamp) -> Option<Trigger> {
         let state = &self.state;
         if state.state.is_open() && now >= self.header.record.expires_at {

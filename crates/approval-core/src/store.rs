@@ -180,6 +180,8 @@ pub struct Reads {
     pub lane: Option<WriterId>,
     /// The last events of the writers that no other writer has named since.
     pub unnamed_heads: bool,
+    /// All audit events after this position.
+    pub events_after: Option<u64>,
 }
 
 /// What a transition finds inside its transaction.
@@ -199,6 +201,8 @@ pub struct Snapshot {
     pub lane: Option<EventRow>,
     /// The last events of the writers that no other writer has named since.
     pub heads: Vec<EventRow>,
+    /// The audit events after the position that was asked for, in the order in which they were committed.
+    pub events: Vec<EventRow>,
 }
 
 /// One write of a transition.

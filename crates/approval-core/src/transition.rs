@@ -95,7 +95,7 @@ pub fn next(from: State, trigger: Trigger) -> Result<(State, Option<Cause>), NoT
             Outcome::Partial => (Partial, None),
             Outcome::Unknown => (Unknown, None),
         },
-        // [STATE-002]
+        // [STATE-002] [INV-004]
         _ => return Err(NoTransition { from, trigger }),
     };
     Ok(to)

@@ -64,7 +64,7 @@ async fn the_file_keeps_the_contract() {
         let anchor = open(&directory.path().join(name.replace('/', "-")));
         async { anchor }
     });
-    assert_eq!(ran.await, 8);
+    assert_eq!(ran.await, 9);
 }
 
 #[tokio::test]

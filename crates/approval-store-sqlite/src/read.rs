@@ -45,6 +45,10 @@ pub(crate) fn snapshot(transaction: &Transaction<'_>, reads: &Reads, now: Timest
             None => None,
         },
         heads: if reads.unnamed_heads { unnamed_heads(transaction)? } else { Vec::new() },
+        events: match reads.events_after {
+            Some(after) => events(transaction, after, u32::MAX)?,
+            None => Vec::new(),
+        },
     })
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use approval_core::PlanId;
-use approval_core::anchor::{Anchor, AnchorEntry, AnchorError, AnchorKind, Entered, Standing};
+use approval_core::anchor::{Anchor, AnchorEntry, AnchorError, AnchorKind, CheckpointMark, Entered, Standing};
 use approval_core::record::Rollback;
 use approval_core::seal::Tag;
 use async_trait::async_trait;
@@ -13,7 +13,14 @@ use async_trait::async_trait;
 #[derive(Clone, Debug, Default)]
 pub struct MemoryAnchor(Arc<Mutex<Option<Remembered>>>);
 
-type Remembered = BTreeMap<PlanId, AnchorEntry>;
+/// What an anchor in memory remembers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Remembered {
+    /// Its entries.
+    pub entries: BTreeMap<PlanId, AnchorEntry>,
+    /// The last checkpoint.
+    pub checkpoint: Option<CheckpointMark>,
+}
 
 impl MemoryAnchor {
     /// What is remembered, to be looked at or tampered with; `None` where the memory is missing.
@@ -42,31 +49,47 @@ impl Anchor for MemoryAnchor {
     }
 
     async fn enter(&self, entry: AnchorEntry) -> Result<Entered, AnchorError> {
-        self.with(|remembered| match remembered.get(&entry.plan) {
+        self.with(|remembered| match remembered.entries.get(&entry.plan) {
             Some(present) => Entered::Present(present.clone()),
             None => {
-                remembered.insert(entry.plan, entry);
+                remembered.entries.insert(entry.plan, entry);
                 Entered::First
             }
         })
     }
 
     async fn entry(&self, plan: PlanId) -> Result<Option<AnchorEntry>, AnchorError> {
-        self.with(|remembered| remembered.get(&plan).cloned())
+        self.with(|remembered| remembered.entries.get(&plan).cloned())
     }
 
     async fn claims_touching(&self, effects: &[Tag]) -> Result<Vec<AnchorEntry>, AnchorError> {
         let touches = |entry: &&AnchorEntry| {
             matches!(entry.kind, AnchorKind::Claimed(_)) && entry.effects.iter().any(|effect| effects.contains(effect))
         };
-        self.with(|remembered| remembered.values().filter(touches).cloned().collect())
+        self.with(|remembered| remembered.entries.values().filter(touches).cloned().collect())
     }
 
     async fn entries(&self) -> Result<Vec<AnchorEntry>, AnchorError> {
-        self.with(|remembered| remembered.values().cloned().collect())
+        self.with(|remembered| remembered.entries.values().cloned().collect())
     }
 
     async fn remove(&self, plans: &[PlanId]) -> Result<(), AnchorError> {
-        self.with(|remembered| remembered.retain(|plan, _| !plans.contains(plan)))
+        self.with(|remembered| remembered.entries.retain(|plan, _| !plans.contains(plan)))
+    }
+
+    async fn remember(&self, checkpoint: CheckpointMark) -> Result<(), AnchorError> {
+        self.with(|remembered| {
+            if remembered.checkpoint.is_none_or(|known| known.number < checkpoint.number) {
+                remembered.checkpoint = Some(checkpoint);
+            }
+        })
+    }
+
+    async fn reset_checkpoint(&self, checkpoint: Option<CheckpointMark>) -> Result<(), AnchorError> {
+        self.with(|remembered| remembered.checkpoint = checkpoint)
+    }
+
+    async fn last_checkpoint(&self) -> Result<Option<CheckpointMark>, AnchorError> {
+        self.with(|remembered| remembered.checkpoint)
     }
 }

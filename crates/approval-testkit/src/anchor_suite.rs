@@ -20,10 +20,10 @@
 
 use std::sync::Arc;
 
-use approval_core::anchor::{Anchor, AnchorEntry, AnchorKind, Entered, Standing};
+use approval_core::anchor::{Anchor, AnchorEntry, AnchorKind, CheckpointMark, Entered, Standing};
 use approval_core::record::Rollback;
 use approval_core::seal::Tag;
-use approval_core::{ClaimId, PlanId, Timestamp};
+use approval_core::{ClaimId, Digest, PlanId, Timestamp};
 
 use crate::SeededEntropy;
 use crate::report::{Check, Promise, Seen, SuiteReport, ensure, same};
@@ -37,6 +37,8 @@ const AT_ONCE: Promise =
 const TOUCHING: Promise = Promise { id: "ANCHOR-002", text: "claims are found by each tag of what their plans touch" };
 const BEGIN: Promise =
     Promise { id: "ANCHOR-006", text: "a memory that is missing says so, takes nothing, and is begun once" };
+const CHECKPOINT: Promise =
+    Promise { id: "CKPT-004", text: "the last checkpoint is remembered, whatever else comes and goes" };
 const REMOVE: Promise = Promise { id: "ANCHOR-007", text: "entries that are removed are gone, and no others" };
 const STRENGTH: Promise = Promise { id: "ENF-001", text: "an anchor that remembers says so" };
 
@@ -82,6 +84,7 @@ where
 fn checks() -> Vec<Check<Fixture>> {
     vec![
         Check::new("anchor/begin", BEGIN, begin),
+        Check::new("anchor/checkpoint", CHECKPOINT, checkpoint),
         Check::new("anchor/enter", ENTER, enter),
         Check::new("anchor/enter-at-once", AT_ONCE, enter_at_once),
         Check::new("anchor/kinds", ENTER, kinds),
@@ -241,4 +244,31 @@ async fn strength(fixture: Fixture) -> Result<(), Seen> {
     let said = fixture.one.rollback();
     ensure(said != Rollback::None, || "it says `none`, and so is not asked".to_owned())?;
     same("what another process says", &fixture.other.rollback(), &said)
+}
+
+async fn checkpoint(fixture: Fixture) -> Result<(), Seen> {
+    let Fixture { one, other } = fixture;
+    let mark = |number: u64| CheckpointMark { number, digest: Digest::of_bytes(&number.to_be_bytes()) };
+    ensure(one.remember(mark(1)).await.is_err(), || "what is missing took a checkpoint".to_owned())?;
+    one.begin().await?;
+    same("a checkpoint that nobody made", &one.last_checkpoint().await?, &None)?;
+    one.remember(mark(1)).await?;
+    same("the first checkpoint, elsewhere", &other.last_checkpoint().await?, &Some(mark(1)))?;
+    other.remember(mark(3)).await?;
+    one.remember(mark(2)).await?;
+    same("the last checkpoint", &one.last_checkpoint().await?, &Some(mark(3)))?;
+    let entered = entry(1, claim(1)?, &[1])?;
+    one.enter(entered.clone()).await?;
+    one.remove(&[entered.plan]).await?;
+    same("the last checkpoint, after an entry came and went", &other.last_checkpoint().await?, &Some(mark(3)))?;
+    for number in 4..700 {
+        one.remember(mark(number)).await?;
+    }
+    one.enter(entered.clone()).await?;
+    same("the last of many", &other.last_checkpoint().await?, &Some(mark(699)))?;
+    other.reset_checkpoint(Some(mark(5))).await?;
+    same("an earlier one, put in its place", &one.last_checkpoint().await?, &Some(mark(5)))?;
+    other.reset_checkpoint(None).await?;
+    same("none, put in its place", &one.last_checkpoint().await?, &None)?;
+    same("the entries beside it", &other.entries().await?, &vec![entered])
 }

@@ -25,7 +25,7 @@ mod target;
 mod transient;
 pub mod transient_suite;
 
-pub use anchor::MemoryAnchor;
+pub use anchor::{MemoryAnchor, Remembered};
 pub use clock::{FakeClock, FakeTimer};
 pub use directory::FakeDirectory;
 pub use entropy::SeededEntropy;

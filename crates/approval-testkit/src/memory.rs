@@ -136,6 +136,10 @@ impl Tables {
             open_plans: u32::try_from(open_plans).unwrap_or(u32::MAX),
             lane: reads.lane.and_then(|writer| self.events.iter().rev().find(|event| event.writer == writer)).cloned(),
             heads: if reads.unnamed_heads { self.unnamed_heads() } else { Vec::new() },
+            events: match reads.events_after {
+                Some(after) => self.events.iter().filter(|event| event.position > after).cloned().collect(),
+                None => Vec::new(),
+            },
         }
     }
 

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use approval_core::PlanId;
-use approval_core::anchor::{Anchor, AnchorEntry, AnchorError, AnchorKind, Entered, Standing};
+use approval_core::anchor::{Anchor, AnchorEntry, AnchorError, AnchorKind, CheckpointMark, Entered, Standing};
 use approval_core::record::Rollback;
 use approval_core::seal::Tag;
 use approval_testkit::{MemoryAnchor, SuiteReport, anchor_suite};
@@ -29,6 +29,8 @@ enum Fault {
     Overwrites,
     /// What is not the first is answered with itself.
     ReturnsTheNewOne,
+    /// An earlier checkpoint takes a later one's place.
+    RemembersAnyCheckpoint,
     /// To remove some is to remove all.
     RemovesAll,
     /// It remembers, and says that it doesn't.
@@ -109,6 +111,21 @@ impl Anchor for FaultyAnchor {
         }
         self.memory.remove(plans).await
     }
+
+    async fn remember(&self, checkpoint: CheckpointMark) -> Result<(), AnchorError> {
+        match self.fault {
+            Fault::RemembersAnyCheckpoint => self.memory.reset_checkpoint(Some(checkpoint)).await,
+            _ => self.memory.remember(checkpoint).await,
+        }
+    }
+
+    async fn reset_checkpoint(&self, checkpoint: Option<CheckpointMark>) -> Result<(), AnchorError> {
+        self.memory.reset_checkpoint(checkpoint).await
+    }
+
+    async fn last_checkpoint(&self) -> Result<Option<CheckpointMark>, AnchorError> {
+        self.memory.last_checkpoint().await
+    }
 }
 
 async fn run(fault: Fault) -> SuiteReport {
@@ -138,7 +155,7 @@ async fn the_memory_anchor_keeps_the_contract() {
         let anchor = memories.entry(name.to_owned()).or_default().clone();
         async { anchor }
     });
-    assert_eq!(ran.await, 8);
+    assert_eq!(ran.await, 9);
     run(Fault::None).await.assert_passed();
 }
 
@@ -163,5 +180,6 @@ async fn an_anchor_that_lets_two_be_first() {
 async fn an_anchor_that_does_not_find_or_tell() {
     // [ANCHOR-002, ENF-001]
     found(Fault::FirstTagOnly, "anchor/touching", "ANCHOR-002", "claims by the last tag").await;
+    found(Fault::RemembersAnyCheckpoint, "anchor/checkpoint", "CKPT-004", "the last checkpoint").await;
     found(Fault::SaysNone, "anchor/strength", "ENF-001", "it says `none`").await;
 }

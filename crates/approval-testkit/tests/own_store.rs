@@ -151,6 +151,10 @@ impl Store for LogStore {
             open_plans: before.plans().into_iter().filter(open).count() as u32,
             lane: reads.lane.and_then(|writer| before.lane(writer)),
             heads: if reads.unnamed_heads { before.unnamed_heads() } else { Vec::new() },
+            events: match reads.events_after {
+                Some(after) => before.events().into_iter().filter(|event| event.position > after).collect(),
+                None => Vec::new(),
+            },
         };
         let committed = log.len();
         for write in transition.apply(&snapshot)? {

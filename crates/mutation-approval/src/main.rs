@@ -14,7 +14,7 @@ use tracing_subscriber::filter::{EnvFilter, FilterFn};
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use command::{anchor, audit, digest, operator, user};
+use command::{anchor, audit, digest, keys, operator, user};
 use installation::Failure;
 
 /// A person approves exactly what an agent may change.
@@ -36,6 +36,8 @@ enum Command {
     DemoServer(demo::ServerArgs),
     Digest(digest::DigestArgs),
     Keygen(operator::KeygenArgs),
+    #[command(subcommand, about = "List, export, rotate and revoke keys")]
+    Keys(keys::KeysCommand),
     Pause(operator::PauseArgs),
     Reconcile(operator::ReconcileArgs),
     Resume(operator::ResumeArgs),
@@ -82,6 +84,7 @@ async fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Demo(args) => demo::run(args).await,
         Command::DemoServer(args) => demo::serve(args).await,
         Command::Digest(args) => Ok(digest::run(&args)?),
+        Command::Keys(command) => keys::run(command).await,
         Command::Keygen(args) => operator::keygen(&args),
         Command::Pause(args) => operator::pause(&args).await,
         Command::Reconcile(args) => operator::reconcile(&args).await,

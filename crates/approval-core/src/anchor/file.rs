@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use super::journal::Journal;
 use super::worker::Worker;
-use super::{Anchor, AnchorEntry, AnchorError, AnchorKind, Entered, Standing};
+use super::{Anchor, AnchorEntry, AnchorError, AnchorKind, CheckpointMark, Entered, Standing};
 use crate::entropy::Entropy;
 use crate::id::{Audience, PlanId};
 use crate::record::Rollback;
@@ -64,7 +64,7 @@ impl Anchor for FileAnchor {
     }
 
     async fn entry(&self, plan: PlanId) -> Result<Option<AnchorEntry>, AnchorError> {
-        self.with(move |journal| Ok(journal.read()?.get(&plan).cloned())).await
+        self.with(move |journal| Ok(journal.entries()?.get(&plan).cloned())).await
     }
 
     async fn claims_touching(&self, effects: &[Tag]) -> Result<Vec<AnchorEntry>, AnchorError> {
@@ -72,15 +72,27 @@ impl Anchor for FileAnchor {
         let touches = move |entry: &&AnchorEntry| {
             matches!(entry.kind, AnchorKind::Claimed(_)) && entry.effects.iter().any(|effect| effects.contains(effect))
         };
-        self.with(move |journal| Ok(journal.read()?.values().filter(touches).cloned().collect())).await
+        self.with(move |journal| Ok(journal.entries()?.values().filter(touches).cloned().collect())).await
     }
 
     async fn entries(&self) -> Result<Vec<AnchorEntry>, AnchorError> {
-        self.with(|journal| Ok(journal.read()?.values().cloned().collect())).await
+        self.with(|journal| Ok(journal.entries()?.values().cloned().collect())).await
     }
 
     async fn remove(&self, plans: &[PlanId]) -> Result<(), AnchorError> {
         let plans = plans.to_vec();
         self.with(move |journal| journal.remove(&plans)).await
+    }
+
+    async fn remember(&self, checkpoint: CheckpointMark) -> Result<(), AnchorError> {
+        self.with(move |journal| journal.remember(checkpoint)).await
+    }
+
+    async fn reset_checkpoint(&self, checkpoint: Option<CheckpointMark>) -> Result<(), AnchorError> {
+        self.with(move |journal| journal.reset_checkpoint(checkpoint)).await
+    }
+
+    async fn last_checkpoint(&self) -> Result<Option<CheckpointMark>, AnchorError> {
+        self.with(|journal| journal.last_checkpoint()).await
     }
 }

@@ -1,63 +1,22 @@
-//! The lines of an anchor's file, and the file under them.
+//! The file of an anchor.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
-use super::{AnchorEntry, AnchorError, AnchorKind, Entered, Standing};
+use super::lines::{AnchorRecord, Head, line, read, without_end};
+use super::{AnchorEntry, AnchorError, CheckpointMark, Entered, Standing};
 use crate::entropy::Entropy;
-use crate::id::{Audience, ClaimId, PlanId, WriterId};
-use crate::instant::Timestamp;
-use crate::json::{Document, Limits};
-use crate::seal::Tag;
+use crate::id::{Audience, PlanId, WriterId};
 use crate::state_dir::files;
 
-/// The file's first line: whose anchor it is, and which writing of the whole file this is.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Head {
-    r#type: HeadType,
-    audience: Audience,
-    /// Random, and new whenever the file is written anew: who has read so far into another one begins again.
-    generation: WriterId,
-}
+/// The longest first line.
+const LONGEST_HEAD: u64 = 64 << 10;
 
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-enum HeadType {
-    #[serde(rename = "mutation-approval/anchor/v0")]
-    V0,
-}
-
-/// Every other line.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Line {
-    r#type: LineType,
-    plan_id: PlanId,
-    kind: LineKind,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    claim_id: Option<ClaimId>,
-    plan_expires_at: Timestamp,
-    effects: Vec<Tag>,
-}
-
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-enum LineType {
-    #[serde(rename = "mutation-approval/anchor-entry/v0")]
-    V0,
-}
-
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum LineKind {
-    Claimed,
-    Rejected,
-    Withdrawn,
-}
+/// From how many lines about checkpoints on, of which the last one counts, the file is written anew.
+const MARKS: u64 = 256;
 
 /// The file, and what was read of it so far.
 #[derive(Debug)]
@@ -77,6 +36,9 @@ struct Known {
     /// How many lines these are.
     lines: u64,
     entries: BTreeMap<PlanId, AnchorEntry>,
+    mark: Option<CheckpointMark>,
+    /// How many of the lines are about checkpoints.
+    marks: u64,
 }
 
 impl Journal {
@@ -96,15 +58,14 @@ impl Journal {
         let _lock = self.lock()?;
         match self.open()? {
             Some(_) => Ok(()),
-            None => self.write_anew(BTreeMap::new()),
+            None => self.write_anew(BTreeMap::new(), None),
         }
     }
 
     /// All that is entered, by whichever process.
-    pub(super) fn read(&mut self) -> Result<&BTreeMap<PlanId, AnchorEntry>, AnchorError> {
+    pub(super) fn entries(&mut self) -> Result<&BTreeMap<PlanId, AnchorEntry>, AnchorError> {
         let _lock = self.lock()?;
-        let (_, known) = self.current()?;
-        Ok(&known.entries)
+        Ok(&self.current()?.1.entries)
     }
 
     /// [ANCHOR-001]
@@ -115,25 +76,45 @@ impl Journal {
         if let Some(present) = known.entries.get(&entry.plan) {
             return Ok(Entered::Present(present.clone()));
         }
-        let line = line(&Line::from(&entry))?;
-        let failed = |error| failed(&path, &error);
-        file.seek(SeekFrom::End(0)).map_err(failed)?;
-        // Whatever fails from here on may leave some of the line: the next one to come takes that away.
-        file.write_all(&line).map_err(failed)?;
-        file.sync_data().map_err(failed)?; // [ANCHOR-011]
-        known.bytes += line.len() as u64;
-        known.lines += 1;
-        known.entries.insert(entry.plan, entry);
+        append(&path, &mut file, known, AnchorRecord::Entry(entry))?;
         Ok(Entered::First)
     }
 
     /// [ANCHOR-007]
     pub(super) fn remove(&mut self, plans: &[PlanId]) -> Result<(), AnchorError> {
         let _lock = self.lock()?;
-        let mut entries = self.current()?.1.entries.clone();
-        let before = entries.len();
+        let known = self.current()?.1;
+        if !plans.iter().any(|plan| known.entries.contains_key(plan)) {
+            return Ok(());
+        }
+        let (mut entries, mark) = (known.entries.clone(), known.mark);
         entries.retain(|plan, _| !plans.contains(plan));
-        if entries.len() == before { Ok(()) } else { self.write_anew(entries) }
+        self.write_anew(entries, mark)
+    }
+
+    pub(super) fn remember(&mut self, mark: CheckpointMark) -> Result<(), AnchorError> {
+        let _lock = self.lock()?;
+        let path = self.path.clone();
+        let (mut file, known) = self.current()?;
+        if known.mark.is_some_and(|known| known.number >= mark.number) {
+            return Ok(());
+        }
+        if known.marks >= MARKS {
+            let entries = known.entries.clone();
+            return self.write_anew(entries, Some(mark));
+        }
+        append(&path, &mut file, known, AnchorRecord::Checkpoint(mark))
+    }
+
+    pub(super) fn reset_checkpoint(&mut self, mark: Option<CheckpointMark>) -> Result<(), AnchorError> {
+        let _lock = self.lock()?;
+        let entries = self.current()?.1.entries.clone();
+        self.write_anew(entries, mark)
+    }
+
+    pub(super) fn last_checkpoint(&mut self) -> Result<Option<CheckpointMark>, AnchorError> {
+        let _lock = self.lock()?;
+        Ok(self.current()?.1.mark)
     }
 
     /// The file as it is now, and all that is in it.
@@ -144,16 +125,14 @@ impl Journal {
         }
     }
 
-    /// Reads what was not read before, and mends what a crash left.
+    /// Reads what was not read before, and mends what a crash left. [ANCHOR-012]
     fn catch_up(&mut self, mut file: File) -> Result<(File, &mut Known), AnchorError> {
         let path = self.path.clone();
         let failed = |error| failed(&path, &error);
         let mut first = Vec::new();
         BufReader::new(&file).take(LONGEST_HEAD).read_until(b'\n', &mut first).map_err(failed)?;
-        let head: Head = first
-            .strip_suffix(b"\n")
-            .ok_or_else(|| damaged(&path, 1, "cut"))
-            .and_then(|head| read(head).map_err(|why| damaged(&path, 1, &why)))?;
+        let head = first.strip_suffix(b"\n").ok_or_else(|| damaged(&path, 1, "cut"))?;
+        let head: Head = read(head).map_err(|why| damaged(&path, 1, &why))?;
         if head.audience != self.audience {
             return Err(damaged(&path, 1, "another installation's anchor"));
         }
@@ -165,34 +144,22 @@ impl Journal {
         if same.is_none() {
             self.known = None;
         }
-        let known = self.known.get_or_insert_with(|| Known {
-            generation: head.generation,
-            bytes: first.len() as u64,
-            lines: 1,
-            entries: BTreeMap::new(),
-        });
+        let known = self.known.get_or_insert_with(|| Known::at(head.generation, first.len() as u64));
         file.seek(SeekFrom::Start(known.bytes)).map_err(failed)?;
         let mut added = Vec::new();
         file.read_to_end(&mut added).map_err(failed)?;
         let whole = added.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
         let (whole, torn) = added.split_at(whole);
         // Taken over only once all is read: what is known must not be half of what is there.
-        let mut read = Vec::new();
-        for text in whole.split_inclusive(|byte| *byte == b'\n') {
-            let number = known.lines + 1 + read.len() as u64;
-            let entry = entry(text.strip_suffix(b"\n").unwrap_or(text)).map_err(|why| damaged(&path, number, &why))?;
-            if known.entries.contains_key(&entry.plan)
-                || read.iter().any(|(_, other): &(_, AnchorEntry)| other.plan == entry.plan)
-            {
+        let (mut records, mut plans) = (Vec::new(), BTreeSet::new());
+        for (text, number) in whole.split_inclusive(|byte| *byte == b'\n').zip(known.lines + 1..) {
+            let record = AnchorRecord::read(without_end(text)).map_err(|why| damaged(&path, number, &why))?;
+            if record.plan().is_some_and(|plan| known.entries.contains_key(&plan) || !plans.insert(plan)) {
                 return Err(damaged(&path, number, "the plan has an entry already"));
             }
-            read.push((text.len() as u64, entry));
+            records.push((record, text.len() as u64));
         }
-        for (bytes, entry) in read {
-            known.bytes += bytes;
-            known.lines += 1;
-            known.entries.insert(entry.plan, entry);
-        }
+        records.into_iter().for_each(|(record, bytes)| known.take(record, bytes));
         if !torn.is_empty() {
             mend(&mut file, known, torn).map_err(failed)?;
         }
@@ -200,15 +167,22 @@ impl Journal {
     }
 
     /// Writes the whole file: beside its place, and then at once into it.
-    fn write_anew(&mut self, entries: BTreeMap<PlanId, AnchorEntry>) -> Result<(), AnchorError> {
+    fn write_anew(
+        &mut self,
+        entries: BTreeMap<PlanId, AnchorEntry>,
+        mark: Option<CheckpointMark>,
+    ) -> Result<(), AnchorError> {
         let generation = WriterId::generate(self.entropy.as_ref()).map_err(|error| AnchorError(error.to_string()))?;
-        let mut bytes = line(&Head { r#type: HeadType::V0, audience: self.audience.clone(), generation })?;
-        for entry in entries.values() {
-            bytes.extend(line(&Line::from(entry))?);
+        let mut bytes = line(&Head::new(self.audience.clone(), generation))?;
+        let mut known = Known::at(generation, bytes.len() as u64);
+        let records = entries.into_values().map(AnchorRecord::Entry).chain(mark.map(AnchorRecord::Checkpoint));
+        for record in records {
+            let line = record.line()?;
+            known.take(record, line.len() as u64);
+            bytes.extend(line);
         }
         files::write_bytes(&self.path, &bytes).map_err(|error| failed(&self.path, &error))?;
-        let lines = 1 + entries.len() as u64;
-        self.known = Some(Known { generation, bytes: bytes.len() as u64, lines, entries });
+        self.known = Some(known);
         Ok(())
     }
 
@@ -234,78 +208,58 @@ impl Journal {
     }
 }
 
-/// The longest first line.
-const LONGEST_HEAD: u64 = 64 << 10;
+impl Known {
+    /// Nothing but the first line.
+    fn at(generation: WriterId, bytes: u64) -> Self {
+        Self { generation, bytes, lines: 1, entries: BTreeMap::new(), mark: None, marks: 0 }
+    }
 
-/// A process ended while it appended. The whole of a line but for its end is an entry: nobody can tell whether it was counted on.
-/// Less than that was not: it is taken away. [ANCHOR-012]
+    /// One line more.
+    fn take(&mut self, record: AnchorRecord, bytes: u64) {
+        self.bytes += bytes;
+        self.lines += 1;
+        match record {
+            AnchorRecord::Checkpoint(mark) => {
+                self.mark = Some(mark);
+                self.marks += 1;
+            }
+            AnchorRecord::Entry(entry) => {
+                self.entries.insert(entry.plan, entry);
+            }
+        }
+    }
+}
+
+/// One line more, on the disk before it counts. [ANCHOR-011]
+fn append(path: &Path, file: &mut File, known: &mut Known, record: AnchorRecord) -> Result<(), AnchorError> {
+    let line = record.line()?;
+    let failed = |error| failed(path, &error);
+    file.seek(SeekFrom::End(0)).map_err(failed)?;
+    // Whatever fails from here on may leave some of the line: the next one to come takes that away.
+    file.write_all(&line).map_err(failed)?;
+    file.sync_data().map_err(failed)?;
+    known.take(record, line.len() as u64);
+    Ok(())
+}
+
+/// A process ended while it appended. The whole of a line but for its end counts: nobody can tell whether it was counted on. Less
+/// than that was not: it is taken away. [ANCHOR-012]
 fn mend(file: &mut File, known: &mut Known, torn: &[u8]) -> io::Result<()> {
-    let whole = entry(torn).ok().filter(|entry| !known.entries.contains_key(&entry.plan));
-    match whole {
-        Some(entry) => {
-            tracing::warn!(plan = %entry.plan, "the anchor's last line was cut at its end: it is whole again");
+    let is_new = |record: &AnchorRecord| record.plan().is_none_or(|plan| !known.entries.contains_key(&plan));
+    match AnchorRecord::read(torn).ok().filter(is_new) {
+        Some(record) => {
+            tracing::warn!("the anchor's last line was cut at its end: it is whole again");
             file.seek(SeekFrom::End(0))?;
             file.write_all(b"\n")?;
-            known.bytes += torn.len() as u64 + 1;
-            known.lines += 1;
-            known.entries.insert(entry.plan, entry);
+            known.take(record, torn.len() as u64 + 1);
         }
         None => {
-            tracing::warn!(
-                bytes = torn.len(),
-                "a part of a line at the anchor's end was never counted on: it is taken away"
-            );
+            let bytes = torn.len();
+            tracing::warn!(bytes, "a part of a line at the anchor's end was never counted on: it is taken away");
             file.set_len(known.bytes)?;
         }
     }
     file.sync_data()
-}
-
-impl From<&AnchorEntry> for Line {
-    fn from(entry: &AnchorEntry) -> Self {
-        let (kind, claim_id) = match entry.kind {
-            AnchorKind::Claimed(claim) => (LineKind::Claimed, Some(claim)),
-            AnchorKind::Rejected => (LineKind::Rejected, None),
-            AnchorKind::Withdrawn => (LineKind::Withdrawn, None),
-        };
-        Self {
-            r#type: LineType::V0,
-            plan_id: entry.plan,
-            kind,
-            claim_id,
-            plan_expires_at: entry.plan_expires_at,
-            effects: entry.effects.clone(),
-        }
-    }
-}
-
-fn line<T: Serialize>(record: &T) -> Result<Vec<u8>, AnchorError> {
-    let document = Document::from_serialize(record, &Limits::PLAN).map_err(|error| AnchorError(error.to_string()))?;
-    let mut bytes = document.into_bytes();
-    bytes.push(b'\n');
-    Ok(bytes)
-}
-
-fn entry(text: &[u8]) -> Result<AnchorEntry, String> {
-    let Line { plan_id: plan, kind, claim_id, plan_expires_at, effects, .. } = read(text)?;
-    let kind = match (kind, claim_id) {
-        (LineKind::Claimed, Some(claim)) => AnchorKind::Claimed(claim),
-        (LineKind::Rejected, None) => AnchorKind::Rejected,
-        (LineKind::Withdrawn, None) => AnchorKind::Withdrawn,
-        (LineKind::Claimed, None) => return Err("a claim without its id".to_owned()),
-        (LineKind::Rejected | LineKind::Withdrawn, Some(_)) => {
-            return Err("the claim of a plan that was not claimed".to_owned());
-        }
-    };
-    Ok(AnchorEntry { plan, kind, plan_expires_at, effects })
-}
-
-fn read<T: serde::de::DeserializeOwned>(text: &[u8]) -> Result<T, String> {
-    let document = Document::parse(text, &Limits::PLAN).map_err(|error| error.to_string())?;
-    if document.as_bytes() != text {
-        return Err("not in canonical form".to_owned());
-    }
-    document.read().map_err(|error| error.to_string())
 }
 
 fn damaged(path: &Path, line: u64, why: &str) -> AnchorError {

@@ -5,18 +5,22 @@
 
 mod file;
 mod journal;
+mod lines;
 mod worker;
 
 use std::fmt;
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 
+use crate::digest::Digest;
 use crate::id::{ClaimId, PlanId};
 use crate::instant::Timestamp;
 use crate::record::Rollback;
 use crate::seal::Tag;
 
 pub use file::FileAnchor;
+pub use lines::{AnchorRecord, read_anchor};
 
 /// A durable memory outside the store, insert-if-absent on the plan id and atomic between processes. [ANCHOR-001]
 ///
@@ -69,6 +73,33 @@ pub trait Anchor: Send + Sync + fmt::Debug {
     /// # Errors
     /// When the anchor can't be written.
     async fn remove(&self, plans: &[PlanId]) -> Result<(), AnchorError>;
+
+    /// Remembers the last checkpoint of the audit, unless a later one is remembered. [CKPT-004]
+    ///
+    /// # Errors
+    /// When it can't be remembered durably.
+    async fn remember(&self, checkpoint: CheckpointMark) -> Result<(), AnchorError>;
+
+    /// Remembers this checkpoint, or none, whatever was remembered: once it has been told of that the store lacks it.
+    ///
+    /// # Errors
+    /// When the anchor can't be written.
+    async fn reset_checkpoint(&self, checkpoint: Option<CheckpointMark>) -> Result<(), AnchorError>;
+
+    /// The last checkpoint of the audit.
+    ///
+    /// # Errors
+    /// When the anchor can't be read.
+    async fn last_checkpoint(&self) -> Result<Option<CheckpointMark>, AnchorError>;
+}
+
+/// Which checkpoint of the audit was the last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckpointMark {
+    /// Its number.
+    pub number: u64,
+    /// The digest of what was signed.
+    pub digest: Digest,
 }
 
 /// Whether an anchor's memory is there.
@@ -154,5 +185,17 @@ impl Anchor for NoAnchor {
 
     async fn remove(&self, _: &[PlanId]) -> Result<(), AnchorError> {
         Ok(())
+    }
+
+    async fn remember(&self, _: CheckpointMark) -> Result<(), AnchorError> {
+        Ok(())
+    }
+
+    async fn reset_checkpoint(&self, _: Option<CheckpointMark>) -> Result<(), AnchorError> {
+        Ok(())
+    }
+
+    async fn last_checkpoint(&self) -> Result<Option<CheckpointMark>, AnchorError> {
+        Ok(None)
     }
 }

@@ -10,7 +10,7 @@ use crate::instant::Timestamp;
 use crate::opened::{Documents, Opened};
 use crate::record::{Cause, Outcome, Reconciliation, RecordKind, Rollback, State};
 use crate::refusal::{Reason, Refusal};
-use crate::store::{Include, PlanQuery, RowKey};
+use crate::store::{Include, PlanQuery, PlanRows, RowKey};
 use crate::vault::{broken, unavailable};
 
 /// How many plans are looked at at a time.
@@ -85,15 +85,40 @@ impl Approvals {
 
     /// Whether an operator has resolved an attempt that the store lacks.
     async fn is_reconciled(&self, plan: PlanId, claim: ClaimId) -> Result<bool, Refusal> {
+        Ok(self.reconciled_beside(plan).await? == Some(claim))
+    }
+
+    /// The attempt of a plan that an operator has resolved beside the plan.
+    async fn reconciled_beside(&self, plan: PlanId) -> Result<Option<ClaimId>, Refusal> {
         let key = beside_key(plan);
         let rows = self.service.store.rows(std::slice::from_ref(&key)).await.map_err(unavailable)?;
-        let Some(row) = rows.first() else { return Ok(false) };
+        let row = rows.first().filter(|row| !self.service.vault.revoked(&row.sealed));
+        let Some(row) = row else { return Ok(None) };
         let found: Reconciliation = self.service.vault.open(row, &key.id, None)?.into_record();
         if found.plan_id == plan {
-            Ok(found.claim_id == claim)
+            Ok(Some(found.claim_id))
         } else {
             Err(broken("a reconciliation is of another plan"))
         }
+    }
+
+    /// Of these plans, those whose rows are sealed under a revoked key, and whose attempts an operator has resolved beside them.
+    /// [KEYS-032]
+    pub(super) async fn resolved_beside(&self, found: &[(PlanId, PlanRows)]) -> Result<BTreeSet<PlanId>, Refusal> {
+        let mut resolved = BTreeSet::new();
+        for (plan, rows) in found {
+            let revoked = rows.rows.iter().any(|row| self.service.vault.revoked(&row.sealed));
+            if revoked && self.reconciled_beside(*plan).await?.is_some() {
+                resolved.insert(*plan);
+            }
+        }
+        Ok(resolved)
+    }
+
+    /// Whether a plan's rows are sealed under a revoked key.
+    pub(super) async fn is_revoked(&self, plan: PlanId) -> Result<bool, Refusal> {
+        let rows = self.rows(plan, Include::Records).await?;
+        Ok(rows.is_some_and(|rows| rows.rows.iter().any(|row| self.service.vault.revoked(&row.sealed))))
     }
 
     /// How an attempt that the anchor knows stands: by the store where it has the claim, and otherwise as unresolved.
@@ -106,6 +131,10 @@ impl Approvals {
         let AnchorKind::Claimed(claim) = entry.kind else { return Ok(None) };
         // A store that keeps the plan but not what it touches may have been told to forget that only.
         if let Some(rows) = self.rows(entry.plan, Include::Records).await? {
+            if rows.rows.iter().any(|row| self.service.vault.revoked(&row.sealed)) {
+                let reconciled = self.is_reconciled(entry.plan, claim).await?;
+                return Ok((!reconciled).then(|| Attempt::of_anchor(entry.plan)));
+            }
             let opened = Opened::open(&self.service.vault, entry.plan, &rows)?;
             if opened.state.claim.as_ref().is_some_and(|known| known.claim_id == claim) {
                 return Ok(Attempt::of(&opened, now));
@@ -164,7 +193,7 @@ impl Approvals {
     }
 
     /// Enters the end of a plan as the store has it: a rejection or a withdrawal that has committed, or an attempt that has an
-    /// outcome. Where that fails, whoever opens the plan or starts next does it. [ANCHOR-003]
+    /// outcome. Where that fails, whoever opens the plan or starts next does it. [ANCHOR-003] [INV-003]
     pub(super) async fn anchor_end(&self, plan: PlanId) {
         if self.remembers()
             && let Err(refusal) = self.enter_end(plan).await

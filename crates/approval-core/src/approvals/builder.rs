@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use super::anchored::Begun;
-use super::lane::{Lane, open_head};
+use super::lane::{Lane, open_other_head};
 use super::ledger::Ledger;
 use super::{Approvals, Service};
-use crate::anchor::{Anchor, NoAnchor};
+use crate::anchor::{Anchor, CheckpointMark, NoAnchor};
 use crate::audit::{EventDraft, EventKind};
 use crate::clock::{Clock, SystemClock, Timer};
 use crate::directory::Directory;
@@ -178,11 +179,16 @@ impl ApprovalsBuilder {
             isolation,
             surface,
             lane: Lane::new(writer),
+            unsigned: AtomicU64::new(0),
         };
         let approvals = Approvals { service: Arc::new(service) };
         let begun = approvals.begin_anchor(self.new_anchor).await?;
         let forgotten = approvals.forgotten_claims().await?;
-        approvals.begin_lane(begun == Begun::Anew, forgotten).await?;
+        let lost = approvals.forgotten_checkpoint().await?;
+        approvals.begin_lane(begun == Begun::Anew, forgotten, lost).await?;
+        if lost.is_some() {
+            approvals.forget_lost_checkpoint().await?;
+        }
         approvals.recover().await?;
         approvals.catch_up_anchor().await?;
         Ok(approvals)
@@ -191,7 +197,12 @@ impl ApprovalsBuilder {
 
 impl Approvals {
     /// The first event of this process: it names the heads of other writers that nobody has named yet. [AUDIT-004]
-    async fn begin_lane(&self, renewed: bool, forgotten: Vec<ClaimId>) -> Result<(), Refusal> {
+    async fn begin_lane(
+        &self,
+        renewed: bool,
+        forgotten: Vec<ClaimId>,
+        lost: Option<CheckpointMark>,
+    ) -> Result<(), Refusal> {
         let service = &self.service;
         let enforcement = Enforcement {
             isolation: service.isolation,
@@ -203,13 +214,14 @@ impl Approvals {
         let transition = Transition::new("start", reads, move |snapshot| {
             let mut heads = BTreeMap::new();
             for row in &snapshot.heads {
-                let head = open_head(&vault, row)?;
+                let head = open_other_head(&vault, row)?;
                 heads.insert(head.writer, head);
             }
             let mut ledger = Ledger::of_server(&vault, &lane, snapshot)?;
             let mut started = EventDraft::new(EventKind::AuditStarted);
             started.enforcement = Some(enforcement); // [AUDIT-007]
             started.forgotten = forgotten.clone(); // [ANCHOR-009]
+            started.forgotten_checkpoint = lost.map(|mark| mark.digest); // [CKPT-004]
             started.heads = heads.values().cloned().collect();
             ledger.tell(started)?;
             if renewed {

@@ -95,7 +95,7 @@ impl Approvals {
     }
 }
 
-/// Whether there is no need for another challenge: one is live, or the rule is satisfied already.
+/// Whether there is no need for another challenge: one is live, or the rule is satisfied already. [INV-010]
 fn is_answerable(opened: &Opened, now: crate::Timestamp) -> bool {
     match opened.state.state {
         State::Approved => true,

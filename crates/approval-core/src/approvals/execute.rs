@@ -151,7 +151,9 @@ impl Approvals {
     ) -> Result<ExecutionView, Refusal> {
         let plan = claimable.plan_id();
         let claim_id = ClaimId::generate(self.service.entropy.as_ref()).map_err(internal)?;
-        let (transition, committed) = self.claim_transition(requester, &claimable, claim_id, effects)?;
+        let found = self.service.store.attempts(&effects.good).await.map_err(unavailable)?;
+        let resolved = self.resolved_beside(&found).await?;
+        let (transition, committed) = self.claim_transition(requester, &claimable, claim_id, effects, resolved)?;
         if let Err(refusal) = self.commit(transition).await {
             return match refusal.reason() {
                 Reason::AlreadyExecuted => self.outcome_of_another(requester, plan).await,
@@ -176,13 +178,14 @@ impl Approvals {
     }
 
     /// The claim: a compare-and-set on the plan's state, which checks again, in the transaction, what may have changed. Of any
-    /// number of claims one commits. [STATE-004]
+    /// number of claims one commits. [STATE-004] [INV-002]
     fn claim_transition(
         &self,
         requester: &Requester,
         claimable: &Claimable,
         claim_id: ClaimId,
         effects: &EffectTags,
+        resolved: BTreeSet<PlanId>,
     ) -> Result<(Transition, Outgoing<Claim>), Refusal> {
         let (vault, lane) = (self.service.vault.clone(), self.service.lane.clone());
         let actor = self.pseudonym(&requester.identity.person)?;
@@ -201,7 +204,8 @@ impl Approvals {
         let transition = Transition::new("claim", reads, move |snapshot| {
             let opened = open_in(&vault, plan, snapshot)?;
             let pause = snapshot.rows.get(&pause_key()).map(|row| open_pause(&vault, row)).transpose()?;
-            let attempts: Vec<Attempt> = open_attempts(&vault, Some(plan), &snapshot.attempts, snapshot.now)?;
+            let attempts: Vec<Attempt> =
+                open_attempts(&vault, Some(plan), &snapshot.attempts, &resolved, snapshot.now)?;
             // [GATE-110]
             gate::still_holds(&opened, pause.as_ref(), &attempts, &review, snapshot.now)?;
 
@@ -392,7 +396,7 @@ impl Approvals {
     }
 }
 
-/// The recorded outcome of an attempt that was made earlier. [GATE-050]
+/// The recorded outcome of an attempt that was made earlier. [GATE-050] [INV-008]
 fn replayed(replay: Replay) -> ExecutionView {
     let tool_result = replay.result.map(|result| result.tool_result);
     ExecutionView { execution: replay.execution, tool_result, replayed: true }

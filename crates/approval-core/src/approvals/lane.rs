@@ -58,8 +58,15 @@ impl Lane {
     }
 }
 
+/// A writer's last event, by its number and digest. Of a writer whose key has been revoked since, it is named as it stands.
+/// [KEYS-031]
+pub(super) fn open_other_head(vault: &Vault, row: &EventRow) -> Result<Head, Refusal> {
+    let (event, digest) = vault.event_as_it_stands(row)?;
+    Ok(Head { writer: event.writer, sequence: event.sequence, digest })
+}
+
 /// A writer's last event, by its number and digest.
-pub(super) fn open_head(vault: &Vault, row: &EventRow) -> Result<Head, Refusal> {
+fn open_head(vault: &Vault, row: &EventRow) -> Result<Head, Refusal> {
     let event = vault.open_event(row)?;
     Ok(Head { writer: event.record.writer, sequence: event.record.sequence, digest: event.digest })
 }

@@ -1,7 +1,7 @@
 //! What one transition writes: records, the plan's state, and the events that tell of it, chained and sealed together.
 
 use super::lane::Lane;
-use crate::audit::{Chain, EventDraft};
+use crate::audit::{Chain, EventDraft, Head};
 use crate::digest::Digest;
 use crate::id::PlanId;
 use crate::instant::Timestamp;
@@ -63,6 +63,11 @@ impl<'a> Ledger<'a> {
         let (event, document) = self.chain.append(event, self.now).map_err(internal)?;
         self.writes.push(Write::Event(self.vault.seal_event(event, &document)?));
         Ok(())
+    }
+
+    /// The writer's last event, those of this transition included.
+    pub(super) fn head(&self) -> Option<&Head> {
+        self.chain.head()
     }
 
     /// A record that must not exist yet.

@@ -4,6 +4,7 @@ mod anchored;
 mod builder;
 mod cancel;
 mod challenge;
+mod checkpoint;
 mod decide;
 mod drive;
 mod execute;
@@ -18,7 +19,9 @@ mod settle;
 mod status;
 mod view;
 
+use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::anchor::Anchor;
@@ -31,7 +34,7 @@ use crate::id::{EffectKey, Person, PlanId};
 use crate::instant::Timestamp;
 use crate::opened::Opened;
 use crate::policy::Policy;
-use crate::record::{CoolDown, Enforcement, Isolation, Mute, Pause, Record, RecordKind};
+use crate::record::{CoolDown, Enforcement, Isolation, Mute, Pause, PauseType, Record, RecordKind};
 use crate::refusal::{Reason, Refusal};
 use crate::seal::{Tag, TagPurpose};
 use crate::signing::{KeySet, Signer};
@@ -40,6 +43,7 @@ use crate::transition::Trigger;
 use crate::vault::{Vault, internal, unavailable};
 
 pub use builder::{ApprovalsBuilder, BuildError, Parts};
+pub use checkpoint::CheckpointInterval;
 pub use decide::DecisionRequest;
 pub use status::LONGEST_WAIT;
 pub use view::{
@@ -72,6 +76,8 @@ struct Service {
     isolation: Isolation,
     surface: String,
     lane: Lane,
+    /// Transitions of this process since its last checkpoint.
+    unsigned: AtomicU64,
 }
 
 impl fmt::Debug for Approvals {
@@ -129,9 +135,10 @@ impl Approvals {
         }
     }
 
-    /// Commits a transition. A row that somebody else changed in between is an outage of a moment, not a decision.
+    /// Commits a transition. A row that somebody else changed in between is an outage of a moment, not a decision. [INV-009]
     async fn commit(&self, transition: Transition) -> Result<(), Refusal> {
         let name = transition.name();
+        self.service.unsigned.fetch_add(1, Ordering::Relaxed);
         let (transition, last_event) = self.service.lane.follow(transition);
         self.service.store.commit(transition).await.map_err(|error| match error {
             CommitError::Refused(refusal) => refusal,
@@ -164,7 +171,8 @@ impl Approvals {
     async fn attempts(&self, own: Option<PlanId>, effects: &EffectTags) -> Result<Vec<Attempt>, Refusal> {
         let now = self.service.clock.now();
         let found = self.service.store.attempts(&effects.good).await.map_err(unavailable)?;
-        let mut attempts = open_attempts(&self.service.vault, own, &found, now)?;
+        let resolved = self.resolved_beside(&found).await?;
+        let mut attempts = open_attempts(&self.service.vault, own, &found, &resolved, now)?;
         let anchored = self.service.anchor.claims_touching(&effects.good).await;
         for entry in anchored.map_err(unavailable)? {
             if Some(entry.plan) != own && attempts.iter().all(|attempt| attempt.plan != entry.plan) {
@@ -286,11 +294,17 @@ fn open_attempts(
     vault: &Vault,
     own: Option<PlanId>,
     found: &[(PlanId, PlanRows)],
+    resolved: &BTreeSet<PlanId>,
     now: Timestamp,
 ) -> Result<Vec<Attempt>, Refusal> {
     let mut attempts = Vec::new();
     for (plan, rows) in found.iter().filter(|(plan, _)| Some(*plan) != own) {
-        attempts.extend(Attempt::of(&Opened::open(vault, *plan, rows)?, now));
+        // What is sealed under a revoked key says nothing any more: the attempt is unresolved. [KEYS-032]
+        if rows.rows.iter().any(|row| vault.revoked(&row.sealed)) {
+            attempts.extend((!resolved.contains(plan)).then(|| Attempt::of_anchor(*plan)));
+        } else {
+            attempts.extend(Attempt::of(&Opened::open(vault, *plan, rows)?, now));
+        }
     }
     Ok(attempts)
 }
@@ -299,7 +313,13 @@ fn pause_key() -> RowKey {
     RowKey::new(RecordKind::Pause, "pause")
 }
 
+/// Whether execution is paused. What a key that has been revoked since says of it isn't known: so it is, until an operator resumes.
+/// [KEYS-030]
 fn open_pause(vault: &Vault, row: &Row) -> Result<Pause, Refusal> {
+    if vault.revoked(&row.sealed) {
+        let at = Timestamp::from_unix_millis(0);
+        return Ok(Pause { kind: PauseType::V0, revision: row.revision, paused: true, operator: String::new(), at });
+    }
     open_beside(vault, row, |pause: &Pause| pause.revision)
 }
 

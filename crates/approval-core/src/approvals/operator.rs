@@ -69,7 +69,11 @@ impl Approvals {
     /// # Errors
     /// `plan_not_found`; `payload_invalid` where the plan has no unresolved attempt, or has been reconciled before.
     pub async fn reconcile(&self, plan: PlanId, finding: Reconciled, operator: &str) -> Result<(), Refusal> {
-        let lost = self.lost_claim(plan).await?;
+        let lost = match self.lost_claim(plan).await? {
+            // Of an attempt under a revoked key that no anchor knows, the claim isn't known any more: it is named by zeros.
+            None if self.is_revoked(plan).await? => Some(ClaimId::UNKNOWN),
+            lost => lost,
+        };
         let known = match self.current(plan, Include::Records).await {
             // A plan that doesn't hold together hides nothing that the anchor knows.
             Err(refusal) if lost.is_some() && refusal.reason() == Reason::IntegrityFailure => None,
@@ -142,6 +146,25 @@ impl Approvals {
             let kind = if duration.is_zero() { EventKind::RequesterUnmuted } else { EventKind::RequesterMuted };
             let mut event = EventDraft::new(kind).by(actor.clone());
             event.subject = Some(subject.clone());
+            ledger.tell(event)?;
+            Ok(ledger.finish())
+        }))
+        .await
+    }
+
+    /// Tells the audit that a key was made or revoked: keys are not in the store. `record` is the digest of the public key set
+    /// that came of it, for a signing key. [KEYS-014]
+    ///
+    /// # Errors
+    /// `store_unavailable`.
+    pub async fn note_key_change(&self, record: Option<Digest>, operator: &str) -> Result<(), Refusal> {
+        let (vault, lane) = (self.service.vault.clone(), self.service.lane.clone());
+        let actor = self.pseudonym(&Person::new(operator))?;
+        let reads = Reads { lane: Some(lane.writer), ..Reads::default() };
+        self.commit(Transition::new("note-key", reads, move |snapshot| {
+            let mut ledger = Ledger::of_server(&vault, &lane, snapshot)?;
+            let mut event = EventDraft::new(EventKind::KeyRotated).by(actor.clone());
+            event.record_digest = record;
             ledger.tell(event)?;
             Ok(ledger.finish())
         }))

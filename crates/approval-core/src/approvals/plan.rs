@@ -38,6 +38,7 @@ impl Approvals {
         planned
     }
 
+    /// What may refuse a call, in its order. [PLAN-013]
     async fn plan_inner(&self, requester: &Requester, call: Call, planner: &dyn Planner) -> Result<PlanView, Refusal> {
         let call = admit(call)?;
         let person = &requester.identity.person;

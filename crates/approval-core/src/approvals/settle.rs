@@ -22,7 +22,7 @@ use crate::vault::{broken, internal, unavailable};
 
 impl Approvals {
     /// Records the outcome of an attempt. One that comes after the lease has passed is taken until an operator has resolved
-    /// the attempt; after that it is recorded as a conflict. [STATE-021] [STATE-031]
+    /// the attempt; after that it is recorded as a conflict. [STATE-021] [STATE-031] [INV-007]
     pub(super) async fn settle(
         &self,
         plan: PlanId,

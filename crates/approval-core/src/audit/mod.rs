@@ -3,11 +3,19 @@
 //! Events hold digests, codes and pseudonyms, never arguments, diffs or free text.
 
 mod chain;
+mod checkpoint;
 mod event;
+mod fault;
+mod line;
 mod log;
+mod suspicion;
 mod verify;
 
 pub use chain::Chain;
+pub(crate) use checkpoint::Extent;
+pub use checkpoint::{Checkpoint, CheckpointType, SignedCheckpoint, SignedCheckpointType};
 pub use event::{Event, EventDraft, EventKind, Head};
-pub use log::{AuditLine, AuditLog};
-pub use verify::{ChainFault, ChainReport, FaultKind, verify_lines};
+pub use fault::{AuditFault, FaultCode, Place};
+pub use log::{AuditLine, AuditLog, Export};
+pub(crate) use log::{checkpoint_key, latest_key};
+pub use verify::{AuditReport, Evidence, verify, verify_lines};

@@ -52,7 +52,7 @@ impl Attempt {
     }
 }
 
-/// No attempt on an effect key is running, and every unresolved one was shown to the approver. [GATE-100] [GATE-101]
+/// No attempt on an effect key is running, and every unresolved one was shown to the approver. [GATE-100] [GATE-101] [INV-005]
 pub(super) fn allow(attempts: &[Attempt], review: &Review) -> Result<(), Refusal> {
     let listed: BTreeSet<PlanId> = review.warnings.iter().map(|warning| warning.plan_id).collect();
     if let Some(running) = attempts.iter().find(|attempt| attempt.standing == Standing::Executing) {

@@ -50,6 +50,7 @@ impl Claimable {
 }
 
 /// Checks again, inside the claim's transaction, what may have changed since: steps 5 to 8 and the other attempts. [GATE-110]
+/// [INV-006]
 pub(crate) fn still_holds(
     opened: &Opened,
     pause: Option<&Pause>,

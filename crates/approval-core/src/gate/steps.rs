@@ -253,7 +253,7 @@ pub(super) fn approved(opened: &Opened, now: Timestamp) -> Result<(), Refusal> {
         // [GATE-083]
         _ => return refuse(Reason::ChallengeExpired, "the challenge ran out before enough persons approved"),
     }
-    // The state says `approved`; whether that is so is counted again, from the decisions themselves.
+    // The state says `approved`; whether that is so is counted again, from the decisions themselves. [INV-001]
     let in_time = opened.decisions.iter().all(|decision| {
         decision.decided_at < challenge.expires_at
             && decision.approver.auth_time > challenge.created_at

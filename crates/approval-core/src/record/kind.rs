@@ -8,6 +8,8 @@ use std::fmt;
 pub enum RecordKind {
     /// The plan put before a person.
     Challenge,
+    /// What was signed about the audit.
+    Checkpoint,
     /// After a rejection: the same requester is refused on the same effect key.
     CoolDown,
     /// What a person decided.
@@ -46,6 +48,7 @@ impl RecordKind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Challenge => "challenge",
+            Self::Checkpoint => "checkpoint",
             Self::CoolDown => "cool-down",
             Self::Decision => "decision",
             Self::Event => "event",
@@ -83,8 +86,9 @@ impl RecordKind {
     }
 
     /// Every kind.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Challenge,
+        Self::Checkpoint,
         Self::CoolDown,
         Self::Decision,
         Self::Event,

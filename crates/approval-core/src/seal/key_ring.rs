@@ -181,12 +181,19 @@ impl Sealer for KeyRing {
         }
     }
 
+    fn is_revoked(&self, sealed: &[u8]) -> bool {
+        let key = Envelope::parse(sealed).map(|envelope| envelope.key);
+        key.is_ok_and(|key| self.others.iter().any(|(known, state)| known.id == key && *state == KeyState::Revoked))
+    }
+
     fn tag(&self, purpose: TagPurpose, bytes: &[u8]) -> Result<Tag, SealError> {
         Ok(self.active.tag(purpose, bytes))
     }
 
     fn tags(&self, purpose: TagPurpose, bytes: &[u8]) -> Result<Vec<Tag>, SealError> {
-        let verifying = self.others.iter().filter(|(_, state)| *state == KeyState::VerifyOnly).map(|(key, _)| key);
+        // To find what was touched before a key was revoked can only add to what stands in the way. [KEYS-032]
+        let looked_up = |state: &KeyState| *state == KeyState::VerifyOnly || purpose == TagPurpose::Effect;
+        let verifying = self.others.iter().filter(|(_, state)| looked_up(state)).map(|(key, _)| key);
         Ok(std::iter::once(&self.active).chain(verifying).map(|key| key.tag(purpose, bytes)).collect())
     }
 }

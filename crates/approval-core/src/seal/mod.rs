@@ -49,6 +49,9 @@ pub trait Sealer: Send + Sync + fmt::Debug {
     /// # Errors
     /// When there is no active key.
     fn tags(&self, purpose: TagPurpose, bytes: &[u8]) -> Result<Vec<Tag>, SealError>;
+
+    /// Whether this was sealed under a key that has been revoked, and so can't be opened any more.
+    fn is_revoked(&self, sealed: &[u8]) -> bool;
 }
 
 /// What a seal is for. Each has its own subkey. [SEAL-002]
@@ -226,6 +229,12 @@ impl JsonSchema for Tag {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "type": "string", "pattern": "^[a-z0-9-]{1,64}\\.[A-Za-z0-9_-]{43}$" })
     }
+}
+
+/// The body of an authenticated record, whether its seal holds or not: for what is verified otherwise, by signature.
+pub(crate) fn authenticated_body(sealed: &[u8]) -> Option<&[u8]> {
+    let envelope = envelope::Envelope::parse(sealed).ok()?;
+    matches!(envelope.form, envelope::Form::Authenticated).then_some(envelope.rest)
 }
 
 /// Why something can't be sealed or opened.

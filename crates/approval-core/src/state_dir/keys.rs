@@ -75,6 +75,36 @@ impl StateDir {
         self.add_key(keys, entropy)
     }
 
+    /// The sealing keys, oldest first, and what each is still good for.
+    ///
+    /// # Errors
+    /// [`StateDirError::NoKeys`] before the first key was made.
+    pub fn sealing_keys(&self) -> Result<Vec<(KeyId, KeyState)>, StateDirError> {
+        let ring: Option<RingFile> = files::read(&self.ring_path())?;
+        let ring = ring.ok_or_else(|| StateDirError::NoKeys { path: self.keys() })?;
+        Ok(ring.keys.into_iter().map(|key| (key.id, key.state)).collect())
+    }
+
+    /// Revokes a sealing key, and makes another one where it was the active one. What was sealed under it is not opened any more;
+    /// its file stays, so that what its plans touched can still be found, and may be gone. [KEYS-030]
+    ///
+    /// # Errors
+    /// [`StateDirError::UnknownKey`]; when files can't be written.
+    pub fn revoke_key(&self, id: &KeyId, entropy: &dyn Entropy) -> Result<(), StateDirError> {
+        let _lock = self.lock()?;
+        let ring: Option<RingFile> = files::read(&self.ring_path())?;
+        let mut keys = ring.ok_or_else(|| StateDirError::NoKeys { path: self.keys() })?.keys;
+        let key = keys.iter_mut().find(|key| key.id == *id);
+        let key = key.ok_or_else(|| StateDirError::UnknownKey { id: id.clone() })?;
+        let was = std::mem::replace(&mut key.state, KeyState::Revoked);
+        // The new key and the revocation in one writing of the ring: without an active key nothing starts.
+        if was == KeyState::Active {
+            self.add_key(keys, entropy).map(drop)
+        } else {
+            files::write(&self.ring_path(), &RingFile { r#type: RingType::V0, keys })
+        }
+    }
+
     fn add_key(&self, mut keys: Vec<RingEntry>, entropy: &dyn Entropy) -> Result<KeyId, StateDirError> {
         let mut random = [0; 4];
         entropy.fill(&mut random)?;

@@ -98,6 +98,12 @@ pub enum StateDirError {
     /// There is no randomness.
     #[error(transparent)]
     Entropy(#[from] EntropyError),
+    /// No sealing key has this id.
+    #[error("there is no sealing key `{id}`")]
+    UnknownKey {
+        /// What was asked for.
+        id: KeyId,
+    },
     /// No signing key has this id.
     #[error("there is no signing key `{id}`")]
     UnknownSigningKey {

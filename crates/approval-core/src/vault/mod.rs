@@ -87,13 +87,34 @@ impl Vault {
         Ok(sealed)
     }
 
-    /// The canonical text of a stored event, as it was sealed, which must be where it belongs.
+    /// The canonical text of a stored event, as it was sealed, which must be where it belongs. What was sealed under a key that
+    /// has been revoked is read all the same: its seal proves nothing any more, but links and checkpoints may. [KEYS-031]
     pub(crate) fn event_text(&self, row: &EventRow) -> Result<Document, Refusal> {
         let id = event_id(row);
         let opening = Opening { id: &id, plan: row.plan, revision: 0, sealed: &row.sealed };
-        let document = self.unseal(RecordKind::Event, opening)?;
+        let document = match self.revoked(&row.sealed) {
+            true => unauthenticated(&row.sealed).ok_or_else(|| broken(format!("event `{id}`: not authenticated")))?,
+            false => self.unseal(RecordKind::Event, opening)?,
+        };
         belongs(&read(&document)?, row)?;
         Ok(document)
+    }
+
+    /// A stored event and its digest, with what [`event_text`](Self::event_text) says of revoked keys.
+    pub(crate) fn event_as_it_stands(&self, row: &EventRow) -> Result<(Event, Digest), Refusal> {
+        let document = self.event_text(row)?;
+        Ok((read(&document)?, document.digest()))
+    }
+
+    /// Whether this was sealed under a key that has been revoked.
+    pub(crate) fn revoked(&self, sealed: &[u8]) -> bool {
+        self.sealer.is_revoked(sealed)
+    }
+
+    /// The canonical text of a stored record that is not a secret, whether its seal holds or not: for what is verified otherwise.
+    pub(crate) fn unauthenticated_text(&self, row: &Row, id: &str) -> Result<Document, Refusal> {
+        let document = unauthenticated(&row.sealed);
+        document.ok_or_else(|| broken(format!("{} `{id}`: not an authenticated record", row.key.kind)))
     }
 
     /// A new row of an event whose canonical document is at hand.
@@ -143,6 +164,10 @@ fn belongs(event: &Event, row: &EventRow) -> Result<(), Refusal> {
     } else {
         Err(broken("an event is not where it belongs"))
     }
+}
+
+fn unauthenticated(sealed: &[u8]) -> Option<Document> {
+    crate::seal::authenticated_body(sealed).map(<[u8]>::to_vec).and_then(Document::from_sealed)
 }
 
 fn event_id(row: &EventRow) -> String {

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use approval_core::anchor::{Anchor, AnchorEntry, AnchorError, AnchorKind, Entered, NoAnchor, Standing};
+use approval_core::anchor::{
+    Anchor, AnchorEntry, AnchorError, AnchorKind, CheckpointMark, Entered, NoAnchor, Standing,
+};
 use approval_core::record::{Isolation, Outcome, Reconciled, Rollback, Rule, State, Verdict};
 use approval_core::seal::Tag;
 use approval_core::{ApprovalsBuilder, BuildError, PlanId, PlanView, Reason};
@@ -37,7 +39,7 @@ async fn restart(room: &mut Room, anchor: &MemoryAnchor) {
 
 fn remembered(anchor: &MemoryAnchor) -> Vec<(PlanId, AnchorKind)> {
     let remembered = anchor.remembered();
-    remembered.as_ref().unwrap().values().map(|entry| (entry.plan, entry.kind)).collect()
+    remembered.as_ref().unwrap().entries.values().map(|entry| (entry.plan, entry.kind)).collect()
 }
 
 fn entry(plan: &PlanView, kind: AnchorKind) -> AnchorEntry {
@@ -447,6 +449,18 @@ impl Anchor for Slow {
 
     async fn remove(&self, _: &[PlanId]) -> Result<(), AnchorError> {
         Ok(())
+    }
+
+    async fn remember(&self, _: CheckpointMark) -> Result<(), AnchorError> {
+        Ok(())
+    }
+
+    async fn reset_checkpoint(&self, _: Option<CheckpointMark>) -> Result<(), AnchorError> {
+        Ok(())
+    }
+
+    async fn last_checkpoint(&self) -> Result<Option<CheckpointMark>, AnchorError> {
+        Ok(None)
     }
 }
 

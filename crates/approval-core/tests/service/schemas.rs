@@ -1,6 +1,6 @@
 //! The records as others see them.
 
-use approval_core::audit::Event;
+use approval_core::audit::{Checkpoint, Event, SignedCheckpoint};
 use approval_core::receipt::Statement as ReceiptStatement;
 use approval_core::record::{
     Challenge, CoolDown, Decision, Execution, Intent, Mute, Pause, PlanHeader, PlanState, Reconciliation, Record,
@@ -44,6 +44,7 @@ fn every_record_has_a_schema() {
     // [REC-001, DIG-043, DIG-044, DIG-100, DIG-101, DIG-102]: a change of members is a new `type`, and seen here.
     snapshot!(
         Challenge,
+        Checkpoint,
         CoolDown,
         Decision,
         Event,
@@ -58,6 +59,7 @@ fn every_record_has_a_schema() {
         Review,
         Secrets,
         Statement,
+        SignedCheckpoint,
         ToolResult,
         Reason,
         Retry

@@ -150,12 +150,16 @@ fn tags_of_one_purpose_are_none_of_another() {
 
 #[test]
 fn a_look_up_goes_by_every_key_that_is_good() {
-    // [SEAL-005]
-    let old = one().tag(TagPurpose::Effect, b"x").unwrap();
+    // [SEAL-005, KEYS-032]
+    let old = one().tag(TagPurpose::Request, b"x").unwrap();
     let keys = [key("one", 1, KeyState::VerifyOnly), key("two", 2, KeyState::Active), key("six", 6, KeyState::Revoked)];
-    let tags = ring(keys).tags(TagPurpose::Effect, b"x").unwrap();
-    assert_eq!(tags.iter().map(|tag| tag.key().as_str()).collect::<Vec<_>>(), ["two", "one"]);
+    let ring = ring(keys);
+    let named = |tags: &[Tag]| tags.iter().map(|tag| tag.key().to_string()).collect::<Vec<_>>();
+    let tags = ring.tags(TagPurpose::Request, b"x").unwrap();
+    assert_eq!(named(&tags), ["two", "one"]);
     assert_eq!(tags[1], old);
+    // What was touched stands in the way, whatever became of the key.
+    assert_eq!(named(&ring.tags(TagPurpose::Effect, b"x").unwrap()), ["two", "one", "six"]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use approval_core::audit::FaultCode;
 use approval_core::receipt::{Claim, Limit, ReceiptFault};
 use approval_core::record::{Outcome, Reconciled, RecordKind, State, Verdict};
 use approval_core::seal::Tag;
@@ -102,6 +103,19 @@ fn the_refusals_of_the_gate_are_reasons() {
     }
 }
 
+#[test]
+fn the_faults_of_an_audit() {
+    // [AUDIT-013]
+    let rows = table(&read("audit.md"), "| code | says |");
+    let codes: Vec<_> = rows.iter().map(|row| row.split('`').nth(1).unwrap()).collect();
+    assert_eq!(codes, FaultCode::ALL.map(FaultCode::code));
+    let text = read("audit.md");
+    let before = text.split("| code | says |").next().unwrap();
+    for code in FaultCode::ALL.map(FaultCode::code).into_iter().filter(|code| *code != "unreadable") {
+        assert!(before.contains(&format!("`{code}`")), "no check of the text leads to {code}");
+    }
+}
+
 /// The cells of a row.
 fn cells(row: &str) -> Vec<&str> {
     row.trim_matches('|').split(" | ").map(str::trim).collect()
@@ -126,6 +140,13 @@ async fn records_stand_where_the_table_says() {
     room.execute(&lost).await.unwrap();
     room.approvals.reconcile(lost.header.plan_id, Reconciled::Applied, "op").await.unwrap();
 
+    room.approvals.checkpoint().await.unwrap();
+
+    let named: Vec<_> = rows.iter().map(|row| cells(row)[0].trim_matches('`')).collect();
+    for kind in RecordKind::ALL {
+        let own_affair = matches!(kind, RecordKind::Login | RecordKind::Session);
+        assert_ne!(own_affair, named.contains(&kind.name()), "{kind}");
+    }
     let tables = room.memory.as_ref().unwrap().tables();
     for row in &rows {
         let [name, _, id, of_a_plan, revision, sealed] = cells(row)[..] else { panic!("{row}") };
@@ -148,6 +169,7 @@ async fn records_stand_where_the_table_says() {
                 "plan id" => plan.is_some_and(|plan| plan.to_string() == stored_id),
                 "challenge id" => stored_id.parse::<ChallengeId>().is_ok(),
                 "`pause`" => stored_id == "pause",
+                "its number, and `latest`" => stored_id == "latest" || stored_id.parse::<u64>().is_ok(),
                 id if id.starts_with("challenge id, `.`") => {
                     dotted().0.parse::<ChallengeId>().is_ok() && dotted().1 == "0"
                 }

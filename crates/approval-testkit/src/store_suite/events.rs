@@ -1,5 +1,7 @@
 //! The order of audit events.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use approval_core::record::RecordKind;
 use approval_core::store::{EventRow, Reads, Row, Transition, Write};
 use approval_core::{Reason, Refusal};
@@ -65,4 +67,27 @@ pub(super) async fn unique(fixture: Fixture) -> Result<(), Seen> {
     fixture.conflicts("two events of one number in one transition", twice).await?;
     same("how many events there are", &fixture.events().await?.len(), &2)?;
     fixture.write(vec![Write::Event(event(writer, 2, None))]).await
+}
+
+/// A transition that asks for the events after a position is shown all of them, as they are in its transaction.
+pub(super) async fn in_transaction(fixture: Fixture) -> Result<(), Seen> {
+    let (writer, plan) = (fixture.writer()?, fixture.plan()?);
+    for sequence in 1..=5 {
+        fixture.write(vec![Write::Event(event(writer, sequence, Some(plan)))]).await?;
+    }
+    let all = fixture.events().await?;
+    for (after, expected) in [(None, 0), (Some(0), 5), (Some(3), 2), (Some(5), 0), (Some(u64::MAX), 0)] {
+        let reads = Reads { events_after: after, ..Reads::default() };
+        let shown = Arc::new(Mutex::new(None));
+        let seen = Arc::clone(&shown);
+        let look = Transition::new("look", reads, move |snapshot| {
+            *seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(snapshot.events.clone());
+            Ok(Vec::new())
+        });
+        fixture.store.commit(look).await?;
+        let shown = shown.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let expected: Vec<_> = all.iter().skip(5 - expected).cloned().collect();
+        same(&format!("the events after {after:?}"), &shown, &Some(expected))?;
+    }
+    Ok(())
 }

@@ -95,6 +95,7 @@ fn checks() -> Vec<Check<Fixture>> {
         Check::new("cycle/reject", promises::CYCLE, cycle::reject),
         Check::new("cycle/replay", promises::CYCLE, cycle::replay),
         Check::new("cycle/settle-late", promises::CYCLE, late::settle_late),
+        Check::new("events/in-transaction", promises::READS, events::in_transaction),
         Check::new("events/page", promises::EVENT_ORDER, events::page),
         Check::new("events/position", promises::EVENT_ORDER, events::position),
         Check::new("events/unique", promises::EVENT_UNIQUE, events::unique),

@@ -3,5 +3,6 @@
 pub mod anchor;
 pub mod audit;
 pub mod digest;
+pub mod keys;
 pub mod operator;
 pub mod user;

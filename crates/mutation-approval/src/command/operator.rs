@@ -64,13 +64,17 @@ pub fn keygen(args: &KeygenArgs) -> Result<ExitCode, Failure> {
 }
 
 pub async fn pause(args: &PauseArgs) -> Result<ExitCode, Failure> {
-    Installation::open(&args.state)?.operator().await?.pause(&installation::operator_name()).await?;
+    let approvals = Installation::open(&args.state)?.operator().await?;
+    approvals.pause(&installation::operator_name()).await?;
+    approvals.close().await;
     writeln!(io::stdout(), "execution is paused")?;
     Ok(ExitCode::SUCCESS)
 }
 
 pub async fn resume(args: &ResumeArgs) -> Result<ExitCode, Failure> {
-    Installation::open(&args.state)?.operator().await?.resume(&installation::operator_name()).await?;
+    let approvals = Installation::open(&args.state)?.operator().await?;
+    approvals.resume(&installation::operator_name()).await?;
+    approvals.close().await;
     writeln!(io::stdout(), "execution goes on")?;
     Ok(ExitCode::SUCCESS)
 }
@@ -81,7 +85,9 @@ pub async fn reconcile(args: &ReconcileArgs) -> Result<ExitCode, Failure> {
         Finding::NotApplied => Reconciled::NotApplied,
     };
     let operator = installation::operator_name();
-    Installation::open(&args.state)?.operator().await?.reconcile(args.plan, finding, &operator).await?;
+    let approvals = Installation::open(&args.state)?.operator().await?;
+    approvals.reconcile(args.plan, finding, &operator).await?;
+    approvals.close().await;
     writeln!(io::stdout(), "the attempt of plan `{}` is resolved", args.plan)?;
     Ok(ExitCode::SUCCESS)
 }

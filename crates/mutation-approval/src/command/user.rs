@@ -134,7 +134,9 @@ fn list(args: &ListArgs) -> Result<ExitCode, Failure> {
 
 /// The audit tells of every change of an account.
 async fn told(approvals: &Approvals, account: &str) -> Result<(), Failure> {
-    Ok(approvals.note_account_change(account, &installation::operator_name()).await?)
+    approvals.note_account_change(account, &installation::operator_name()).await?;
+    approvals.close().await;
+    Ok(())
 }
 
 impl Password {

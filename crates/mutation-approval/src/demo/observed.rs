@@ -6,7 +6,8 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use approval_core::audit::{ChainReport, verify_lines};
+use approval_core::anchor::read_anchor;
+use approval_core::audit::{AuditFault, AuditReport, Evidence, FaultCode, verify};
 use approval_core::state_dir::StateDir;
 use serde_json::Value;
 
@@ -256,8 +257,44 @@ impl Play {
         if let Some(missing) = told.into_iter().find(|kind| !lines.contains(&format!("\"kind\":\"{kind}\""))) {
             return Err(Failure::Demo(format!("the audit does not tell of {missing}")));
         }
+        self.ok(&format!("the exported audit verifies with public keys alone: {events} events"))?;
+        self.tampered_audit(&lines)?;
         self.answers.push(lines);
-        self.ok(&format!("the exported audit verifies: {events} events"))
+        Ok(())
+    }
+
+    /// What is done to an exported audit is named.
+    fn tampered_audit(&mut self, whole: &str) -> Result<(), Failure> {
+        let keys = self.world.state.key_set()?;
+        let keys = Evidence { keys: Some(&keys), ..Evidence::default() };
+        let line = whole.lines().position(|line| line.contains("decision.rejected")).map_or(0, |at| at as u64 + 1);
+        let edited = whole.replacen("decision.rejected", "decision.approved", 1);
+        let fault = self.expect_fault(&edited, &keys, FaultCode::EventChanged)?;
+        if fault.place.line != line {
+            return Err(Failure::Demo(format!("the edit of line {line} was named elsewhere: {fault}")));
+        }
+        self.ok(&format!("an edited event is named by its position (line {line}, event_changed)"))?;
+
+        let last = whole.lines().last().unwrap_or_default();
+        let half: Vec<&str> = whole.lines().take(whole.lines().count() / 2).collect();
+        let upto = half.iter().rposition(|line| line.starts_with("{\"payload\"")).map_or(half.len(), |at| at + 1);
+        let cut = half.get(..upto).unwrap_or_default().join("\n");
+        verify(cut.as_bytes(), &keys).map_err(|fault| Failure::Demo(fault.to_string()))?;
+        let kept = Evidence { checkpoint: Some(last.as_bytes()), ..keys };
+        self.expect_fault(&cut, &kept, FaultCode::TailMissing)?;
+        self.ok("a cut tail, whole in itself, is named by a checkpoint that was kept elsewhere (tail_missing)")?;
+
+        let (_, anchor) = read_anchor(&fs::read(self.world.state.anchor_path())?)?;
+        self.expect_fault(whole, &Evidence { anchor: &anchor, ..keys }, FaultCode::AttemptMissing)?;
+        self.ok("the attempt that the store had forgotten is named by the anchor (attempt_missing)")
+    }
+
+    fn expect_fault(&self, lines: &str, evidence: &Evidence<'_>, code: FaultCode) -> Result<AuditFault, Failure> {
+        match verify(lines.as_bytes(), evidence) {
+            Err(fault) if fault.code == code => Ok(fault),
+            Err(fault) => Err(Failure::Demo(format!("{code} was expected: {fault}"))),
+            Ok(_) => Err(Failure::Demo(format!("{code} was expected, and nothing was found"))),
+        }
     }
 
     /// The secret is where it belongs, and nowhere else.
@@ -360,12 +397,14 @@ pub fn another_digest(digest: &str) -> String {
     format!("{rest}{}", if last == "0" { "1" } else { "0" })
 }
 
-/// Exports the audit and verifies it: how many events there are, and the lines.
+/// Exports the audit and verifies it with the public keys: how many events there are, and the lines.
 pub async fn verified_audit(world: &World) -> Result<(u64, String), Failure> {
     let installation = Installation::at(StateDir::open(world.state.root())?)?;
     let mut exported = Vec::new();
     export(&installation.audit(), &mut exported).await?;
-    let report: ChainReport = verify_lines(exported.as_slice()).map_err(|fault| Failure::Demo(fault.to_string()))?;
+    let keys = installation.state.key_set()?;
+    let report = verify(exported.as_slice(), &Evidence { keys: Some(&keys), ..Evidence::default() });
+    let report: AuditReport = report.map_err(|fault| Failure::Demo(fault.to_string()))?;
     Ok((report.events, String::from_utf8_lossy(&exported).into_owned()))
 }
 

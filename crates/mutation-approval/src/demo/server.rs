@@ -7,7 +7,7 @@ use std::sync::Arc;
 use approval_core::record::{Limits, Rule};
 use approval_core::state_dir::StateDir;
 use approval_core::transient::SealedTransient;
-use approval_core::{OsEntropy, Policy, SystemClock, Terms};
+use approval_core::{CheckpointInterval, OsEntropy, Policy, SystemClock, Terms};
 use approval_rmcp::{Gated, GatedTool, streamable_http};
 use approval_web::{BearerGuard, Surface, SurfaceHost, TokenFile};
 use axum::Router;
@@ -82,6 +82,8 @@ pub async fn run(args: ServerArgs) -> Result<ExitCode, Failure> {
             tracing::error!(%error, "the approval surface is no longer served by this process");
         }
     });
+    let kept = approvals.clone();
+    let checkpoints = tokio::spawn(async move { kept.keep_checkpoints(CheckpointInterval::default()).await });
     let endpoint = tokio::spawn(async move { axum::serve(listener, mcp).await });
     writeln!(io::stdout(), "{}", serde_json::to_string(&addresses).map_err(io::Error::from)?)?;
 
@@ -90,6 +92,8 @@ pub async fn run(args: ServerArgs) -> Result<ExitCode, Failure> {
     tokio::io::stdin().read_to_end(&mut nothing).await?;
     endpoint.abort();
     pages.abort();
+    checkpoints.abort();
+    approvals.close().await;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use approval_core::anchor::{Anchor, AnchorEntry, AnchorError, Entered, Standing};
+use approval_core::anchor::{Anchor, AnchorEntry, AnchorError, CheckpointMark, Entered, Standing};
 use approval_core::record::{Approver, Challenge, Identity, Outcome, Rollback, Target, Verdict};
 use approval_core::seal::Tag;
 use approval_core::{
@@ -104,6 +104,18 @@ impl Anchor for Broken {
 
     async fn remove(&self, _: &[PlanId]) -> Result<(), AnchorError> {
         Ok(())
+    }
+
+    async fn remember(&self, _: CheckpointMark) -> Result<(), AnchorError> {
+        Ok(())
+    }
+
+    async fn reset_checkpoint(&self, _: Option<CheckpointMark>) -> Result<(), AnchorError> {
+        Ok(())
+    }
+
+    async fn last_checkpoint(&self) -> Result<Option<CheckpointMark>, AnchorError> {
+        Ok(None)
     }
 }
 

@@ -1,0 +1,482 @@
+//! Checkpoints: public keys are enough to tell what was done to an audit, and where.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use approval_core::anchor::{Anchor as _, AnchorRecord};
+use approval_core::audit::{AuditFault, AuditReport, Evidence, FaultCode, verify};
+use approval_core::json::{Document, Limits};
+use approval_core::record::{Rule, Verdict};
+use approval_core::signing::{KeySet, Signer as _, SigningKeys};
+use approval_core::{Approvals, Audience, CheckpointInterval, Clock as _, Reason};
+use approval_testkit::{MemoryAnchor, Room, SeededEntropy};
+use serde_json::{Value, json};
+
+use crate::support::{always, applied, approved, events, seconds, start, start_over};
+
+async fn export(approvals: &Approvals) -> Vec<String> {
+    let mut export = approvals.audit().export();
+    let mut lines = Vec::new();
+    loop {
+        let more = export.lines(7).await.unwrap();
+        if more.is_empty() {
+            return lines;
+        }
+        lines.extend(more);
+    }
+}
+
+/// Another process, with an anchor.
+async fn signing(room: &Room, anchor: Arc<MemoryAnchor>) -> Approvals {
+    let signer = Arc::clone(&room.signer);
+    start(room, always(Rule::same_subject()), |builder| builder.anchor(anchor).signer(signer)).await
+}
+
+fn keys(room: &Room) -> &KeySet {
+    room.signer.key_set()
+}
+
+fn verified(room: &Room, lines: &[String]) -> Result<AuditReport, AuditFault> {
+    verify(lines.join("\n").as_bytes(), &Evidence { keys: Some(keys(room)), ..Evidence::default() })
+}
+
+/// Two processes that take turns on several plans, with a checkpoint in the middle and one at the end.
+async fn two_writers() -> Room {
+    let room = Room::new().await;
+    let other = room.another(always(Rule::same_subject())).await;
+    for turn in 0..2 {
+        let plan = approved(&room).await;
+        let put = room.plan(&format!("{turn}"), json!(1)).await.unwrap();
+        other.challenge(&Room::alice(), &put.header.plan_id.to_string(), None).await.unwrap();
+        applied(&room, &plan).await;
+        other.pause("op").await.unwrap();
+        room.decide(&put, "alice", Verdict::Approve).await.unwrap();
+        other.resume("op").await.unwrap();
+        applied(&room, &put).await;
+        other.checkpoint().await.unwrap().unwrap();
+    }
+    room
+}
+
+fn value(line: &str) -> Value {
+    serde_json::from_str(line).unwrap()
+}
+
+fn is_event(line: &str) -> bool {
+    !line.starts_with("{\"payload\"")
+}
+
+fn place(line: &str) -> (Option<String>, Option<u64>) {
+    let event = value(line);
+    (event["writer"].as_str().map(str::to_owned), event["sequence"].as_u64())
+}
+
+#[tokio::test]
+async fn a_checkpoint_proves_all_events_its_own_included() {
+    // [CKPT-001, CKPT-002, CKPT-003, AUDIT-010, AUDIT-012, AUDIT-014]
+    let room = Room::new().await;
+    approved(&room).await;
+    let made = room.approvals.checkpoint().await.unwrap().unwrap();
+    assert_eq!((made.number, made.previous, made.writers), (1, None, 1));
+    assert_eq!(made.heads.len(), 1);
+    assert_eq!(made.events, made.heads[0].sequence);
+    assert_eq!(room.approvals.checkpoint().await.unwrap(), None, "nothing has happened since");
+    let lines = export(&room.approvals).await;
+    assert_eq!(lines.len() as u64, made.events + 1);
+    assert_eq!(value(&lines[lines.len() - 2])["event"]["kind"], "audit.checkpoint");
+    let report = verified(&room, &lines).unwrap();
+    assert_eq!((report.events, report.checkpoints, report.proven), (made.events, 1, Some(made.events)));
+
+    let plan = room.plan("b", json!(1)).await.unwrap();
+    let report = verified(&room, &export(&room.approvals).await).unwrap();
+    assert_eq!(report.proven, Some(made.events), "what came after is not proven");
+    assert_eq!(report.events, made.events + 1);
+    room.approvals.close().await;
+    let lines = export(&room.approvals).await;
+    let report = verified(&room, &lines).unwrap();
+    assert_eq!((report.checkpoints, report.proven), (2, Some(report.events)));
+    assert!(lines.join("\n").contains(&plan.header.plan_id.to_string()));
+    // Without keys nothing is proven.
+    let report = verify(lines.join("\n").as_bytes(), &Evidence::default()).unwrap();
+    assert_eq!((report.checkpoints, report.proven), (2, None));
+}
+
+#[tokio::test]
+async fn whatever_is_done_to_a_line_is_named_by_its_position() {
+    // [AUDIT-003, AUDIT-013, AUDIT-015, CKPT-010, CKPT-011]
+    let room = two_writers().await;
+    let whole = export(&room.approvals).await;
+    let report = verified(&room, &whole).unwrap();
+    assert_eq!((report.heads.len(), report.checkpoints, report.proven), (2, 2, Some(report.events)));
+    let mut codes: HashMap<&str, u32> = HashMap::new();
+    let mut refused = |lines: &[String], what: &str| {
+        let fault = verified(&room, lines).expect_err(what);
+        *codes.entry(fault.code.code()).or_default() += 1;
+        fault
+    };
+    for at in 0..whole.len() {
+        let line = at as u64 + 1;
+        let (writer, sequence) = place(&whole[at]);
+        if is_event(&whole[at]) {
+            for (from, to) in [("\"at\":\"2026", "\"at\":\"2025"), ("sha256:", "sha256:0")] {
+                let mut edited = whole.clone();
+                edited[at] = match to {
+                    "sha256:0" => another_digest(&edited[at]),
+                    _ => edited[at].replacen(from, to, 1),
+                };
+                if edited[at] == whole[at] {
+                    continue;
+                }
+                let fault = refused(&edited, "an edit");
+                assert_eq!(fault.code, FaultCode::EventChanged, "{line}: {fault}");
+                assert_eq!(fault.place.line, line, "{fault}");
+                assert_eq!(fault.place.writer.map(|writer| writer.to_string()), writer, "{fault}");
+                assert_eq!(fault.place.sequence, sequence, "{fault}");
+            }
+        } else {
+            let mut edited = whole.clone();
+            let byte = edited[at].len() / 2;
+            let other = if &edited[at][byte..=byte] == "A" { "B" } else { "A" };
+            edited[at].replace_range(byte..=byte, other);
+            let fault = refused(&edited, "an edited checkpoint");
+            assert_eq!((fault.code, fault.place.line), (FaultCode::CheckpointSignature, line), "{fault}");
+        }
+        let mut removed = whole.clone();
+        removed.remove(at);
+        let fault = refused(&removed, "a removal");
+        if is_event(&whole[at]) && fault.code == FaultCode::EventMissing {
+            assert_eq!(fault.place.writer.map(|writer| writer.to_string()), writer, "{fault}");
+            assert_eq!(fault.place.sequence, sequence, "{fault}");
+        } else {
+            let expected = match (is_event(&whole[at]), at + 1 == whole.len()) {
+                (false, _) => FaultCode::CheckpointMissing,
+                _ => fault.code,
+            };
+            assert_eq!(fault.code, expected, "{fault}");
+            assert!(fault.place.line >= line && fault.place.line <= line + 3, "{line}: {fault}");
+        }
+
+        let mut doubled = whole.clone();
+        doubled.insert(at, whole[at].clone());
+        let fault = refused(&doubled, "a doubled line");
+        assert_eq!(fault.place.line, line + 1, "{fault}");
+
+        if at + 1 < whole.len() {
+            let mut swapped = whole.clone();
+            swapped.swap(at, at + 1);
+            let fault = refused(&swapped, "two lines in another order");
+            // Lines that no link joins are still in the order that was signed.
+            let next = (at..whole.len()).find(|at| !is_event(&whole[*at])).unwrap() as u64 + 1;
+            assert!((line..=next).contains(&fault.place.line), "{line}: {fault}");
+        }
+        let mut garbled = whole.clone();
+        garbled[at] = "{}".to_owned();
+        let fault = refused(&garbled, "another line");
+        assert_eq!((fault.code, fault.place.line), (FaultCode::LineMalformed, line), "{fault}");
+    }
+    for code in ["order", "event_missing", "event_changed", "checkpoint_missing", "checkpoint_unexpected"] {
+        assert!(codes.contains_key(code), "{code} was never met: {codes:?}");
+    }
+}
+
+/// The line with its first digest changed, but for that of the type.
+fn another_digest(line: &str) -> String {
+    let Some(at) = line.find("\"previous\":\"sha256:") else { return line.to_owned() };
+    let at = at + "\"previous\":\"sha256:".len();
+    let other = if &line[at..=at] == "0" { "1" } else { "0" };
+    format!("{}{other}{}", &line[..at], &line[at + 1..])
+}
+
+/// Links every line anew to what is before it, as somebody would who changed one.
+fn relinked(lines: &[String]) -> Vec<String> {
+    let (mut lanes, mut plans): (HashMap<String, Value>, HashMap<String, Value>) = Default::default();
+    let mut done = Vec::new();
+    for line in lines {
+        if !is_event(line) {
+            done.push(line.clone());
+            continue;
+        }
+        let mut event = value(line);
+        let (writer, plan) = (event["writer"].to_string(), event["event"]["planId"].to_string());
+        if let Some(previous) = lanes.get(&writer) {
+            event["previous"] = previous.clone();
+        }
+        if let Some(previous) = plans.get(&plan).filter(|_| plan != "null") {
+            event["planPrevious"] = previous.clone();
+        }
+        if let Some(heads) = event["event"].get_mut("heads").and_then(Value::as_array_mut) {
+            for head in heads {
+                if let Some(digest) = lanes.get(&head["writer"].to_string()) {
+                    head["digest"] = digest.clone();
+                }
+            }
+        }
+        let document = Document::from_value(&event, &Limits::PLAN).unwrap();
+        let digest = json!(document.digest().to_string());
+        lanes.insert(writer, digest.clone());
+        plans.insert(plan, digest);
+        done.push(document.as_str().to_owned());
+    }
+    done
+}
+
+#[tokio::test]
+async fn an_audit_that_was_written_anew_is_not_what_was_signed() {
+    // [CKPT-010, CKPT-011]
+    let room = two_writers().await;
+    let whole = export(&room.approvals).await;
+    assert!(relinked(&whole) == whole, "the control: nothing was changed");
+    for at in (0..whole.len()).filter(|at| is_event(&whole[*at])) {
+        let mut edited = whole.clone();
+        edited[at] = edited[at].replacen("\"at\":\"2026", "\"at\":\"2025", 1);
+        let fault = verified(&room, &relinked(&edited)).unwrap_err();
+        assert_eq!(fault.code, FaultCode::EventChanged, "{fault}");
+        assert!(fault.place.line > at as u64, "{fault}");
+        let first = whole.iter().position(|line| !is_event(line)).unwrap();
+        assert_eq!(fault.place.line <= first as u64, at < first, "{fault}");
+    }
+    // Without keys, whoever writes all lines anew signs what they like.
+    let mut without = relinked(&whole[1..]);
+    without.retain(|line| is_event(line) && !line.contains("audit.checkpoint"));
+    assert!(verified(&room, &without).is_err());
+
+    // With keys of their own they sign what nobody takes.
+    let audience = keys(&room).audience().clone();
+    let theirs = SigningKeys::generate(audience, room.clock.now(), &SeededEntropy::new(99)).unwrap();
+    let fault = verify(whole.join("\n").as_bytes(), &Evidence { keys: Some(theirs.key_set()), ..Evidence::default() });
+    let fault = fault.unwrap_err();
+    assert_eq!(fault.code, FaultCode::CheckpointSignature);
+    assert!(fault.detail.starts_with("key_unknown"), "{fault}");
+    let other = KeySet::new(Audience::from("urn:another"), keys(&room).keys().to_vec()).unwrap();
+    let fault = verify(whole.join("\n").as_bytes(), &Evidence { keys: Some(&other), ..Evidence::default() });
+    assert_eq!(fault.unwrap_err().code, FaultCode::CheckpointAudience);
+}
+
+#[tokio::test]
+async fn a_writer_that_is_gone_or_was_made_up_is_named() {
+    // [CKPT-011]
+    let room = Room::new().await;
+    approved(&room).await;
+    room.another(always(Rule::same_subject())).await;
+    room.approvals.pause("op").await.unwrap();
+    room.approvals.checkpoint().await.unwrap();
+    let whole = export(&room.approvals).await;
+    verified(&room, &whole).unwrap();
+    let at = whole.iter().rposition(|line| line.contains("audit.started")).unwrap();
+    let mut kept = whole.clone();
+    let gone = place(&kept.remove(at));
+    let fault = verified(&room, &kept).unwrap_err();
+    assert_eq!((fault.code, fault.place.line), (FaultCode::WriterMissing, whole.len() as u64 - 1), "{fault}");
+    assert_eq!((fault.place.writer.map(|writer| writer.to_string()), fault.place.sequence), gone, "{fault}");
+
+    let mut made_up = whole.clone();
+    let mut event = value(&whole[0]);
+    event["writer"] = json!("AAAAAAAAAAAAAAAAAAAAAA");
+    made_up.insert(3, Document::from_value(&event, &Limits::PLAN).unwrap().as_str().to_owned());
+    let fault = verified(&room, &made_up).unwrap_err();
+    assert_eq!((fault.code, fault.place.line, fault.place.sequence), (FaultCode::WriterUnknown, 4, Some(1)), "{fault}");
+}
+
+#[tokio::test]
+async fn a_cut_tail_is_named_by_a_later_checkpoint_or_the_anchor() {
+    // [AUDIT-014, CKPT-012]
+    let mut room = Room::new().await;
+    let anchor = MemoryAnchor::default();
+    let kept = Arc::new(anchor.clone());
+    room.approvals = signing(&room, kept).await;
+    let rejected = room.plan("r", json!(1)).await.unwrap();
+    room.decide(&rejected, "alice", Verdict::Reject).await.unwrap();
+    room.approvals.checkpoint().await.unwrap();
+    let plan = approved(&room).await;
+    applied(&room, &plan).await;
+    room.approvals.checkpoint().await.unwrap();
+    let whole = export(&room.approvals).await;
+    let last = whole.last().unwrap().clone();
+    let mut remembered: Vec<_> = anchor.entries().await.unwrap().into_iter().map(AnchorRecord::Entry).collect();
+    remembered.extend(anchor.last_checkpoint().await.unwrap().map(AnchorRecord::Checkpoint));
+    assert_eq!(remembered.len(), 3);
+    let with = |lines: &[String], checkpoint: Option<&str>, anchor: &[AnchorRecord]| {
+        let evidence = Evidence { keys: Some(keys(&room)), checkpoint: checkpoint.map(str::as_bytes), anchor };
+        verify(lines.join("\n").as_bytes(), &evidence)
+    };
+    with(&whole, Some(&last), &remembered).unwrap();
+    for length in 0..whole.len() {
+        let cut = &whole[..length];
+        let told = cut.last().is_some_and(|line| line.contains("audit.checkpoint"));
+        if !told && length > 0 {
+            with(cut, None, &[]).unwrap();
+        }
+        let fault = with(cut, Some(&last), &[]).unwrap_err();
+        let expected = if told { FaultCode::CheckpointMissing } else { FaultCode::TailMissing };
+        assert_eq!((fault.code, fault.place.line), (expected, length as u64 + 1), "{fault}");
+        let fault = with(cut, None, &remembered).unwrap_err();
+        let met = |kind: &str| cut.iter().any(|line| line.contains(kind));
+        let expected = match (told, met("execution.claimed"), met("decision.rejected")) {
+            (true, ..) => FaultCode::CheckpointMissing,
+            (_, false, _) => FaultCode::AttemptMissing,
+            (_, _, false) => FaultCode::EndMissing,
+            _ => FaultCode::TailMissing,
+        };
+        assert_eq!(fault.code, expected, "{length}: {fault}");
+        let entries: Vec<_> = remembered.iter().filter(|record| !is_claim(record)).cloned().collect();
+        let fault = with(cut, None, &entries).unwrap_err();
+        assert!(
+            matches!(fault.code, FaultCode::EndMissing | FaultCode::TailMissing | FaultCode::CheckpointMissing),
+            "{fault}"
+        );
+    }
+
+    // A copy from before, that went on: as many checkpoints as there were, but others.
+    let mut fork = Room::new().await;
+    for _ in 0..40 {
+        fork.approvals.pause("op").await.unwrap();
+        fork.approvals.resume("op").await.unwrap();
+    }
+    fork.approvals.checkpoint().await.unwrap();
+    fork.approvals.pause("op").await.unwrap();
+    fork.approvals.checkpoint().await.unwrap();
+    fork.signer = Arc::clone(&room.signer);
+    let lines = export(&fork.approvals).await;
+    let fault = with(&lines, Some(&last), &[]).unwrap_err();
+    assert_eq!(fault.code, FaultCode::CheckpointLost, "{fault}");
+    let fault = with(&lines, None, &remembered[2..]).unwrap_err();
+    assert_eq!(fault.code, FaultCode::CheckpointLost, "{fault}");
+    let fault = with(&whole, Some(&last.replacen("payload", "Payload", 1)), &[]).unwrap_err();
+    assert_eq!(fault.code, FaultCode::CheckpointSignature, "{fault}");
+}
+
+fn is_claim(record: &AnchorRecord) -> bool {
+    matches!(record, AnchorRecord::Entry(entry) if matches!(entry.kind, approval_core::anchor::AnchorKind::Claimed(_)))
+}
+
+#[tokio::test]
+async fn a_store_that_lacks_the_last_checkpoint_is_noticed_once() {
+    // [CKPT-004]
+    let mut room = Room::new().await;
+    let anchor = MemoryAnchor::default();
+    let memory = room.memory.clone().unwrap();
+    let again = async |room: &mut Room| {
+        let kept = Arc::new(anchor.clone());
+        room.approvals = signing(room, kept).await;
+        let events = events(room).await;
+        let started = events.iter().rfind(|event| event["event"]["kind"] == "audit.started").unwrap();
+        started["event"]["forgottenCheckpoint"].clone()
+    };
+    assert_eq!(again(&mut room).await, Value::Null);
+    room.approvals.pause("op").await.unwrap();
+    room.approvals.checkpoint().await.unwrap();
+    let older = memory.tables().clone();
+    assert_eq!(again(&mut room).await, Value::Null);
+    room.approvals.checkpoint().await.unwrap();
+    let mark = anchor.last_checkpoint().await.unwrap().unwrap();
+    assert_eq!(mark.number, 2);
+    *memory.tables() = older;
+    assert_eq!(again(&mut room).await, json!(mark.digest.to_string()), "an undone resumption, for one");
+    assert_eq!(again(&mut room).await, Value::Null, "it was told of");
+    let report = verified(&room, &export(&room.approvals).await).unwrap();
+    assert_eq!(report.forgotten, 1);
+    room.approvals.checkpoint().await.unwrap();
+    assert_eq!(anchor.last_checkpoint().await.unwrap().unwrap().number, 2);
+    assert_ne!(anchor.last_checkpoint().await.unwrap().unwrap().digest, mark.digest);
+    assert_eq!(again(&mut room).await, Value::Null);
+}
+
+#[tokio::test]
+async fn nothing_is_signed_over_an_audit_that_does_not_hold_together() {
+    // [CKPT-003]
+    let room = Room::new().await;
+    approved(&room).await;
+    let memory = room.memory.clone().unwrap();
+    let whole = memory.tables().clone();
+    for tamper in 0..3 {
+        match tamper {
+            0 => drop(memory.tables().events.remove(1)),
+            1 => memory.tables().events[1].sealed[70] ^= 1,
+            _ => memory.tables().events[1].sequence += 10,
+        }
+        let refusal = room.approvals.checkpoint().await.unwrap_err();
+        assert_eq!(refusal.reason(), Reason::IntegrityFailure, "{tamper}");
+        *memory.tables() = whole.clone();
+    }
+    room.approvals.checkpoint().await.unwrap().unwrap();
+    // A checkpoint that was taken out, or put in another's place, stops the next one.
+    let made = memory.tables().clone();
+    let latest = made.rows.keys().find(|key| key.id == "latest").cloned().unwrap();
+    room.approvals.pause("op").await.unwrap();
+    memory.tables().rows.get_mut(&latest).unwrap().sealed[90] ^= 1;
+    assert_eq!(room.approvals.checkpoint().await.unwrap_err().reason(), Reason::IntegrityFailure);
+}
+
+#[tokio::test]
+async fn a_service_without_keys_signs_nothing() {
+    let room = Room::new().await;
+    let unsigned = start_over(&room, Arc::clone(&room.store), always(Rule::same_subject()), |builder| builder).await;
+    unsigned.pause("op").await.unwrap();
+    assert_eq!(unsigned.checkpoint().await.unwrap(), None);
+    assert!(export(&unsigned).await.iter().all(|line| is_event(line)));
+}
+
+#[tokio::test]
+async fn thousands_of_short_lived_writers_leave_one_head() {
+    // [CKPT-001, AUDIT-010]
+    const WRITERS: u64 = 300;
+    let room = Room::new().await;
+    for _ in 1..WRITERS {
+        room.another(always(Rule::same_subject())).await;
+    }
+    let made = room.approvals.checkpoint().await.unwrap().unwrap();
+    assert_eq!(made.writers, WRITERS);
+    assert_eq!(made.heads.len(), 2, "the last one, and the one that signs");
+    let lines = export(&room.approvals).await;
+    assert_eq!(verified(&room, &lines).unwrap().heads.len() as u64, WRITERS);
+    // One of those that nobody lists any more is still proven, by the one that named it.
+    let mut edited = lines.clone();
+    edited[150] = edited[150].replacen("\"at\":\"2026", "\"at\":\"2025", 1);
+    let fault = verified(&room, &edited).unwrap_err();
+    assert_eq!((fault.code, fault.place.line), (FaultCode::EventChanged, 151), "{fault}");
+}
+
+#[tokio::test]
+async fn checkpoints_are_made_at_intervals() {
+    // [CKPT-003]
+    let room = Room::new().await;
+    let count = async |room: &Room| {
+        let lines = export(&room.approvals).await;
+        lines.iter().filter(|line| !is_event(line)).count()
+    };
+    let keep = |interval| {
+        let approvals = room.approvals.clone();
+        tokio::spawn(async move { approvals.keep_checkpoints(interval).await })
+    };
+    let until = async |expected: usize| {
+        for _ in 0..10_000 {
+            if count(&room).await == expected {
+                return true;
+            }
+            tokio::task::yield_now().await;
+        }
+        false
+    };
+    let by_time = keep(CheckpointInterval { transitions: 1000, time: seconds(300) });
+    assert!(until(1).await, "the start was one");
+    let since = room.clock.now();
+    for _ in 0..500 {
+        tokio::task::yield_now().await;
+    }
+    assert!(room.clock.now().since(since) > seconds(1000));
+    assert_eq!(count(&room).await, 1, "nothing has happened since");
+    room.approvals.pause("op").await.unwrap();
+    assert!(until(2).await);
+    by_time.abort();
+    let by_number = keep(CheckpointInterval { transitions: 3, time: seconds(1 << 40) });
+    room.approvals.resume("op").await.unwrap();
+    room.approvals.pause("op").await.unwrap();
+    for _ in 0..500 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(count(&room).await, 2);
+    room.approvals.resume("op").await.unwrap();
+    assert!(until(3).await);
+    by_number.abort();
+    verified(&room, &export(&room.approvals).await).unwrap();
+}
