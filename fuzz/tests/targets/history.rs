@@ -34,7 +34,7 @@ pub(crate) fn export() -> Vec<String> {
     })
 }
 
-async fn lived_in() -> Room {
+pub(crate) async fn lived_in() -> Room {
     let policy = || Policy::always(Terms::same_subject());
     let room = Room::with_policy(policy()).await;
     let applied = room.plan_with_token("applied", json!({ "size": 1.5 }), "a secret token").await.unwrap();

@@ -4,9 +4,11 @@ use approval_core::json::{Document, Limits};
 use approval_core::signing::{
     KeySet, PublicKey, Revocation, RevocationReason, Signer as _, SigningKey, SigningKeys, SigningPurpose, open, sign,
 };
-use approval_core::{Audience, Timestamp};
+use approval_core::{Audience, Timestamp, receipt};
 use approval_testkit::SeededEntropy;
 use fuzz::{corpus, explore};
+
+use crate::history;
 
 fn moment() -> Timestamp {
     "2026-11-23T00:00:00.000Z".parse().unwrap()
@@ -88,5 +90,24 @@ fn public_keys_have_one_form() {
             assert!(reduced, "{bytes:02x?}");
             assert!(bytes[1..].iter().any(|byte| *byte != 0), "{bytes:02x?}");
         }
+    });
+}
+
+#[test]
+fn only_what_was_issued_is_a_receipt() {
+    // [RCPT-020]
+    let room = history::run(history::lived_in());
+    let plans: Vec<_> = room.memory.as_ref().unwrap().tables().plans.keys().copied().collect();
+    let receipts: Vec<Vec<u8>> = history::run(async {
+        let mut receipts = Vec::new();
+        for plan in plans {
+            receipts.extend(room.approvals.operators_receipt(plan).await.ok());
+        }
+        receipts
+    });
+    assert!(receipts.len() > 2);
+    let keys = room.signer.key_set().clone();
+    explore!(receipts.clone(), |input: &[u8]| {
+        assert_eq!(receipt::verify(input, &keys, None).is_ok(), receipts.iter().any(|receipt| receipt == input));
     });
 }

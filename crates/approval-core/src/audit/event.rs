@@ -69,10 +69,10 @@ pub struct EventDraft {
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "crate::record::optional::present")]
     pub enforcement: Option<Enforcement>,
     /// The attempts that the anchor knows and the store lacks, and that no operator has resolved: when a writer starts.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "crate::record::optional::filled")]
     pub forgotten: Vec<ClaimId>,
     /// The digest of the checkpoint that the anchor remembers and the store lacks: when a writer starts.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "crate::record::optional::present")]
     pub forgotten_checkpoint: Option<Digest>,
     /// The heads of other writers that were known and not yet named when this one started.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "crate::record::optional::filled")]
