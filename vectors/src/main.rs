@@ -17,6 +17,7 @@ mod forms;
 mod gate;
 mod leaves;
 mod patch;
+mod receipts;
 mod records;
 mod rich;
 mod seals;
@@ -92,5 +93,6 @@ async fn categories() -> Result<Vec<Category>> {
         records::records().await?,
         gate::gate().await?,
         audit::audit().await?,
+        receipts::receipts().await?,
     ])
 }

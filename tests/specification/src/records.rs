@@ -40,6 +40,7 @@ impl Collected {
 pub(crate) fn schema_of(kind: RecordKind) -> &'static str {
     match kind {
         RecordKind::Challenge => "Challenge",
+        RecordKind::Checkpoint => "SignedCheckpoint",
         RecordKind::CoolDown => "CoolDown",
         RecordKind::Decision => "Decision",
         RecordKind::Event => "Event",
@@ -99,6 +100,11 @@ async fn applied(collected: &mut Collected) -> Result<()> {
     collected.of_plan(&world, RecordKind::PlanState, plan, "applied")?;
     collected.of_plan(&world, RecordKind::Execution, plan, "applied")?;
     collected.of_plan(&world, RecordKind::Result, plan, "applied")?;
+    collected.add("Receipt", "applied", world.receipt(plan).await?);
+    world.approvals.checkpoint().await?.context("no checkpoint was made")?;
+    let signed = world.last(RecordKind::Checkpoint)?;
+    collected.add("Checkpoint", "first", signed.get("checkpoint").cloned().unwrap_or_default());
+    collected.add("SignedCheckpoint", "first", signed);
     for event in world.events()? {
         let name = event.pointer("/event/kind").and_then(Value::as_str).unwrap_or_default().replace('.', "-");
         collected.add("Event", &name, event);
@@ -127,6 +133,7 @@ async fn ended(collected: &mut Collected) -> Result<()> {
     collected.last(&world, RecordKind::Decision, "reject")?;
     collected.last(&world, RecordKind::CoolDown, "after-rejection")?;
     collected.of_plan(&world, RecordKind::PlanState, plan, "rejected")?;
+    collected.add("Receipt", "rejected", world.receipt(plan).await?);
     let plan = world.plan("b", json!(1)).await?.header.plan_id;
     world.clock.advance(Duration::from_secs(3600));
     let requester = approval_testkit::Room::alice();

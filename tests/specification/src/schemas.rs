@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use approval_core::audit::Event;
+use approval_core::audit::{Checkpoint, Event, SignedCheckpoint};
+use approval_core::receipt::Statement;
 use approval_core::record::{
     Challenge, CoolDown, Decision, Execution, Intent, Mute, Pause, PlanHeader, PlanState, Reconciliation, Review,
     Secrets, ToolResult,
@@ -23,6 +24,7 @@ pub(crate) fn all() -> Schemas {
     [
         of::<Answer>("Answer"),
         of::<Challenge>("Challenge"),
+        of::<Checkpoint>("Checkpoint"),
         of::<CoolDown>("CoolDown"),
         of::<Decision>("Decision"),
         of::<Event>("Event"),
@@ -33,10 +35,12 @@ pub(crate) fn all() -> Schemas {
         of::<Pause>("Pause"),
         of::<PlanHeader>("Plan"),
         of::<PlanState>("PlanState"),
+        of::<Statement<'_>>("Receipt"),
         of::<Reconciliation>("Reconciliation"),
         of::<ToolResult>("Result"),
         of::<Review>("Review"),
         of::<Secrets>("Secrets"),
+        of::<SignedCheckpoint>("SignedCheckpoint"),
     ]
     .into()
 }

@@ -11,7 +11,12 @@ use crate::judge::Judge;
 use crate::schemas::Schemas;
 
 /// What other pages lay down.
-const ELSEWHERE: [&str; 2] = ["mutation-approval/event/", "mutation-approval/key-set/"];
+const ELSEWHERE: [&str; 4] = [
+    "mutation-approval/checkpoint/",
+    "mutation-approval/event/",
+    "mutation-approval/key-set/",
+    "mutation-approval/signed-checkpoint/",
+];
 
 /// A table's members, and whether each is required.
 type Members = BTreeMap<String, bool>;

@@ -18,6 +18,7 @@ import rfc8785
 import audit
 import gate
 import leaves
+import receipts
 import records
 import seals
 import signatures
@@ -194,6 +195,20 @@ def envelope(vector, _):
     return {"verdict": "accepted", "payload": written_as(payload)}
 
 
+def receipt(vector, file):
+    if "envelope" in vector:
+        signed = bytes_of(vector["envelope"])
+    else:
+        statement = patched(file["statements"][vector["receipt"]], vector["change"])
+        signed = signatures.sign(bytes_of(file["seed"]), "receipt", rfc8785.dumps(statement))
+    keys = signatures.key_set(rfc8785.dumps(file["keySet"]))
+    try:
+        verified = receipts.verify(signed, keys, file["keySet"]["audience"], vector.get("at"))
+    except receipts.Refused as refused:
+        return {"verdict": "refused", "reason": refused.reason}
+    return {"verdict": "accepted", **verified}
+
+
 CATEGORIES = {
     "accepted-documents": document,
     "audit": audited,
@@ -202,6 +217,7 @@ CATEGORIES = {
     "forms": form,
     "gate": gate_answer,
     "key-sets": key_set,
+    "receipts": receipt,
     "records": record,
     "refused-documents": document,
     "seals": seal,

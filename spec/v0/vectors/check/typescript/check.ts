@@ -16,6 +16,7 @@ import { decide } from "./gate.ts";
 import type { Scene } from "./gate.ts";
 import { Broken, at, commitment, digestOf, replace, restore } from "./leaves.ts";
 import type { Leaf } from "./leaves.ts";
+import { Refused as NoReceipt, verify as verifyReceipt } from "./receipts.ts";
 import { Misfit, isDigest, isIdentifier, isPlanId, isSalt, isTimestamp, read } from "./records.ts";
 import type { Members } from "./records.ts";
 import { Key, Refused as Unopened, open, seal, tag } from "./seals.ts";
@@ -219,6 +220,22 @@ function envelope(given: EnvelopeGiven): Json {
   }
 }
 
+function receipt(given: { receipt: string; change: Operation[]; envelope?: Written; at?: string }, file: File): Json {
+  const keys = readKeySet(Buffer.from(canonicalize(file["keySet"])!));
+  const envelope = given.envelope === undefined ? signedStatement(given, file) : bytesOf(given.envelope);
+  try {
+    return { verdict: "accepted", ...(verifyReceipt(envelope, keys, file["keySet"].audience, given.at) as Members) };
+  } catch (none) {
+    if (!(none instanceof NoReceipt)) throw none;
+    return { verdict: "refused", reason: none.reason };
+  }
+}
+
+function signedStatement(given: { receipt: string; change: Operation[] }, file: File): Buffer {
+  const statement = patched(file["statements"][given.receipt], given.change);
+  return sign(bytesOf(file["seed"]), "receipt", Buffer.from(canonicalize(statement)!));
+}
+
 const CATEGORIES: { [category: string]: (given: Given, file: File) => Json } = {
   "accepted-documents": document,
   audit: audited,
@@ -230,6 +247,7 @@ const CATEGORIES: { [category: string]: (given: Given, file: File) => Json } = {
   gate: (given: { scene: string; change: Operation[] }, file) =>
     decide(patched(file["scenes"][given.scene], given.change) as unknown as Scene, ringOf(file["keys"])),
   "key-sets": keySet,
+  receipts: receipt,
   records: record,
   "refused-documents": document,
   seals: sealed,

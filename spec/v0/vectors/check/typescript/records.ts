@@ -249,6 +249,49 @@ const RECORDS: { readonly [type: string]: Closed } = {
   "mutation-approval/mute/v0": closed({ revision: number, until: timestamp }),
 };
 
+const typed = (type: string): Closed => {
+  const { required, optional } = RECORDS[type]!;
+  return closed({ type: one(type), ...required }, optional);
+};
+const { comment: _, ...ofDecision } = RECORDS["mutation-approval/decision/v0"]!.optional;
+
+/** What a receipt signs (receipt.md, section 3.1). */
+export const receipt = closed({
+  _type: name,
+  predicateType: name,
+  subject: each(
+    closed({
+      name: leaf(spelled(/^urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)),
+      digest: closed({ sha256: leaf(spelled(/^[0-9a-f]{64}$/)) }),
+    }),
+  ),
+  predicate: closed(
+    {
+      header: typed("mutation-approval/plan/v0"),
+      state: RECORDS["mutation-approval/plan-state/v0"]!.required["state"]!,
+      decisions: each(
+        closed(RECORDS["mutation-approval/decision/v0"]!.required, {
+          ...ofDecision,
+          commentOmitted: leaf((value) => value === true),
+        }),
+      ),
+      issuedAt: timestamp,
+      claims: each(one("approved", "executed", "not-executed", "planned", "reconciled", "rejected", "withdrawn")),
+      limits: each(
+        one(
+          ..."assertion content effect environment groups identity rollback same-user time unresolved".split(" "),
+        ),
+      ),
+    },
+    {
+      cause: RECORDS["mutation-approval/plan-state/v0"]!.optional["cause"]!,
+      challenge: typed("mutation-approval/challenge/v0"),
+      execution: typed("mutation-approval/execution/v0"),
+      reconciliation: typed("mutation-approval/reconciliation/v0"),
+    },
+  ),
+});
+
 /** Holds a record against its type, closed, or throws Misfit. */
 export function read(record: Json | undefined, type: string): Members {
   if (!isObject(record) || !Object.hasOwn(record, "type")) throw new Misfit("missing_member", "");

@@ -43,6 +43,7 @@ export class Refused extends Error {
 export class NoKeySet extends Error {}
 
 export type DatedKey = {
+  readonly id: string;
   readonly algorithm: string;
   readonly purposes: readonly string[];
   readonly notBefore: string;
