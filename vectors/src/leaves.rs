@@ -82,17 +82,21 @@ type Change = fn(&mut Value, &mut Value);
 
 /// A stored intent, its leaves, and what the executor gets; each edit sealed and digested as if it had been planned so.
 async fn restored(made: &mut Vec<Vector>) -> Result<()> {
-    let cases: [(&str, bool, Change); 13] = [
+    let cases: [(&str, bool, Change); 14] = [
         ("as-stored", true, |_, _| {}),
         ("commitment-at-a-place-that-is-not-listed", true, |intent, _| {
             intent["arguments"]["value"] = intent["arguments"]["token"].clone();
         }),
-        ("leaf-no-longer-listed", true, |intent, _| {
+        ("leaf-no-longer-listed", false, |intent, _| {
             drop(intent.as_object_mut().map(|intent| intent.remove("secretLeaves")))
         }),
-        ("leaf-that-nothing-names", true, |_, secrets| {
+        ("leaf-that-nothing-names", false, |_, secrets| {
             let mut more = secrets["leaves"][0].clone();
             more["pointer"] = json!("/intent/arguments/value");
+            secrets["leaves"].as_array_mut().map(|leaves| leaves.push(more)).unwrap_or_default();
+        }),
+        ("leaf-kept-twice", false, |_, secrets| {
+            let more = secrets["leaves"][0].clone();
             secrets["leaves"].as_array_mut().map(|leaves| leaves.push(more)).unwrap_or_default();
         }),
         ("another-value", false, |_, secrets| secrets["leaves"][0]["value"] = json!("S3cret")),

@@ -21,6 +21,7 @@ pub(super) async fn cases(scenes: &Map<String, Value>) -> Result<Vec<Vector>> {
     cases.permits().await?;
     cases.well_formed_and_found().await?;
     cases.intact().await?;
+    cases.coherent().await?;
     cases.bound().await?;
     cases.unclaimed().await?;
     cases.live().await?;

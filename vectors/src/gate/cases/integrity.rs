@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use approval_core::Digest;
-use approval_core::record::RecordKind;
+use approval_core::record::{RecordKind, State};
 use serde_json::{Value, json};
 
 use super::{Cases, Change, NOBODYS, refused};
@@ -122,12 +122,10 @@ impl Cases<'_> {
                 }),
                 ("step-3-executing-without-a-claim", |scene| {
                     scene.edit_state(|state| state["state"] = json!("executing"))?;
-                    scene.index(|index| index.state = approval_core::record::State::Executing)
+                    scene.index(|index| index.state = State::Executing)
                 }),
                 ("step-3-pruned-and-open", |scene| scene.edit_state(|state| state["pruned"] = json!(true))),
-                ("step-3-index-of-another-state", |scene| {
-                    scene.index(|index| index.state = approval_core::record::State::Planned)
-                }),
+                ("step-3-index-of-another-state", |scene| scene.index(|index| index.state = State::Planned)),
                 ("step-3-index-of-another-revision", |scene| scene.index(|index| index.revision += 1)),
                 ("step-3-index-of-another-target", |scene| {
                     scene.index(|index| "another shelf".clone_into(&mut index.target))
@@ -161,6 +159,96 @@ impl Cases<'_> {
             ("secret-leaf-without-a-value", leaf),
         ];
         self.changed(Base::Requester, refused("integrity_failure"), &edits).await
+    }
+
+    /// Step 3: each seal holds, and what the state says does not follow from what it names.
+    pub(super) async fn coherent(&mut self) -> Result<()> {
+        let intended = refused("integrity_failure");
+        self.changed(
+            Base::Another,
+            intended.clone(),
+            &[
+                ("step-3-approval-outlives-the-plan", |scene| {
+                    scene.edit_state(|state| state["approvalExpiresAt"] = json!("2026-01-01T01:00:00.001Z"))
+                }),
+                ("step-3-decision-named-twice", |scene| {
+                    scene.edit_state(|state| state["decisions"] = json!([state["decisions"][0], state["decisions"][0]]))
+                }),
+                ("step-3-approved-with-a-cause", |scene| scene.edit_state(|state| state["cause"] = json!("plan"))),
+                ("step-3-approved-with-a-claim", |scene| {
+                    let claim = json!({
+                        "claimId": "AAAAAAAAAAAAAAAAAAAAAA",
+                        "claimedAt": "2026-01-01T00:00:01.000Z",
+                        "lease": "2026-01-01T00:00:31.000Z",
+                        "deadline": "2026-01-01T00:05:01.000Z",
+                    });
+                    scene.edit_state(|state| state["claim"] = claim)
+                }),
+                ("step-3-planned-with-a-decision", |scene| {
+                    scene.edit_state(|state| {
+                        state["state"] = json!("planned");
+                        without(state, "approvalExpiresAt");
+                    })?;
+                    scene.index(|index| index.state = State::Planned)
+                }),
+                ("step-3-awaiting-approval-and-approved", |scene| {
+                    scene.edit_state(|state| state["state"] = json!("awaiting_approval"))?;
+                    scene.index(|index| index.state = State::AwaitingApproval)
+                }),
+                ("step-3-expired-without-a-cause", |scene| {
+                    scene.edit_state(|state| {
+                        state["state"] = json!("expired");
+                        state["secretsErased"] = json!(true);
+                    })?;
+                    scene.index(|index| index.state = State::Expired)
+                }),
+                ("step-3-rejected-by-an-approval", |scene| {
+                    scene.edit_state(|state| {
+                        state["state"] = json!("rejected");
+                        state["secretsErased"] = json!(true);
+                    })?;
+                    scene.index(|index| index.state = State::Rejected)
+                }),
+            ],
+        )
+        .await?;
+        type Edit = fn(&Scene) -> Result<()>;
+        let edits: [(&str, Edit); 9] = [
+            ("step-3-secrets-kept-after-the-claim", |scene| {
+                scene.edit_state(|state| state["secretsErased"] = json!(false))
+            }),
+            ("step-3-claim-without-an-execution", |scene| scene.edit_state(|state| without(state, "execution"))),
+            ("step-3-executed-without-a-challenge", |scene| {
+                scene.edit_state(|state| {
+                    without(state, "challenge");
+                    without(state, "decisions");
+                })
+            }),
+            ("step-3-executed-without-an-approval", |scene| {
+                scene.edit_state(|state| without(state, "approvalExpiresAt"))
+            }),
+            ("step-3-deadline-of-a-claim-edited", |scene| {
+                scene.edit_state(|state| state["claim"]["deadline"] = json!("2026-01-01T09:00:00.000Z"))
+            }),
+            ("step-3-lease-of-a-claim-shortened", |scene| {
+                scene.edit_state(|state| state["claim"]["lease"] = state["claim"]["claimedAt"].clone())
+            }),
+            ("step-3-execution-of-another-claim", |scene| {
+                execution(scene, |execution| execution["claimId"] = json!("AAAAAAAAAAAAAAAAAAAAAA"))
+            }),
+            ("step-3-execution-claimed-at-another-time", |scene| {
+                execution(scene, |execution| execution["claimedAt"] = json!("2026-01-01T00:00:00.000Z"))
+            }),
+            ("step-3-execution-of-another-outcome", |scene| {
+                execution(scene, |execution| execution["outcome"] = json!("failed"))
+            }),
+        ];
+        for (name, edit) in edits {
+            let scene = self.executed().await?;
+            edit(&scene).with_context(|| format!("`{name}`"))?;
+            self.push(name, scene, intended.clone()).await?;
+        }
+        Ok(())
     }
 
     /// Step 4.
@@ -258,4 +346,16 @@ impl Scene {
         change(tables.plans.get_mut(&self.plan_id()).context("the plan")?);
         Ok(())
     }
+}
+
+fn without(record: &mut Value, member: &str) {
+    if let Some(members) = record.as_object_mut() {
+        members.remove(member);
+    }
+}
+
+/// Changes the execution, and its digest in the plan's state.
+fn execution(scene: &Scene, change: impl FnOnce(&mut Value)) -> Result<()> {
+    let digest = scene.edit(RecordKind::Execution, change)?;
+    scene.edit_state(|state| state["execution"] = digest)
 }

@@ -1,5 +1,7 @@
 """The gate, as spec/v0/gate.md and audit.md lay it down: steps 1 to 11 over what is stored and how things are. CC0 1.0."""
 
+import datetime
+
 import rfc8785
 
 import leaves
@@ -29,6 +31,8 @@ TYPES = {
     "result": "result",
     "reconciliation": "reconciliation",
 }
+OPEN = ("planned", "awaiting_approval", "approved")
+OUTCOMES = ("applied", "failed", "partial", "unknown")
 STRENGTH = {
     "isolation": ["same-user", "separate"],
     "rollback": ["none", "local", "shared"],
@@ -147,10 +151,6 @@ def pass_steps(scene, ring, found):
     approvers = {person for person in approvers if (person == requester) == same}
     if not counts or not 0 < policy["rule"]["required"] <= len(approvers):
         raise Refused("approval_pending")
-    try:
-        leaves.restore(plan.intent, plan.secrets["leaves"] if plan.secrets else [])
-    except leaves.Broken:
-        raise Refused("integrity_failure") from None
 
     # 9 persons, policy, enforcement, tool and target are as they were
     directory, groups = scene["directory"], set(policy["rule"].get("groups", []))
@@ -187,6 +187,12 @@ def pass_steps(scene, ring, found):
     # 11 the claim, which the anchor must not know yet
     if own["kind"] == "claimed":
         raise Settled("unknown")
+
+
+def later(moment, seconds):
+    """A moment so many seconds after another one."""
+    whole = datetime.datetime.strptime(moment, "%Y-%m-%dT%H:%M:%S.%fZ") + datetime.timedelta(seconds=seconds)
+    return whole.isoformat(timespec="milliseconds") + "Z"
 
 
 def weaker(now, then):
@@ -229,11 +235,15 @@ class Plan:
             self.secrets = None if self.state["secretsErased"] else self.record("secrets")
             if self.intent["target"]["name"] != index["target"]:
                 raise Refused("integrity_failure")
+            if not self.ended():
+                try:
+                    kept = self.secrets["leaves"] if self.secrets else []
+                    leaves.check({"intent": self.intent, "review": self.review}, kept)
+                except leaves.Broken:
+                    raise Refused("integrity_failure") from None
             result = (self.execution or {}).get("resultDigest")
             if result is not None and digest(rfc8785.dumps(self.record("result"))) != result:
                 raise Refused("integrity_failure")
-        elif documents and not self.ended():
-            raise Refused("integrity_failure")
 
     def record(self, member):
         """The one record of a kind, which must be there, its seal whole, and of its type."""
@@ -262,19 +272,48 @@ class Plan:
         return None
 
     def complete(self):
-        state, claimed = self.state["state"], "claim" in self.state
-        if state == "awaiting_approval":
-            return self.challenge is not None
-        if state == "approved":
-            return self.challenge is not None and "approvalExpiresAt" in self.state
-        if state == "executing":
-            return claimed and self.execution is None
-        if state in ("applied", "failed", "partial", "unknown"):
-            return claimed and (self.execution is not None or self.state["pruned"])
-        return not claimed
+        """What the state says of the plan follows from what it names. [GATE-030]"""
+        state, cause, decisions = self.state["state"], self.state.get("cause"), self.state.get("decisions", [])
+        has = {member: member in self.state for member in ("challenge", "claim", "execution", "reconciliation")}
+        settled, claimed = state in OUTCOMES, state in OUTCOMES or state == "executing"
+        until = self.state.get("approvalExpiresAt")
+        resolved = state in ("applied", "failed") or has["reconciliation"]
+        causes = {"cancelled": ("cancelled", "withdrawn"), "expired": ("approval", "plan")}.get(state, (None,))
+        members = (
+            has["claim"] == claimed
+            and has["execution"] == settled
+            and (not has["reconciliation"] or state in ("partial", "unknown"))
+            and (has["challenge"] or not (claimed or decisions or state in ("awaiting_approval", "approved")))
+            and not (decisions and state == "planned")
+            and (until is not None or not (claimed or state == "approved" or cause == "approval"))
+            and (until is None or (state not in ("planned", "awaiting_approval") and until <= self.header["expiresAt"]))
+            and (self.state["secretsErased"] or state in OPEN)
+            and cause in causes
+            and len(set(decisions)) == len(decisions)
+            and (not self.state["pruned"] or (resolved if settled else state not in OPEN and state != "executing"))
+        )
+        verdicts = {decision["verdict"] for decision in self.decisions}
+        ends = ("reject" in verdicts, "withdraw" in verdicts) == (state == "rejected", cause == "withdrawn")
+        return members and (ends or self.state["pruned"] or state in OPEN) and (not claimed or self.is_one_attempt())
+
+    def is_one_attempt(self):
+        """The claim has the times that it was given, and outcome and reconciliation are its own."""
+        claim, limits = self.state["claim"], self.header["policy"]["limits"]
+        attempt = (self.header["planId"], claim["claimId"])
+        execution, found = self.execution, self.reconciliation
+        return (
+            claim["deadline"] == later(claim["claimedAt"], limits["executionSeconds"])
+            and claim["lease"] >= later(claim["claimedAt"], limits["leaseSeconds"])
+            and (
+                execution is None
+                or (execution["planId"], execution["claimId"]) == attempt
+                and (execution["claimedAt"], execution["outcome"]) == (claim["claimedAt"], self.state["state"])
+            )
+            and (found is None or (found["planId"], found["claimId"]) == attempt)
+        )
 
     def ended(self):
-        return self.state["state"] not in ("planned", "awaiting_approval", "approved", "executing")
+        return self.state["state"] not in OPEN
 
     def recompute(self):
         named = [self.state["planDigest"]]
@@ -316,7 +355,7 @@ class Plan:
     def state_now(self, now):
         """The state, once what the clock has done is recorded."""
         state = self.state["state"]
-        if state in ("planned", "awaiting_approval", "approved") and self.end(now) is not None:
+        if state in OPEN and self.end(now) is not None:
             return "expired"
         if state == "awaiting_approval" and now >= self.challenge["expiresAt"]:
             return "planned"

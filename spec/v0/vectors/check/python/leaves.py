@@ -27,18 +27,32 @@ def replace(document, leaves):
 
 def restore(intent, leaves):
     """Puts the secrets back into an intent, once each commitment has been recomputed."""
+    check({"intent": intent}, [leaf for leaf in leaves if leaf["pointer"].startswith("/intent/")])
     intent = copy.deepcopy(intent)
-    for pointer in intent.get("secretLeaves", []):
-        leaf = next((leaf for leaf in leaves if leaf["pointer"] == f"/intent{pointer}"), None)
-        try:
-            container, step = place(intent, pointer)
-            held = container[step]
-        except (LookupError, TypeError, ValueError):
-            raise Broken(pointer) from None
-        if leaf is None or held != commitment(leaf["nonce"], leaf["value"]):
-            raise Broken(pointer)
-        container[step] = leaf["value"]
+    for leaf in leaves:
+        if leaf["pointer"].startswith("/intent/"):
+            container, step = place(intent, leaf["pointer"].removeprefix("/intent"))
+            container[step] = leaf["value"]
     return intent
+
+
+def check(documents, leaves):
+    """The leaves that are kept are those that the documents list, each once, and each commitment is reproduced."""
+    kept = {leaf["pointer"]: leaf for leaf in leaves}
+    if len(kept) < len(leaves):
+        raise Broken("a leaf twice")
+    for name, document in documents.items():
+        for pointer in document.get("secretLeaves", []):
+            leaf = kept.pop(f"/{name}{pointer}", None)
+            try:
+                container, step = place(document, pointer)
+                held = container[step]
+            except (LookupError, TypeError, ValueError):
+                raise Broken(pointer) from None
+            if leaf is None or held != commitment(leaf["nonce"], leaf["value"]):
+                raise Broken(pointer)
+    if any(not pointer.startswith("/preview/") for pointer in kept):
+        raise Broken("a leaf that is not listed")
 
 
 def place(document, pointer):

@@ -2,7 +2,7 @@
 
 import canonicalize from "canonicalize";
 
-import { Broken, digestOf, restore } from "./leaves.ts";
+import { Broken, check, digestOf } from "./leaves.ts";
 import type { Leaf } from "./leaves.ts";
 import { Misfit, isDigest, isPlanId, read } from "./records.ts";
 import type { Members } from "./records.ts";
@@ -71,11 +71,12 @@ type Header = {
   requester: Identity;
   intentDigest: Text;
   reviewDigest: Text;
-  policy: Members & { rule: { kind: Text; required: number; groups?: Text[] }; limits: { gateAttempts: number } };
+  policy: Members & { rule: { kind: Text; required: number; groups?: Text[] }; limits: { gateAttempts: number; executionSeconds: number; leaseSeconds: number } };
   enforcement: Enforcement;
   createdAt: Text;
   expiresAt: Text;
 };
+type Claim = { claimId: Text; claimedAt: Text; lease: Text; deadline: Text };
 type State = {
   planId: Text;
   revision: number;
@@ -86,7 +87,7 @@ type State = {
   challenge?: Text;
   decisions?: Text[];
   approvalExpiresAt?: Text;
-  claim?: { lease: Text };
+  claim?: Claim;
   execution?: Text;
   reconciliation?: Text;
   gateAttempts: number;
@@ -103,7 +104,15 @@ type Decision = {
   decidedAt: Text;
   approver: Identity & { authTime: Text };
 };
-type Execution = { planDigest: Text; outcome: Text; resultDigest?: Text };
+type Execution = {
+  planId: Text;
+  planDigest: Text;
+  claimId: Text;
+  claimedAt: Text;
+  outcome: Text;
+  resultDigest?: Text;
+};
+type Reconciliation = { planId: Text; claimId: Text };
 type Intent = Members & { tool: Members; target: { name: Text; identity: Members } };
 type Review = { warnings?: { planId: Text }[] };
 type Index = { planId: Text; requester: Text; target: Text; state: Text; revision: number; createdAt: Text; expiresAt: Text };
@@ -194,13 +203,7 @@ function steps(scene: Scene, ring: readonly Key[], passed: { plan?: Plan }): Jso
   // 8 the rule is satisfied
   const approvers = plan.approvers(now);
   if (documents === undefined) throw new Refused("integrity_failure");
-  const { intent, review, secrets } = documents;
-  try {
-    restore(intent, secrets);
-  } catch (broken) {
-    if (broken instanceof Broken) throw new Refused("integrity_failure");
-    throw broken;
-  }
+  const { intent, review } = documents;
 
   // 9 persons, policy, enforcement, tool and target are as they were
   const standing = (person: Text): Standing | undefined =>
@@ -268,6 +271,10 @@ function isWeaker(now: Enforcement, then: Enforcement): boolean {
 type Documents = { intent: Intent; review: Review; secrets: Leaf[] };
 
 const OPEN = ["planned", "awaiting_approval", "approved"];
+const OUTCOMES = ["applied", "failed", "partial", "unknown"];
+
+/** A moment so many seconds after another one. */
+const later = (moment: Text, seconds: number): Text => new Date(Date.parse(moment) + 1000 * seconds).toISOString();
 
 /** A plan's small records, once it is known that they hold together. */
 class Plan {
@@ -277,7 +284,7 @@ class Plan {
   readonly execution: Execution | undefined;
   private readonly challenge: Challenge | undefined;
   private readonly decisions: Decision[];
-  private readonly reconciled: boolean;
+  private readonly reconciliation: Reconciliation | undefined;
   private readonly stored: Stored;
   private readonly index: Index;
 
@@ -306,7 +313,7 @@ class Plan {
       .map((decision) => this.named<Decision>("decisions", "decision", decision))
       .filter((decision) => decision !== undefined);
     this.execution = this.named<Execution>("execution", "execution", this.state.execution);
-    this.reconciled = this.named("reconciliation", "reconciliation", this.state.reconciliation) !== undefined;
+    this.reconciliation = this.named<Reconciliation>("reconciliation", "reconciliation", this.state.reconciliation);
     if (!this.isComplete()) throw new Refused("integrity_failure");
   }
 
@@ -336,23 +343,50 @@ class Plan {
     }
   }
 
+  /** What the state says of the plan follows from what it names. [GATE-030] */
   private isComplete(): boolean {
-    const { state, claim, approvalExpiresAt, pruned } = this.state;
-    switch (state) {
-      case "awaiting_approval":
-        return this.challenge !== undefined;
-      case "approved":
-        return this.challenge !== undefined && approvalExpiresAt !== undefined;
-      case "executing":
-        return claim !== undefined && this.execution === undefined;
-      case "applied":
-      case "failed":
-      case "partial":
-      case "unknown":
-        return claim !== undefined && (this.execution !== undefined || pruned);
-      default:
-        return claim === undefined;
-    }
+    const { state, cause, challenge, claim, execution, reconciliation, approvalExpiresAt: until, pruned } = this.state;
+    const decisions = this.state.decisions ?? [];
+    const isOpen = OPEN.includes(state);
+    const settled = OUTCOMES.includes(state);
+    const claimed = settled || state === "executing";
+    const unresolved = state === "partial" || state === "unknown";
+    const asked = claimed || decisions.length > 0 || state === "awaiting_approval" || state === "approved";
+    const approved = claimed || state === "approved" || cause === "approval";
+    const causes: (Text | undefined)[] = state === "cancelled" ? ["cancelled", "withdrawn"] : state === "expired" ? ["approval", "plan"] : [undefined];
+    const mayBePruned = settled ? !unresolved || reconciliation !== undefined : !isOpen && !claimed;
+    const any = (verdict: Text): boolean => this.decisions.some((decision) => decision.verdict === verdict);
+    const decided = any("reject") === (state === "rejected") && any("withdraw") === (cause === "withdrawn");
+    return (
+      (claim !== undefined) === claimed &&
+      (execution !== undefined) === settled &&
+      (reconciliation === undefined || unresolved) &&
+      (challenge !== undefined || !asked) &&
+      (decisions.length === 0 || state !== "planned") &&
+      (until !== undefined || !approved) &&
+      (until === undefined || (state !== "planned" && state !== "awaiting_approval" && until <= this.header.expiresAt)) &&
+      (this.state.secretsErased || isOpen) &&
+      causes.includes(cause) &&
+      new Set(decisions).size === decisions.length &&
+      (!pruned || mayBePruned) &&
+      (decided || pruned || isOpen) &&
+      (claim === undefined || this.isOneAttempt(claim))
+    );
+  }
+
+  /** The claim has the times that it was given, and outcome and reconciliation are its own. */
+  private isOneAttempt(claim: Claim): boolean {
+    const { executionSeconds, leaseSeconds } = this.header.policy.limits;
+    const { execution, reconciliation } = this;
+    const isOurs = (record: { planId: Text; claimId: Text }): boolean =>
+      record.planId === this.header.planId && record.claimId === claim.claimId;
+    return (
+      claim.deadline === later(claim.claimedAt, executionSeconds) &&
+      claim.lease >= later(claim.claimedAt, leaseSeconds) &&
+      (execution === undefined ||
+        (isOurs(execution) && execution.claimedAt === claim.claimedAt && execution.outcome === this.state.state)) &&
+      (reconciliation === undefined || isOurs(reconciliation))
+    );
   }
 
   /** Intent, review, secrets and result, unless the plan was pruned. */
@@ -364,6 +398,13 @@ class Plan {
     if (intent.target.name !== this.index.target) throw new Refused("integrity_failure");
     const result = this.execution?.resultDigest;
     if (result !== undefined && digestOf(this.record("result", "result")) !== result) throw new Refused("integrity_failure");
+    if (OPEN.includes(this.state.state)) {
+      try {
+        check({ intent, review: review as Members }, secrets);
+      } catch (broken) {
+        throw broken instanceof Broken ? new Refused("integrity_failure") : broken;
+      }
+    }
     return { intent, review, secrets };
   }
 
@@ -428,6 +469,6 @@ class Plan {
   attemptAt(now: Text): "executing" | "unresolved" | "resolved" {
     const { state, claim } = this.state;
     if (state === "executing") return claim !== undefined && now < claim.lease ? "executing" : "unresolved";
-    return (state === "unknown" || state === "partial") && !this.reconciled ? "unresolved" : "resolved";
+    return (state === "unknown" || state === "partial") && this.reconciliation === undefined ? "unresolved" : "resolved";
   }
 }

@@ -28,15 +28,27 @@ export function replace(document: Json, leaves: readonly { readonly pointer: str
 
 /** Puts the secrets back into an intent, once each commitment has been recomputed. */
 export function restore(intent: Members, leaves: readonly Leaf[]): Members {
-  const listed = (intent["secretLeaves"] ?? []) as string[];
-  return listed.reduce<Json>((restored, pointer) => {
-    const leaf = leaves.find((kept) => kept.pointer === `/intent${pointer}`);
-    return at(restored, pointer, (held) => {
-      if (leaf === undefined || held === undefined) throw new Broken(pointer);
-      if (canonicalize(held) !== canonicalize(commitment(leaf.nonce, leaf.value))) throw new Broken(pointer);
-      return leaf.value;
-    });
-  }, intent) as Members;
+  const own = leaves.filter((leaf) => leaf.pointer.startsWith("/intent/"));
+  check({ intent }, own);
+  return own.reduce<Json>((restored, leaf) => at(restored, leaf.pointer.slice("/intent".length), () => leaf.value), intent) as Members;
+}
+
+/** The leaves that are kept are those that the documents list, each once, and each commitment is reproduced. */
+export function check(documents: { readonly [name: string]: Members }, leaves: readonly Leaf[]): void {
+  const kept = new Map(leaves.map((leaf) => [leaf.pointer, leaf]));
+  if (kept.size < leaves.length) throw new Broken("a leaf twice");
+  for (const [name, document] of Object.entries(documents)) {
+    for (const pointer of (document["secretLeaves"] ?? []) as string[]) {
+      const leaf = kept.get(`/${name}${pointer}`);
+      kept.delete(`/${name}${pointer}`);
+      at(document, pointer, (held) => {
+        if (leaf === undefined || held === undefined) throw new Broken(pointer);
+        if (canonicalize(held) !== canonicalize(commitment(leaf.nonce, leaf.value))) throw new Broken(pointer);
+        return held;
+      });
+    }
+  }
+  if ([...kept.keys()].some((pointer) => !pointer.startsWith("/preview/"))) throw new Broken("a leaf that is not listed");
 }
 
 function present(value: Json | undefined, pointer: string): Json {
