@@ -214,8 +214,8 @@ fn try_again(scenario: &Scenario, labs: &[Lab<'_>], graph: &Graph, doubles: &[(u
             };
             anyhow::bail!(
                 "two merged states lead to different states, the one by `{}`, the other by `{}`:\n{}",
-                only(&before, &again),
-                only(&again, &before),
+                only(before, &again),
+                only(&again, before),
                 graph.way(number, String::new()).join("\n")
             );
         }

@@ -80,6 +80,7 @@ fn plan_key(scenario: &Scenario, state: &State, plan: &Plan, rename: Renaming<'_
             let deadline = history.claim.map(|(_, at)| ahead(at.after(scenario.limits.execution()), now));
             (deadline, history.effect, history.reported.map(outcome_key))
         });
+    let asked = state.tasks.iter().any(|task| task.plan() == state.number(shown.id));
     let entry = state.anchor.iter().find(|entry| entry.plan == shown.id).map(|entry| anchor_key(&plan.facts, entry));
     digest(&(
         (shown.requester, shown.key, &shown.warned_of),
@@ -87,6 +88,7 @@ fn plan_key(scenario: &Scenario, state: &State, plan: &Plan, rename: Renaming<'_
         facts_key(&plan.facts, now, rename),
         (history.refused, history.satisfied_at.is_some(), history.claim.is_some(), history.calls),
         attempt,
+        asked && history.was_unknown,
         entry,
     ))
 }
@@ -180,11 +182,16 @@ fn task_key(scenario: &Scenario, state: &State, task: &Task, rename: Renaming<'_
     (op, open, log, owns_claim(state, task), kept_lease(scenario, state, task))
 }
 
-/// What a call that waits to claim has read before, the claim's transaction reads again; and one that has claimed goes by its
-/// claim.
+/// What a call that waits to commit has read before, its transaction reads again; and one that has claimed goes by its claim.
 fn log_that_matters(task: &Task) -> impl Iterator<Item = &Arc<Entry>> {
     let claims = |kind: CallKind| kind == CallKind::Commit("claim");
-    let waits = task.open.iter().any(|open| claims(open.kind));
+    let reads_again = |kind: CallKind| {
+        matches!(
+            kind,
+            CallKind::Commit("cancel" | "claim" | "decide" | "open-challenge" | "pause" | "reconcile" | "resume")
+        )
+    };
+    let waits = task.open.iter().any(|open| reads_again(open.kind));
     let claimed_at = task.log.iter().position(|entry| claims(entry.kind));
     let log = task.log.iter().skip(if waits { task.log.len() } else { claimed_at.unwrap_or(0) });
     log.filter(|entry| !matches!(entry.kind, CallKind::Commit("renew") | CallKind::Sleep(_)))

@@ -1,20 +1,20 @@
 //! Takes one step from a state: the real service does it, and the world's side is a copy of the state.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
-use approval_core::anchor::{AnchorError, AnchorKind, Entered};
 use approval_core::record::{Approver, RequesterAssurance, Verdict};
-use approval_core::store::{CommitError, Snapshot, Store as _, StoreError, Transition, Write};
+use approval_core::store::Snapshot;
 use approval_core::{
     Approvals, ApprovalsBuilder, Audience, Call as ToolCall, ChallengeView, ClaimId, Clock, DecisionRequest, Digest,
     ExecutionView, Parts, PlanView, Reason, Refusal, Requester, StatusView, Timestamp,
 };
-use approval_testkit::{FakeClock, MemoryStore, Tables};
+use approval_testkit::{FakeClock, MemoryStore};
 
 use crate::facts::{Facts, is_paused};
 use crate::fault::Fault;
@@ -24,15 +24,15 @@ use crate::scenario::{Scenario, TICK, With};
 use crate::seam::{Answer, Call, CallKind, Seam};
 use crate::state::{Action, Decide, Entry, History, How, Op, Open, Page, Plan, Shown, State, Task};
 use crate::traits::{Glass, identity};
+use crate::world::forget_events;
 
 /// The service, its store and its world, in which one step at a time is taken.
 pub(crate) struct Lab<'s> {
     scenario: &'s Scenario,
-    fault: Option<Fault>,
-    seam: Arc<Seam>,
-    /// Two processes, so that no order of commits comes from one process's own lane of the audit.
-    processes: Vec<Approvals>,
-    memory: MemoryStore,
+    pub(crate) fault: Option<Fault>,
+    pub(crate) seam: Arc<Seam>,
+    pub(crate) memory: MemoryStore,
+    glass: Arc<Glass>,
 }
 
 /// What a call of the service came to.
@@ -82,7 +82,7 @@ impl<'s> Lab<'s> {
             Some(Fault::StoreClockStands) => Arc::new(FakeClock::new()),
             _ => Arc::clone(&seam) as _,
         };
-        let mut lab = Self { scenario, fault, seam, processes: Vec::new(), memory: MemoryStore::new(clock) };
+        let lab = Self { scenario, fault, seam, glass: Arc::new(Glass::new()), memory: MemoryStore::new(clock) };
         let mut state = State {
             now: start,
             tables: Arc::default(),
@@ -95,10 +95,6 @@ impl<'s> Lab<'s> {
             put_back: false,
             serial: 1,
         };
-        for _ in 0..2 {
-            let process = lab.start(&mut state)?;
-            lab.processes.push(process);
-        }
         for (by, key) in scenario.plans {
             lab.at_once(&mut state, Op::Plan { by, key })?;
         }
@@ -109,11 +105,13 @@ impl<'s> Lab<'s> {
         Ok((lab, state))
     }
 
-    fn start(&self, state: &mut State) -> Result<Approvals> {
+    /// A process of its own for each call, which knows nothing of the others but what is stored. It starts before anything has
+    /// happened, so that starting finds nothing to do.
+    fn process(&self, seed: u64, at: Timestamp) -> Result<Approvals> {
         let parts = Parts {
             audience: Audience::from("urn:uuid:00000000-0000-4000-8000-000000000001"),
             store: Arc::clone(&self.seam) as _,
-            sealer: Arc::new(Glass::new()),
+            sealer: Arc::clone(&self.glass) as _,
             directory: Arc::clone(&self.seam) as _,
             timer: Arc::clone(&self.seam) as _,
             policy: self.scenario.policy(),
@@ -122,17 +120,21 @@ impl<'s> Lab<'s> {
         let builder = ApprovalsBuilder::new(parts).separate_user();
         let builder = builder.anchor(Arc::clone(&self.seam) as _).clock(Arc::clone(&self.seam) as _);
         let builder = builder.entropy(Arc::clone(&self.seam) as _);
-        state.serial += 1;
-        self.seam.begin(state.serial, state.now);
+        self.seam.begin(seed, at);
         let mut starting = pin!(builder.start());
-        let mut observer = Observer::new(self.scenario, state, None);
         loop {
             if let Poll::Ready(started) = starting.as_mut().poll(&mut TaskContext::from_waker(Waker::noop())) {
                 return Ok(started?);
             }
             let (number, _) = self.seam.open().first().copied().context("the start waits for nothing")?;
-            let call = self.seam.take(number).context("the start takes its call back")?;
-            let answer = self.perform(call, (How::Done, None), &mut observer, None)?;
+            let answer = match self.seam.take(number).context("the start takes its call back")? {
+                Call::Commit(transition) => {
+                    transition.apply(&nothing(at))?;
+                    Answer::Commit(None, Ok(()))
+                }
+                Call::Executing => Answer::Executing(Vec::new()),
+                call => bail!("the start asks for something new: {call:?}"),
+            };
             self.seam.answer(number, answer);
         }
     }
@@ -182,6 +184,7 @@ impl<'s> Lab<'s> {
                     log: Vec::new(),
                     open: Vec::new(),
                     claim: None,
+                    writer: None,
                 };
                 self.go_on(before, state, task, None)
             }
@@ -223,9 +226,10 @@ impl<'s> Lab<'s> {
 
     /// Brings a call back to where it stood, answers what it waits for, and lets it go on until it waits again.
     fn go_on(&self, before: &State, mut state: State, task: Task, answered: Option<(usize, How)>) -> Result<Step> {
-        let Task { serial, op, began, mut log, open: waited, mut claim } = task;
+        let Task { serial, op, began, mut log, open: waited, mut claim, mut writer } = task;
+        let process = self.process(serial, began)?;
         self.seam.begin(serial, began);
-        let mut doing = self.doing(before, (serial, began), &op)?;
+        let mut doing = self.doing(before, &process, began, &op)?;
         let mut done = self.poll(&mut doing);
         for entry in &log {
             if done.is_some() {
@@ -246,19 +250,24 @@ impl<'s> Lab<'s> {
         while done.is_none() {
             let (number, how) = match next.take() {
                 Some(answered) => answered,
-                None => match self.seam.open().into_iter().find(|(_, kind)| self.is_at_once(&op, *kind)) {
-                    Some((number, _)) => (number, How::Done),
-                    None => break,
-                },
+                None => {
+                    match self.seam.open().into_iter().find(|(_, kind)| self.is_at_once(&op, *kind, claim.is_some())) {
+                        Some((number, _)) => (number, How::Done),
+                        None => break,
+                    }
+                }
             };
             let kind = self.seam.open().into_iter().find(|(open, _)| *open == number).map(|(_, kind)| kind);
             let kind = kind.with_context(|| format!("`{op}` does not wait for that any more"))?;
             let call = self.seam.take(number).context("an open call can be taken")?;
             let earlier = waited.iter().find(|open| open.number == number).and_then(|open| open.earlier.clone());
             let answer = self.perform(call, (how, earlier), &mut observer, Some(kind))?;
-            let facts = if self.scenario.with.fine_reads { facts_in(&answer)? } else { Vec::new() };
+            let facts = facts_in(&answer)?;
             if let (CallKind::Commit("claim"), Answer::Commit(_, Ok(()))) = (kind, &answer) {
                 claim = observer.claim_of(&op);
+            }
+            if let Answer::Commit(_, Ok(())) = &answer {
+                writer = forget_events(observer.state, writer);
             }
             log.push(Arc::new(Entry { number, kind, at: observer.state.now, answer: answer.clone(), facts }));
             self.seam.answer(number, answer);
@@ -292,7 +301,9 @@ impl<'s> Lab<'s> {
                 }
             }
             None if open.is_empty() => bail!("`{op}` waits for nothing"),
-            None => observer.state.tasks.push(Arc::new(Task { serial, op: op.clone(), began, log, open, claim })),
+            None => {
+                observer.state.tasks.push(Arc::new(Task { serial, op: op.clone(), began, log, open, claim, writer }))
+            }
         }
         let broken = observer.broken;
         Ok(Step { state, broken })
@@ -318,11 +329,14 @@ impl<'s> Lab<'s> {
     }
 
     /// Whether the explorer interleaves nothing before this.
-    fn is_at_once(&self, op: &Op, kind: CallKind) -> bool {
+    fn is_at_once(&self, op: &Op, kind: CallKind, has_claimed: bool) -> bool {
         let With { fine_calls, fine_reads, put_back, .. } = self.scenario.with;
         match (op, kind) {
             (_, CallKind::Read | CallKind::Commit("lapse" | "renew" | "refuse-decision")) => true,
             (Op::Execute { .. }, CallKind::Look | CallKind::Commit("refuse")) => !fine_reads,
+            (_, CallKind::Look) => true,
+            // Of a plan that has ended before.
+            (Op::Execute { .. }, CallKind::Enter) if !has_claimed => !fine_reads,
             (Op::Execute { .. }, _) => false,
             (Op::Plan { .. } | Op::Look(_), _) => true,
             (Op::Decide(_), CallKind::Enter) => !fine_calls && !put_back,
@@ -330,11 +344,8 @@ impl<'s> Lab<'s> {
         }
     }
 
-    fn doing<'a>(&'a self, state: &State, (serial, began): (u64, Timestamp), op: &Op) -> Result<Doing<'a>> {
+    fn doing<'a>(&'a self, state: &State, approvals: &'a Approvals, began: Timestamp, op: &Op) -> Result<Doing<'a>> {
         let plan = |number: usize| state.plans.get(number).map(|plan| &plan.shown).context("no such plan");
-        // Calls come to the processes in turn.
-        let process = usize::try_from(serial % 2)?;
-        let approvals = self.processes.get(process).context("no such process")?;
         let seam = self.seam.as_ref();
         Ok(match op {
             Op::Cancel(number) => {
@@ -370,148 +381,20 @@ impl<'s> Lab<'s> {
             Op::Recover => Box::pin(async move { Done::Told(approvals.recover().await.map(|_| ())) }),
         })
     }
-
-    /// Does what the service asks, to the state.
-    fn perform(
-        &self,
-        call: Call,
-        (how, earlier): (How, Option<Arc<Snapshot>>),
-        observer: &mut Observer<'_>,
-        kind: Option<CallKind>,
-    ) -> Result<Answer> {
-        Ok(match call {
-            Call::Commit(transition) => {
-                let (snapshot, result) = self.commit(transition, how, earlier, observer.state)?;
-                if how != How::Fails && result.is_ok() {
-                    refresh(observer.state)?;
-                    if let Some(CallKind::Commit(name)) = kind {
-                        observer.committed(name);
-                    }
-                }
-                let result =
-                    if how == How::Lost { Err(StoreError("the connection broke".to_owned()).into()) } else { result };
-                Answer::Commit(snapshot, result)
-            }
-            Call::Enter(_) if how == How::Fails => Answer::Enter(Err(AnchorError("the disk is full".to_owned()))),
-            Call::Enter(entry) => {
-                let known = observer.state.anchor.iter().find(|known| known.plan == entry.plan).cloned();
-                Answer::Enter(Ok(match known {
-                    Some(known) if self.fault != Some(Fault::AnchorForgets) => Entered::Present(known),
-                    _ => {
-                        observer.anchored(&entry);
-                        observer.state.anchor.push(entry);
-                        Entered::First
-                    }
-                }))
-            }
-            Call::Entry(plan) => Answer::Entry(observer.state.anchor.iter().find(|known| known.plan == plan).cloned()),
-            Call::Claims(effects) => {
-                let touching = observer.state.anchor.iter().filter(|entry| {
-                    matches!(entry.kind, AnchorKind::Claimed(_))
-                        && entry.effects.iter().any(|effect| effects.contains(effect))
-                });
-                Answer::Claims(touching.cloned().collect())
-            }
-            Call::Execute(_) => match how {
-                How::Outcome(outcome) => Answer::Executed(outcome),
-                _ => bail!("an executor comes to an outcome"),
-            },
-            Call::Attempts(_) if self.fault == Some(Fault::StoreForgetsAttempts) => Answer::Attempts(Vec::new()),
-            Call::Attempts(effects) => {
-                Answer::Attempts(self.stored(observer.state, |store| now(store.attempts(&effects)))?)
-            }
-            Call::Executing => Answer::Executing(self.stored(observer.state, |store| now(store.executing()))?),
-            Call::Plan(plan, include) => {
-                Answer::Plan(Ok(self.stored(observer.state, |store| now(store.plan(plan, include)))?))
-            }
-            Call::Rows(keys) => Answer::Rows(self.stored(observer.state, |store| now(store.rows(&keys)))?),
-            Call::Sleep(_) => Answer::Slept,
-            Call::World => Answer::World(observer.state.world),
-        })
-    }
-
-    /// What is stored when a transition is handed to a store that applies it to that, however late it commits.
-    fn earlier(&self, number: usize, state: &State) -> Result<Option<Arc<Snapshot>>> {
-        let Some(reads) = self.seam.reads(number).filter(|_| self.fault.is_some_and(Fault::reads_earlier)) else {
-            return Ok(None);
-        };
-        let seen: Arc<Mutex<Option<Arc<Snapshot>>>> = Arc::default();
-        let to = Arc::clone(&seen);
-        let look = Transition::new("look", reads, move |snapshot| {
-            *to.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(snapshot.clone()));
-            Ok(Vec::new())
-        });
-        self.memory.tables().clone_from(&state.tables);
-        now(self.memory.commit(look))??;
-        let seen = seen.lock().unwrap_or_else(PoisonError::into_inner).take();
-        Ok(seen)
-    }
-
-    /// Reads from the state's tables.
-    fn stored<T>(&self, state: &State, read: impl FnOnce(&MemoryStore) -> Result<Result<T, StoreError>>) -> Result<T> {
-        self.memory.tables().clone_from(&state.tables);
-        Ok(read(&self.memory)??)
-    }
-
-    /// Runs a transition on the state's tables.
-    fn commit(
-        &self,
-        transition: Transition,
-        how: How,
-        earlier: Option<Arc<Snapshot>>,
-        state: &mut State,
-    ) -> Result<(Option<Arc<Snapshot>>, Result<(), CommitError>)> {
-        if how == How::Fails {
-            return Ok((None, Err(StoreError("the connection broke".to_owned()).into())));
-        }
-        let seen: Arc<Mutex<Option<Arc<Snapshot>>>> = Arc::default();
-        let to = Arc::clone(&seen);
-        let (name, reads) = (transition.name(), transition.reads().clone());
-        let forgets = self.fault == Some(Fault::StoreForgetsAttempts);
-        let replaces_anything = self.fault == Some(Fault::StoreReplacesAnything);
-        let stored = Arc::clone(&state.tables);
-        let watched = Transition::new(name, reads, move |snapshot| {
-            let mut snapshot = earlier.as_deref().unwrap_or(snapshot).clone();
-            if forgets {
-                snapshot.attempts.clear();
-            }
-            let snapshot = Arc::new(snapshot);
-            *to.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&snapshot));
-            let writes = transition.apply(&snapshot)?;
-            Ok(if replaces_anything { writes.into_iter().map(|write| onto(&stored, write)).collect() } else { writes })
-        });
-        self.memory.tables().clone_from(&state.tables);
-        let result = now(self.memory.commit(watched))?;
-        if result.is_ok() {
-            let mut tables = std::mem::take(&mut *self.memory.tables());
-            forget_events(&mut tables);
-            state.tables = Arc::new(tables);
-        }
-        let seen = seen.lock().unwrap_or_else(PoisonError::into_inner).take();
-        Ok((seen, result))
-    }
 }
 
-/// The write, so that it finds the row as it expects it.
-fn onto(stored: &Tables, write: Write) -> Write {
-    match write {
-        Write::Replace { row, .. } => {
-            Write::Replace { from: stored.rows.get(&row.key).map_or(0, |row| row.revision), row }
-        }
-        other => other,
+/// What a transaction finds in an empty store.
+fn nothing(now: Timestamp) -> Snapshot {
+    Snapshot {
+        now,
+        plan: None,
+        rows: BTreeMap::new(),
+        attempts: Vec::new(),
+        open_plans: 0,
+        lane: None,
+        heads: Vec::new(),
+        events: Vec::new(),
     }
-}
-
-/// Of the audit nothing is read but the last event of each plan.
-fn forget_events(tables: &mut Tables) {
-    let last: Vec<_> = tables
-        .plans
-        .keys()
-        .filter_map(|plan| tables.events.iter().rev().find(|event| event.plan == Some(*plan)))
-        .map(|event| event.position)
-        .collect();
-    let newest = tables.events.last().map(|event| event.position);
-    tables.events.retain(|event| last.contains(&event.position) || Some(event.position) == newest);
 }
 
 /// Reads the facts anew from the tables.
@@ -600,12 +483,4 @@ fn call_of(key: &str) -> Result<ToolCall> {
 
 pub(crate) fn tick(now: Timestamp) -> Timestamp {
     now.after(Duration::from_secs(TICK.into()))
-}
-
-/// The memory store never waits.
-fn now<T>(future: impl Future<Output = T>) -> Result<T> {
-    match pin!(future).poll(&mut TaskContext::from_waker(Waker::noop())) {
-        Poll::Ready(done) => Ok(done),
-        Poll::Pending => bail!("the store in memory waits for something"),
-    }
 }

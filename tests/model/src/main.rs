@@ -14,6 +14,7 @@ mod scenario;
 mod seam;
 mod state;
 mod traits;
+mod world;
 
 use std::process::ExitCode;
 
@@ -26,7 +27,7 @@ use invariant::{ALL, Invariant};
 use scenario::{EACH, FULL, Scenario};
 
 /// Of the states that are reached again, so many-th are gone on from in each run; all of them in the full tier.
-const SOME: usize = 40;
+const SOME: usize = 200;
 
 #[derive(Parser)]
 #[command(about)]

@@ -35,7 +35,6 @@ pub(crate) struct Scenario {
 
 /// What else may happen.
 #[derive(Clone, Copy, Debug, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "each is one thing that may happen, or not")]
 pub(crate) struct With {
     pub(crate) cancel: bool,
     pub(crate) pause: bool,
@@ -157,7 +156,7 @@ pub(crate) const EACH: &[Scenario] = &[
         wrong_pages: false,
         concurrent: 2,
         outcomes: &[Outcome::Applied],
-        findings: &[],
+        findings: &[Reconciled::NotApplied],
         with: With { cancel: true, fine_calls: true, ..NOTHING },
         limits: limits(2, 1, 1, 2, 3),
         at_least: 1,
@@ -210,7 +209,7 @@ pub(crate) const EACH: &[Scenario] = &[
         verdicts: &[],
         wrong_pages: false,
         concurrent: 2,
-        outcomes: &[Outcome::Applied, Outcome::Partial],
+        outcomes: &[Outcome::Partial],
         findings: &[Reconciled::NotApplied],
         with: With { crash: true, foreigner: true, ..NOTHING },
         limits: limits(3, 2, 3, 2, 3),
@@ -230,7 +229,7 @@ pub(crate) const EACH: &[Scenario] = &[
         concurrent: 2,
         outcomes: &[Outcome::Partial],
         findings: &[Reconciled::NotApplied],
-        with: With { crash: true, renew: true, ..NOTHING },
+        with: With { crash: true, ..NOTHING },
         limits: limits(2, 2, 2, 2, 3),
         at_least: 1,
     },
@@ -246,7 +245,7 @@ pub(crate) const EACH: &[Scenario] = &[
         verdicts: &[Verdict::Reject, Verdict::Withdraw],
         wrong_pages: false,
         concurrent: 2,
-        outcomes: &[Outcome::Applied, Outcome::Unknown],
+        outcomes: &[Outcome::Applied],
         findings: &[Reconciled::NotApplied],
         with: With { crash: true, put_back: true, ..NOTHING },
         limits: limits(3, 2, 3, 2, 3),
@@ -287,7 +286,7 @@ pub(crate) const FULL: &[Scenario] = &[
         wrong_pages: false,
         concurrent: 2,
         outcomes: &[Outcome::Applied],
-        findings: &[],
+        findings: &[Reconciled::NotApplied],
         with: With { cancel: true, pause: true, fine_calls: true, fine_reads: true, ..NOTHING },
         limits: limits(2, 1, 1, 2, 3),
         at_least: 1,

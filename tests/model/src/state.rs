@@ -6,7 +6,7 @@ use std::sync::Arc;
 use approval_core::anchor::AnchorEntry;
 use approval_core::record::{Outcome, Reconciled, Verdict};
 use approval_core::store::Snapshot;
-use approval_core::{ChallengeId, ClaimId, Digest, PlanId, Timestamp};
+use approval_core::{ChallengeId, ClaimId, Digest, PlanId, Timestamp, WriterId};
 use approval_testkit::Tables;
 use serde_json::{Map, Value};
 
@@ -68,6 +68,8 @@ pub(crate) struct History {
     pub(crate) calls: u8,
     pub(crate) effect: bool,
     pub(crate) reported: Option<Outcome>,
+    /// Its outcome was recorded as unknown, whatever it is now.
+    pub(crate) was_unknown: bool,
 }
 
 /// A call that is under way.
@@ -82,6 +84,8 @@ pub(crate) struct Task {
     pub(crate) open: Vec<Open>,
     /// Its claim, once it has committed.
     pub(crate) claim: Option<ClaimId>,
+    /// Under which name its process writes the audit, once it has.
+    pub(crate) writer: Option<WriterId>,
 }
 
 /// One answer.

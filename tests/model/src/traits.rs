@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use approval_core::anchor::{Anchor, AnchorEntry, AnchorError, Entered};
+use approval_core::anchor::{Anchor, AnchorEntry, AnchorError, CheckpointMark, Entered, Standing};
 use approval_core::record::{Identity, Outcome, Rollback, Target};
 use approval_core::seal::{Binding, KeyRing, Purpose, SealError, Sealer, Tag, TagPurpose};
 use approval_core::store::{
@@ -11,8 +11,7 @@ use approval_core::store::{
 };
 use approval_core::{
     Call as ToolCall, Clock, Directory, DirectoryError, Draft, EffectKey, Entropy, EntropyError, ExecutionPermit,
-    Executor, FreshnessError, Identified, Person, PlanError, PlanId, Planner, Report, ResolvedPlan, Standing, Timer,
-    Timestamp,
+    Executor, FreshnessError, Identified, Person, PlanError, PlanId, Planner, Report, ResolvedPlan, Timer, Timestamp,
 };
 use approval_testkit::test_key_ring;
 use async_trait::async_trait;
@@ -66,8 +65,9 @@ impl Store for Seam {
         }
     }
 
+    /// Asked when a process starts only, which in the model it does before anything happens.
     async fn list(&self, _: &PlanQuery) -> Result<PlanPage, StoreError> {
-        Err(StoreError("nobody lists plans in the model".to_owned()))
+        Ok(PlanPage { plans: Vec::new(), more: false })
     }
 
     async fn events(&self, _: u64, _: u32) -> Result<Vec<EventRow>, StoreError> {
@@ -79,6 +79,14 @@ impl Store for Seam {
 impl Anchor for Seam {
     fn rollback(&self) -> Rollback {
         Rollback::Local
+    }
+
+    async fn standing(&self) -> Result<Standing, AnchorError> {
+        Ok(Standing::Kept)
+    }
+
+    async fn begin(&self) -> Result<(), AnchorError> {
+        Ok(())
     }
 
     async fn enter(&self, entry: AnchorEntry) -> Result<Entered, AnchorError> {
@@ -100,6 +108,27 @@ impl Anchor for Seam {
             Answer::Claims(entries) => Ok(entries),
             _ => Err(AnchorError(CONFUSED.to_owned())),
         }
+    }
+
+    /// Asked when a process starts only.
+    async fn entries(&self) -> Result<Vec<AnchorEntry>, AnchorError> {
+        Ok(Vec::new())
+    }
+
+    async fn remove(&self, _: &[PlanId]) -> Result<(), AnchorError> {
+        Ok(())
+    }
+
+    async fn remember(&self, _: CheckpointMark) -> Result<(), AnchorError> {
+        Ok(())
+    }
+
+    async fn reset_checkpoint(&self, _: Option<CheckpointMark>) -> Result<(), AnchorError> {
+        Ok(())
+    }
+
+    async fn last_checkpoint(&self) -> Result<Option<CheckpointMark>, AnchorError> {
+        Ok(None)
     }
 }
 
@@ -131,12 +160,12 @@ impl Directory for Seam {
         Ok(Some(Person::new(subject)))
     }
 
-    async fn standing(&self, person: &Person) -> Result<Standing, DirectoryError> {
+    async fn standing(&self, person: &Person) -> Result<approval_core::Standing, DirectoryError> {
         let Answer::World(world) = self.call(Call::World).await else {
             return Err(DirectoryError(CONFUSED.to_owned()));
         };
         let enabled = !(world.approver_disabled && person.as_str() == FIRST_APPROVER);
-        Ok(Standing { enabled, groups: BTreeSet::new() })
+        Ok(approval_core::Standing { enabled, groups: BTreeSet::new() })
     }
 
     async fn may_request(&self, _: &Person, _: &str, _: &Target) -> Result<bool, DirectoryError> {
@@ -230,6 +259,10 @@ impl Sealer for Glass {
     fn open(&self, purpose: Purpose, binding: &Binding<'_>, sealed: &[u8]) -> Result<Vec<u8>, SealError> {
         let bytes = sealed.strip_prefix(bound(purpose, binding).as_bytes()).ok_or(SealError::Broken)?;
         Ok(bytes.to_vec())
+    }
+
+    fn is_revoked(&self, _: &[u8]) -> bool {
+        false
     }
 
     fn tag(&self, purpose: TagPurpose, bytes: &[u8]) -> Result<Tag, SealError> {

@@ -122,7 +122,10 @@ impl Case<'_> {
             }
             Owner::Plan if usage == Use::ExecuteAnother => !self.kind.is_document(),
             // The end of the writer's own lane: a process that begins names the ends that nobody has named.
-            Owner::Server if self.kind == RecordKind::Event => control.did() || usage == Use::Start,
+            // Who reconciles opens the lane before they find that there is nothing to do.
+            Owner::Server if self.kind == RecordKind::Event => {
+                control.did() || matches!(usage, Use::Reconcile | Use::Start)
+            }
             Owner::Plan | Owner::Server => usage.reads(self.kind, self.state),
         }
     }

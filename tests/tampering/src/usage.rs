@@ -73,6 +73,11 @@ impl Use {
         matches!(self, Self::Mine | Self::Pending | Self::Recover)
     }
 
+    /// Whether it shows other plans as well, each of which it leaves out as it does the plan.
+    pub(crate) fn lists_others(self) -> bool {
+        matches!(self, Self::Mine | Self::Pending)
+    }
+
     /// Whether it is the requester's, which finds no plan of another one.
     pub(crate) fn is_the_requesters(self) -> bool {
         matches!(self, Self::Cancel | Self::Challenge | Self::Execute | Self::ExecuteRepeated | Self::Status)

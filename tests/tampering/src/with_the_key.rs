@@ -153,6 +153,7 @@ async fn tampered(story: Story, breadth: Breadth) -> Tally {
             Breadth::Each => uses.truncate(1),
             Breadth::Full => uses.clone_from(&scene.uses),
         }
+        uses.retain(|usage| stored.owner != Owner::Another || !usage.lists_others());
         for mutation in mutations(stored.kind, &stored.record) {
             for usage in &uses {
                 scene.restore();

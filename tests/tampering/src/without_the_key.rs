@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use approval_core::record::{RecordKind, State};
 use approval_core::store::{EventRow, PlanIndex, Row, RowKey};
-use approval_core::{PlanId, Timestamp, WriterId};
+use approval_core::{PlanId, Timestamp};
 use approval_testkit::Tables;
 use approval_testkit::ill_formed::Forger;
 
@@ -138,9 +138,12 @@ fn event_blows(scene: &Scene, index: usize, breadth: Breadth) -> Vec<(&'static s
     without.remove(index);
     all.push(("deleted", String::new(), without));
     if event.plan.is_some() {
-        all.push(("deleted", "all".to_owned(), Vec::new()));
+        let others = events.iter().filter(|other| other.plan != event.plan).cloned();
+        all.push(("deleted", "all of the plan's".to_owned(), others.collect()));
     }
-    let writer: WriterId = "AAAAAAAAAAAAAAAAAAAAAA".parse().unwrap();
+    // One of the other writers there are.
+    let (first, last) = (events[0].writer, events[events.len() - 1].writer);
+    let writer = if event.writer == first { last } else { first };
     let sequence = event.sequence + 100;
     for (what, moved) in [
         ("no plan", EventRow { plan: None, ..event.clone() }),
@@ -212,8 +215,10 @@ async fn tampered(story: Story, breadth: Breadth) -> Tally {
     for stored in stored.iter().filter(|stored| stored.owner != Owner::Another) {
         if let At::Event(index) = &stored.at {
             for (name, detail, events) in event_blows(&scene, *index, breadth) {
+                // The end of a lane that is another writer's is no end of this one.
+                let is_gone = name == "deleted" || (stored.owner == Owner::Server && detail == "to another writer");
                 let act = move |tables: &mut Tables| tables.events.clone_from(&events);
-                let at = Aim::Record(stored, if name == "deleted" { &Blow::Gone } else { &Blow::Altered });
+                let at = Aim::Record(stored, if is_gone { &Blow::Gone } else { &Blow::Altered });
                 attacks.push(Attack { what: "event", name, detail, act: Box::new(act), at });
             }
         }
@@ -262,6 +267,9 @@ async fn tampered(story: Story, breadth: Breadth) -> Tally {
             (expect, control, reads)
         };
         let mut uses = scene.uses.clone();
+        if let Aim::Record(Stored { owner: Owner::Another, .. }, _) = attack.at {
+            uses.retain(|usage| !usage.lists_others());
+        }
         if breadth == Breadth::Each {
             let reads: Vec<_> = uses.iter().copied().filter(|usage| expected(*usage).2).collect();
             let first_and_last = [reads.first().copied(), reads.last().copied()].into_iter().flatten();

@@ -57,7 +57,7 @@ impl Approvals {
         match decided {
             Ok(status) => {
                 if request.verdict != Verdict::Approve {
-                    self.anchor_end(plan).await; // [ANCHOR-003]
+                    self.anchor_end(plan).await; // [ANCHOR-003, INV-003]
                 }
                 Ok(status)
             }
