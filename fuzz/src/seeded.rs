@@ -34,6 +34,7 @@ where
     #[expect(clippy::panic, reason = "this is how a test fails")]
     fn run(self, mut test: T, options: Options) {
         panic::set_hook();
+        panic::capture_backtrace(false);
         panic::forward_panic(false);
         let count = variable("FUZZ_INPUTS").unwrap_or(INPUTS).div_ceil(self.every);
         for input in inputs(self.seeds, variable("FUZZ_SEED").unwrap_or_default()).take(count_of(count)) {

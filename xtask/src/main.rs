@@ -65,6 +65,12 @@ enum Chore {
     Spec,
     /// Check that each requirement is enforced and checked somewhere (the suite `trace` alone)
     Trace,
+    /// Write the vectors of the specification anew, from what the core says (the suite `vectors` checks them)
+    Vectors {
+        /// Only say which files differ
+        #[arg(long)]
+        check: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -85,5 +91,6 @@ fn run(chore: Chore) -> Result<ExitCode> {
         Chore::Mutants { minutes, files } => mutants::run(&Context::load(false)?, minutes, &files),
         Chore::Spec => suites::spec::write(&Context::load(false)?),
         Chore::Trace => ci::run(false, &["trace".to_owned()]),
+        Chore::Vectors { check } => suites::vectors::by_hand(&Context::load(false)?, check),
     }
 }

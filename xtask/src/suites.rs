@@ -9,6 +9,7 @@ mod deny;
 mod docs;
 mod features;
 mod fmt;
+mod fuzz;
 pub(crate) mod hostile;
 mod model;
 mod msrv;
@@ -19,6 +20,7 @@ pub(crate) mod spec;
 mod test;
 mod trace;
 mod tree;
+pub(crate) mod vectors;
 
 use std::process::Command;
 use std::time::Duration;
@@ -59,11 +61,13 @@ pub(crate) const SUITES: &[Suite] = &[
     docs::SUITE,
     demo::SUITE,
     features::SUITE,
+    vectors::SUITE,
     hostile::SUITE,
     model::SUITE,
     python::SUITE,
     msrv::SUITE,
     advisories::SUITE,
+    fuzz::SUITE,
     bench::SUITE,
 ];
 

@@ -98,8 +98,11 @@ macro_rules! random_bytes {
 
             fn from_str(text: &str) -> Result<Self, IdError> {
                 let refuse = IdError { expected: $expected };
-                let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| refuse.clone())?;
-                bytes.try_into().map(Self).map_err(|_| refuse)
+                // Room for whole groups of three: what is too long for it is refused as well.
+                let mut bytes = [0; $len + 3];
+                let length = URL_SAFE_NO_PAD.decode_slice(text, &mut bytes).map_err(|_| refuse.clone())?;
+                let bytes = bytes.first_chunk::<$len>().filter(|_| length == $len);
+                bytes.copied().map(Self).ok_or(refuse)
             }
         }
 

@@ -1,5 +1,7 @@
 //! A plan's rows, opened: every seal holds, and every record that the plan's state names is there. [GATE-030]
 
+mod coherence;
+
 use std::sync::Arc;
 
 use crate::digest::Digest;
@@ -10,6 +12,7 @@ use crate::record::{
     State, ToolResult,
 };
 use crate::refusal::{Reason, Refusal};
+use crate::resolved;
 use crate::store::{PlanRows, Row};
 use crate::transition::Trigger;
 use crate::vault::{Sealed, Vault, broken};
@@ -68,25 +71,8 @@ impl Opened {
             header,
             state,
         };
-        opened.is_complete()?;
+        coherence::check(&opened)?;
         Ok(opened)
-    }
-
-    /// The state names what a plan in that state must have.
-    fn is_complete(&self) -> Result<(), Refusal> {
-        let Self { state, challenge, execution, .. } = self;
-        let complete = match state.state {
-            State::AwaitingApproval => challenge.is_some(),
-            State::Approved => challenge.is_some() && state.approval_expires_at.is_some(),
-            State::Executing => state.claim.is_some() && execution.is_none(),
-            State::Applied | State::Failed | State::Partial | State::Unknown => {
-                state.claim.is_some() && (execution.is_some() || state.pruned)
-            }
-            State::Planned | State::Rejected | State::Expired | State::Cancelled | State::Stale => {
-                state.claim.is_none()
-            }
-        };
-        if complete { Ok(()) } else { Err(broken(format!("the plan state `{}` is incomplete", state.state.name()))) }
     }
 
     /// The digest is the same wherever it stands. [GATE-040] [DIG-104]
@@ -176,17 +162,18 @@ impl Contents {
             return Ok(Self { documents: None, secrets: None, result: None });
         }
         let plan = opened.plan();
+        let documents = Documents::unseal(vault, opened, rows)?;
         let secrets = match opened.state.secrets_erased {
             true => None,
             false => Some(only::<Secrets>(vault, rows, plan, &plan.to_string())?),
         };
-        Ok(Self {
-            documents: Some(Documents::unseal(vault, opened, rows)?),
-            secrets: secrets
-                .map(|kept| kept.map(Sealed::into_record).ok_or_else(|| missing(RecordKind::Secrets)))
-                .transpose()?,
-            result: open_result(vault, opened, rows)?,
-        })
+        let secrets = secrets
+            .map(|kept| kept.map(Sealed::into_record).ok_or_else(|| missing(RecordKind::Secrets)))
+            .transpose()?;
+        if opened.state.state.is_open() {
+            resolved::check_leaves(&documents.intent.record, &documents.review.record, secrets.as_ref())?;
+        }
+        Ok(Self { documents: Some(documents), secrets, result: open_result(vault, opened, rows)? })
     }
 
     /// The documents are the header's.
@@ -228,13 +215,20 @@ impl Named<'_> {
     /// The record with this digest; only a plan that is marked as pruned may lack it. [GATE-031]
     fn find<R: Record>(&self, digest: Option<&Digest>) -> Result<Option<Arc<Sealed<R>>>, Refusal> {
         let Some(digest) = digest else { return Ok(None) };
+        let mut fault = None;
         for row in self.rows.rows.iter().filter(|row| row.key.kind == R::KIND) {
-            let sealed: Arc<Sealed<R>> = self.vault.open(row, &row.key.id, Some(self.plan))?;
-            if sealed.digest == *digest {
-                return Ok(Some(sealed));
+            match self.vault.open::<R>(row, &row.key.id, Some(self.plan)) {
+                Ok(sealed) if sealed.digest == *digest => return Ok(Some(sealed)),
+                // Whatever is wrong with a record that the state does not name, it counts for nothing. [REC-040]
+                Ok(_) => {}
+                Err(error) => fault = Some(error),
             }
         }
-        if self.pruned { Ok(None) } else { Err(missing(R::KIND)) }
+        match fault {
+            None if self.pruned => Ok(None),
+            None => Err(missing(R::KIND)),
+            Some(fault) => Err(fault),
+        }
     }
 }
 

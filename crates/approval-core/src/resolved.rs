@@ -1,11 +1,13 @@
 //! Secret leaves taken out of a plan, and put back.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::digest::Digest;
 use crate::json::{Document, Inadmissible, Limits};
-use crate::record::{Intent, PlanHeader, SecretLeaf, Secrets, zeroize_value};
+use crate::record::{Intent, PlanHeader, Review, SecretLeaf, Secrets, zeroize_value};
 use crate::refusal::Refusal;
 use crate::vault::broken;
 
@@ -87,6 +89,37 @@ impl ResolvedPlan {
 
     pub(crate) fn redactor(&self) -> Redactor {
         Redactor { secrets: self.secrets.clone() }
+    }
+}
+
+/// The kept values are those of the leaves that the documents list, no more and no less, and each commitment is reproduced
+/// by its value and nonce. A preview's leaves are looked at with the fresh preview. [LEAF-006]
+pub(crate) fn check_leaves(intent: &Intent, review: &Review, secrets: Option<&Secrets>) -> Result<(), Refusal> {
+    let kept = secrets.map(|secrets| secrets.leaves.as_slice()).unwrap_or_default();
+    if intent.secret_leaves.is_empty() && review.secret_leaves.is_empty() && kept.is_empty() {
+        return Ok(());
+    }
+    let value = |document: Result<Value, serde_json::Error>| document.map_err(|error| broken(error.to_string()));
+    let (intent_value, review_value) = (value(serde_json::to_value(intent))?, value(serde_json::to_value(review))?);
+    let mut left: BTreeMap<&str, &SecretLeaf> = kept.iter().map(|leaf| (leaf.pointer.as_str(), leaf)).collect();
+    if left.len() < kept.len() {
+        return Err(broken("a secret value is kept twice"));
+    }
+    let documents =
+        [("/intent", &intent_value, &intent.secret_leaves), ("/review", &review_value, &review.secret_leaves)];
+    for (root, document, listed) in documents {
+        for pointer in listed {
+            let leaf = left.remove(format!("{root}{pointer}").as_str());
+            let leaf = leaf.ok_or_else(|| broken(format!("no secret value for `{root}{pointer}`")))?;
+            let commitment = leaf.placeholder().map_err(|error| broken(error.to_string()))?;
+            if document.pointer(pointer) != Some(&commitment) {
+                return Err(broken(format!("the commitment at `{root}{pointer}` is to another value")));
+            }
+        }
+    }
+    match left.keys().find(|pointer| !pointer.starts_with("/preview/")) {
+        Some(pointer) => Err(broken(format!("a secret value for `{pointer}`, which is not listed"))),
+        None => Ok(()),
     }
 }
 

@@ -71,6 +71,55 @@ async fn the_documents_have_the_digests_that_the_page_shows() {
 }
 
 #[tokio::test]
+async fn the_receipt_is_offered_once_there_is_one() {
+    // [RCPT-030, RCPT-031, SURF-012]
+    let site = Site::new().await;
+    let plan = site.plan("a").await;
+    let mut alice = site.logged_in("alice").await;
+    let page = format!("/plans/{}", plan.header.plan_id);
+    let receipt = format!("{page}/receipt.json");
+    let link = format!("href=\"{receipt}\"");
+    assert!(!alice.get(&page).await.body.contains(&link));
+    assert_eq!(alice.get(&receipt).await.status, StatusCode::NOT_FOUND);
+    alice.decide(&plan, Verdict::Approve).await;
+    assert_eq!(alice.get(&receipt).await.status, StatusCode::NOT_FOUND);
+    site.room.execute(&plan).await.unwrap();
+
+    let before = site.tables();
+    assert!(alice.get(&page).await.body.contains(&link));
+    let answer = alice.get(&receipt).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert_eq!(one(&answer.headers, "content-type"), "application/vnd.dsse.envelope.v1+json");
+    assert!(one(&answer.headers, "content-disposition").starts_with("attachment; "));
+    assert!(one(&answer.headers, "content-security-policy").starts_with("default-src 'none'"));
+    let keys = site.approvals.key_set().unwrap();
+    let verified = approval_core::receipt::verify(answer.body.as_bytes(), keys, None).unwrap();
+    assert_eq!(verified.plan_digest, plan.plan_digest);
+    assert_eq!(site.tables(), before, "a receipt changes nothing");
+
+    // For whoever may not read the plan there is no receipt, as there is none of a plan that doesn't exist.
+    let bob = site.logged_in("bob").await;
+    let none = bob.get("/plans/019ab12c-0000-7000-8000-000000000001/receipt.json").await;
+    assert_eq!(none.status, StatusCode::NOT_FOUND);
+    let anothers = bob.get(&receipt).await;
+    assert_eq!((anothers.status, anothers.body), (none.status, none.body));
+    assert_eq!(site.browser().get(&receipt).await.status, StatusCode::SEE_OTHER, "nothing before a login");
+}
+
+#[tokio::test]
+async fn where_nothing_signs_no_receipt_is_offered() {
+    let site = Site::https().await;
+    let plan = site.plan("a").await;
+    let mut alice = site.logged_in("alice").await;
+    alice.decide(&plan, Verdict::Reject).await;
+    let page = alice.get(&format!("/plans/{}", plan.header.plan_id)).await;
+    assert!(page.body.contains("rejected"), "{}", page.body);
+    assert!(!page.body.contains("receipt.json"));
+    let receipt = alice.get(&format!("/plans/{}/receipt.json", plan.header.plan_id)).await;
+    assert_eq!(receipt.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
 async fn looking_changes_nothing() {
     // [SURF-012]
     let site = Site::new().await;
@@ -105,7 +154,7 @@ async fn everything(site: &Site, browser: &mut Browser<'_>, plan: &str) -> Vec<(
     {
         answers.push((path.to_owned(), browser.get(path).await));
     }
-    for path in ["", "/decided", "/header.json", "/intent.json", "/review.json", "/none.json"] {
+    for path in ["", "/decided", "/header.json", "/intent.json", "/review.json", "/receipt.json", "/none.json"] {
         let path = format!("/plans/{plan}{path}");
         answers.push((path.clone(), browser.get(&path).await));
         answers.push((format!("nobody {path}"), site.browser().get(&path).await));

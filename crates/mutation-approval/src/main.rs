@@ -14,7 +14,7 @@ use tracing_subscriber::filter::{EnvFilter, FilterFn};
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use command::{anchor, audit, digest, keys, operator, user};
+use command::{anchor, audit, digest, keys, operator, receipt, user};
 use installation::Failure;
 
 /// A person approves exactly what an agent may change.
@@ -39,6 +39,8 @@ enum Command {
     #[command(subcommand, about = "List, export, rotate and revoke keys")]
     Keys(keys::KeysCommand),
     Pause(operator::PauseArgs),
+    #[command(subcommand, about = "Show, export and verify signed receipts of plans")]
+    Receipt(receipt::ReceiptCommand),
     Reconcile(operator::ReconcileArgs),
     Resume(operator::ResumeArgs),
     #[command(subcommand, about = "Manage local accounts of the approval surface")]
@@ -87,6 +89,7 @@ async fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Keys(command) => keys::run(command).await,
         Command::Keygen(args) => operator::keygen(&args),
         Command::Pause(args) => operator::pause(&args).await,
+        Command::Receipt(command) => receipt::run(command).await,
         Command::Reconcile(args) => operator::reconcile(&args).await,
         Command::Resume(args) => operator::resume(&args).await,
         Command::User(command) => user::run(command).await,

@@ -108,16 +108,16 @@ fn a_fault_in_a_value_is_found_by_its_pointer() {
         };
         if value.is_object() {
             assert_eq!(refusal.fault(), Fault::IntegerOutOfRange, "{refusal}");
-            assert_eq!(value.pointer(refusal.pointer().unwrap()), Some(&fault), "{refusal}");
+            assert_eq!(value.pointer(refusal.pointer().unwrap()), Some(&fault), "{refusal} {value}");
         }
     });
 }
 
-fn is_empty(value: &Value) -> bool {
+pub(crate) fn is_empty(value: &Value) -> bool {
     value.as_array().is_some_and(Vec::is_empty) || value.as_object().is_some_and(serde_json::Map::is_empty)
 }
 
-fn nth(value: &mut Value, step: usize) -> &mut Value {
+pub(crate) fn nth(value: &mut Value, step: usize) -> &mut Value {
     match value {
         Value::Array(items) => {
             let step = step % items.len();

@@ -94,7 +94,7 @@ fn is_lower_hex(byte: u8) -> bool {
 }
 
 /// So many characters of base64url, whose last has so many bits that belong to no byte and are zero.
-fn is_base64url(text: &[u8], len: usize, spare_bits: u32) -> bool {
+pub(crate) fn is_base64url(text: &[u8], len: usize, spare_bits: u32) -> bool {
     let sextet = |byte: u8| {
         b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".iter().position(|known| *known == byte)
     };

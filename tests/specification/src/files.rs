@@ -33,6 +33,10 @@ impl Files {
         Ok(())
     }
 
+    pub(crate) fn transcript(&mut self, messages: &Value) -> Result<()> {
+        self.add("examples/transcript.json".to_owned(), messages)
+    }
+
     fn add(&mut self, path: String, content: &Value) -> Result<()> {
         self.0.insert(path, format!("{}\n", serde_json::to_string_pretty(content)?));
         Ok(())

@@ -37,11 +37,12 @@ async fn main() -> Result<ExitCode> {
     let specification = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spec/v0");
     let schemas = schemas::all();
     let mut examples = records::examples().await?;
-    let (answers, advertised) = wire::examples().await?;
-    examples.extend(answers);
-    let schemas = schemas.into_iter().chain(advertised).collect();
+    let wire = wire::wire().await?;
+    examples.extend(wire.examples);
+    let schemas = schemas.into_iter().chain(wire.schemas).collect();
 
     let mut judge = Judge::default();
+    judge.check("every kind of record has a schema", &records::without_schema(&schemas));
     let counters = counter::examples(&schemas, &examples);
     examples::hold(&schemas, &examples, &counters, &mut judge)?;
     tables::hold(&specification.join("profile.md"), &schemas, &mut judge)?;
@@ -50,6 +51,7 @@ async fn main() -> Result<ExitCode> {
     files.schemas(&schemas)?;
     files.examples(&examples, "")?;
     files.examples(&counters, "refused/")?;
+    files.transcript(&wire.transcript)?;
     if arguments.check {
         files.compare(&specification, &mut judge)?;
     } else {

@@ -2,12 +2,18 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use approval_core::record::{Outcome, Reconciled, RecordKind, Rule, Verdict};
-use approval_core::{Group, Person, PlanId, Policy, Terms};
+use approval_core::signing::{
+    DatedKey, Revocation, RevocationReason, Signer as _, SigningKey, SigningKeys, SigningPurpose,
+};
+use approval_core::{Audience, Clock as _, Group, Person, PlanId, Policy, Terms};
+use approval_testkit::ill_formed::AUDIENCE;
+use approval_testkit::{FakeClock, SeededEntropy};
 use serde_json::{Value, json};
 
 use crate::examples::Examples;
+use crate::schemas::Schemas;
 use crate::world::World;
 
 /// Examples as they are collected.
@@ -30,11 +36,14 @@ impl Collected {
     }
 }
 
-fn schema_of(kind: RecordKind) -> &'static str {
+/// The schema of a record; sessions and logins are the approval surface's own affair.
+pub(crate) fn schema_of(kind: RecordKind) -> &'static str {
     match kind {
         RecordKind::Challenge => "Challenge",
+        RecordKind::Checkpoint => "SignedCheckpoint",
         RecordKind::CoolDown => "CoolDown",
         RecordKind::Decision => "Decision",
+        RecordKind::Event => "Event",
         RecordKind::Execution => "Execution",
         RecordKind::Header => "Plan",
         RecordKind::Intent => "Intent",
@@ -49,6 +58,13 @@ fn schema_of(kind: RecordKind) -> &'static str {
     }
 }
 
+/// The kinds of record that have no schema.
+pub(crate) fn without_schema(schemas: &Schemas) -> Vec<String> {
+    let own_affair = |kind: &RecordKind| matches!(kind, RecordKind::Login | RecordKind::Session);
+    let kinds = RecordKind::ALL.into_iter().filter(|kind| !own_affair(kind));
+    kinds.filter(|kind| !schemas.contains_key(schema_of(*kind))).map(|kind| format!("`{kind}` has none")).collect()
+}
+
 /// One run for each way that a plan can take.
 pub(crate) async fn examples() -> Result<Examples> {
     let mut collected = Collected::default();
@@ -58,6 +74,7 @@ pub(crate) async fn examples() -> Result<Examples> {
     unresolved(&mut collected).await?;
     with_a_secret(&mut collected).await?;
     operated(&mut collected).await?;
+    keys(&mut collected)?;
     Ok(collected.0)
 }
 
@@ -83,6 +100,11 @@ async fn applied(collected: &mut Collected) -> Result<()> {
     collected.of_plan(&world, RecordKind::PlanState, plan, "applied")?;
     collected.of_plan(&world, RecordKind::Execution, plan, "applied")?;
     collected.of_plan(&world, RecordKind::Result, plan, "applied")?;
+    collected.add("Receipt", "applied", world.receipt(plan).await?);
+    world.approvals.checkpoint().await?.context("no checkpoint was made")?;
+    let signed = world.last(RecordKind::Checkpoint)?;
+    collected.add("Checkpoint", "first", signed.get("checkpoint").cloned().unwrap_or_default());
+    collected.add("SignedCheckpoint", "first", signed);
     for event in world.events()? {
         let name = event.pointer("/event/kind").and_then(Value::as_str).unwrap_or_default().replace('.', "-");
         collected.add("Event", &name, event);
@@ -111,6 +133,7 @@ async fn ended(collected: &mut Collected) -> Result<()> {
     collected.last(&world, RecordKind::Decision, "reject")?;
     collected.last(&world, RecordKind::CoolDown, "after-rejection")?;
     collected.of_plan(&world, RecordKind::PlanState, plan, "rejected")?;
+    collected.add("Receipt", "rejected", world.receipt(plan).await?);
     let plan = world.plan("b", json!(1)).await?.header.plan_id;
     world.clock.advance(Duration::from_secs(3600));
     let requester = approval_testkit::Room::alice();
@@ -154,4 +177,20 @@ async fn operated(collected: &mut Collected) -> Result<()> {
     collected.last(&world, RecordKind::Pause, "resumed")?;
     world.approvals.mute(&Person::from("alice"), Duration::from_secs(3600), "operator").await?;
     collected.last(&world, RecordKind::Mute, "for-an-hour")
+}
+
+/// A key set, before and after a rotation and a revocation.
+fn keys(collected: &mut Collected) -> Result<()> {
+    let clock = FakeClock::new();
+    let entropy = SeededEntropy::new(8);
+    let set = SigningKeys::generate(Audience::from(AUDIENCE), clock.now(), &entropy)?.key_set().clone();
+    collected.add("KeySet", "first", serde_json::from_str(set.document()?.as_str())?);
+    clock.advance(Duration::from_secs(86_400));
+    let next = SigningKey::generate(&entropy)?.public_key();
+    let first = set.keys().first().map(|key| key.id().clone()).context("a key set without keys")?;
+    let set = set.succeeded_by(DatedKey::new(&next, SigningPurpose::Receipt, clock.now()), clock.now())?;
+    let revocation = Revocation { revoked_at: clock.now(), reason: RevocationReason::Retired };
+    let set = set.revoked(first.as_str(), revocation).context("a key that isn't there")?;
+    collected.add("KeySet", "rotated", serde_json::from_str(set.document()?.as_str())?);
+    Ok(())
 }

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use approval_core::audit::Event;
+use approval_core::audit::{Checkpoint, Event, SignedCheckpoint};
+use approval_core::receipt::Statement;
 use approval_core::record::{
     Challenge, CoolDown, Decision, Execution, Intent, Mute, Pause, PlanHeader, PlanState, Reconciliation, Review,
     Secrets, ToolResult,
 };
+use approval_core::signing::KeySet;
 use approval_rmcp::Answer;
 use schemars::{JsonSchema, schema_for};
 use serde_json::{Map, Value, json};
@@ -22,19 +24,23 @@ pub(crate) fn all() -> Schemas {
     [
         of::<Answer>("Answer"),
         of::<Challenge>("Challenge"),
+        of::<Checkpoint>("Checkpoint"),
         of::<CoolDown>("CoolDown"),
         of::<Decision>("Decision"),
         of::<Event>("Event"),
         of::<Execution>("Execution"),
         of::<Intent>("Intent"),
+        of::<KeySet>("KeySet"),
         of::<Mute>("Mute"),
         of::<Pause>("Pause"),
         of::<PlanHeader>("Plan"),
         of::<PlanState>("PlanState"),
+        of::<Statement<'_>>("Receipt"),
         of::<Reconciliation>("Reconciliation"),
         of::<ToolResult>("Result"),
         of::<Review>("Review"),
         of::<Secrets>("Secrets"),
+        of::<SignedCheckpoint>("SignedCheckpoint"),
     ]
     .into()
 }

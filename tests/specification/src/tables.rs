@@ -10,6 +10,14 @@ use serde_json::Value;
 use crate::judge::Judge;
 use crate::schemas::Schemas;
 
+/// What other pages lay down.
+const ELSEWHERE: [&str; 4] = [
+    "mutation-approval/checkpoint/",
+    "mutation-approval/event/",
+    "mutation-approval/key-set/",
+    "mutation-approval/signed-checkpoint/",
+];
+
 /// A table's members, and whether each is required.
 type Members = BTreeMap<String, bool>;
 
@@ -32,8 +40,8 @@ pub(crate) fn hold(page: &Path, schemas: &Schemas, judge: &mut Judge) -> Result<
     Ok(())
 }
 
-/// The objects of a schema that are told by a constant: itself, its definitions, and the members of its union. Events have their
-/// tables where the audit is laid down.
+/// The objects of a schema that are told by a constant: itself, its definitions, and the members of its union. Events and key
+/// sets have their tables where audit and receipts are laid down.
 fn objects(schema: &Value) -> Vec<(String, &Value)> {
     let definitions = schema.get("$defs").and_then(Value::as_object).into_iter().flat_map(|named| named.values());
     let union = schema.get("oneOf").and_then(Value::as_array).into_iter().flatten();
@@ -41,7 +49,7 @@ fn objects(schema: &Value) -> Vec<(String, &Value)> {
         let constant = |member: &str| object.pointer(&format!("/properties/{member}/const")).and_then(Value::as_str);
         Some((constant("type").or_else(|| constant("kind"))?.to_owned(), object))
     });
-    told.filter(|(constant, _)| !constant.starts_with("mutation-approval/event/")).collect()
+    told.filter(|(constant, _)| !ELSEWHERE.iter().any(|prefix| constant.starts_with(prefix))).collect()
 }
 
 fn members_of(schema: &Value) -> Members {

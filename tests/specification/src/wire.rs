@@ -29,8 +29,18 @@ const ARGUMENTS: [(&str, &str); 4] = [
     ("approval_status", "StatusArguments"),
 ];
 
-/// Examples of results, arguments and advertisement; and the schemas that the server lists.
-pub(crate) async fn examples() -> Result<(Examples, Schemas)> {
+/// What was said on the wire.
+pub(crate) struct Wire {
+    /// Results, arguments and the advertisement.
+    pub(crate) examples: Examples,
+    /// The schemas that the server lists.
+    pub(crate) schemas: Schemas,
+    /// The messages of one plan's way, as they were sent and answered.
+    pub(crate) transcript: Value,
+}
+
+/// One plan's way from the call to its effect, and what else there is to answer.
+pub(crate) async fn wire() -> Result<Wire> {
     let terms = Terms { requester_reads_target: true, ..Terms::same_subject() };
     let world = World::new(7, Policy::always(terms)).await?;
     let target = Arc::new(FakeTarget::new());
@@ -51,8 +61,6 @@ pub(crate) async fn examples() -> Result<(Examples, Schemas)> {
 
     let plan = agent.answer("put", json!({ "name": "greeting", "value": "hello" })).await?;
     add("Answer", "plan", &plan);
-    let opaque = agent.answer("note", json!({ "text": "x".repeat(10) })).await?;
-    add("Answer", "plan-of-opaque-tool", &opaque);
     let handle = handle_of(&plan);
     let sent = plan.pointer("/next/arguments").context("a plan names no next call")?.clone();
     add("ChallengeArguments", "with-digest", &sent);
@@ -70,6 +78,10 @@ pub(crate) async fn examples() -> Result<(Examples, Schemas)> {
     add("Answer", "execution-applied", &agent.answer("approval_execute", sent).await?);
     add("Answer", "execution-replayed", &agent.answer("approval_execute", handle.clone()).await?);
 
+    let transcript = agent.told();
+
+    let opaque = agent.answer("note", json!({ "text": "x".repeat(10) })).await?;
+    add("Answer", "plan-of-opaque-tool", &opaque);
     let id = id_of(&opaque)?;
     let handle = handle_of(&opaque);
     agent.answer("approval_challenge", handle.clone()).await?;
@@ -85,7 +97,7 @@ pub(crate) async fn examples() -> Result<(Examples, Schemas)> {
     add("Answer", "refusal-plan-not-found", &agent.answer("approval_status", unknown).await?);
     add("Answer", "refusal-payload-invalid", &agent.answer("approval_status", json!({ "plan": 1 })).await?);
     world.clock.advance(Duration::from_secs(1));
-    Ok((found, schemas))
+    Ok(Wire { examples: found, schemas, transcript })
 }
 
 fn handle_of(plan: &Value) -> Value {
@@ -137,6 +149,7 @@ struct Agent {
     lines: BufReader<ReadHalf<DuplexStream>>,
     writer: WriteHalf<DuplexStream>,
     last: u64,
+    messages: Vec<Value>,
 }
 
 impl Agent {
@@ -148,7 +161,7 @@ impl Agent {
             }
         });
         let (reader, writer) = tokio::io::split(near);
-        Self { lines: BufReader::new(reader), writer, last: 0 }
+        Self { lines: BufReader::new(reader), writer, last: 0, messages: Vec::new() }
     }
 
     /// A request of 2026-07-28, and its result.
@@ -170,9 +183,18 @@ impl Agent {
             let message: Value = serde_json::from_str(&line)?;
             if message.get("id").is_some_and(|id| *id == self.last) {
                 let result = message.get("result").cloned();
+                // A list of tools holds the output schema once for each.
+                if method != "tools/list" {
+                    self.messages.extend([json!({ "client": request }), json!({ "server": message })]);
+                }
                 return result.with_context(|| format!("{method}: {message}"));
             }
         }
+    }
+
+    /// All messages until now.
+    fn told(&self) -> Value {
+        Value::Array(self.messages.clone())
     }
 
     /// The structured content of a call's result.

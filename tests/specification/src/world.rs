@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use approval_core::record::{Approver, Identity, RecordKind, Verdict};
+use approval_core::signing::SigningKeys;
 use approval_core::store::RowKey;
 use approval_core::{
     Approvals, ApprovalsBuilder, Audience, Clock as _, DecisionRequest, ExecutionPermit, Executor, Parts, PlanId,
@@ -15,6 +16,8 @@ use approval_testkit::{
     FakeClock, FakeDirectory, FakeTarget, FakeTimer, MemoryStore, Room, SeededEntropy, test_key_ring,
 };
 use async_trait::async_trait;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 /// A service over a store in memory.
@@ -42,6 +45,9 @@ impl World {
             surface: "https://approvals.example".to_owned(),
         };
         let builder = ApprovalsBuilder::new(parts).clock(Arc::new(clock.clone())).separate_user();
+        // Keys of their own seed, so that what is signed leaves everything else as it is.
+        let keys = SigningKeys::generate(Audience::from(AUDIENCE), clock.now(), &SeededEntropy::new(9))?;
+        let builder = builder.signer(Arc::new(keys));
         let approvals = builder.entropy(Arc::new(SeededEntropy::new(seed))).start().await?;
         Ok(Self { approvals, target: FakeTarget::new(), clock, memory, forger: Forger::new() })
     }
@@ -105,6 +111,14 @@ impl World {
     pub(crate) fn last(&self, kind: RecordKind) -> Result<Value> {
         let key = self.memory.tables().rows.keys().rfind(|key| key.kind == kind).cloned();
         self.read(&key.with_context(|| format!("there is no {kind}"))?)
+    }
+
+    /// What a receipt of a plan states.
+    pub(crate) async fn receipt(&self, plan: PlanId) -> Result<Value> {
+        let envelope = self.approvals.receipt(&FakeDirectory::identity("alice"), &plan.to_string()).await?;
+        let envelope: Value = serde_json::from_slice(&envelope)?;
+        let payload = envelope.get("payload").and_then(Value::as_str).context("an envelope without a payload")?;
+        Ok(serde_json::from_slice(&STANDARD.decode(payload)?)?)
     }
 
     /// Every event, in order.

@@ -48,7 +48,7 @@ pub(crate) fn by_hand(context: &Context, count: u64, seed: u64) -> Result<ExitCo
 }
 
 /// New documents with each commit, and the same ones whenever that commit is tested again.
-fn seed_of_commit(context: &Context) -> u64 {
+pub(super) fn seed_of_commit(context: &Context) -> u64 {
     let commit = answer(Command::new("git").current_dir(&context.root).args(["rev-parse", "HEAD"])).unwrap_or_default();
     commit.get(..16).and_then(|digits| u64::from_str_radix(digits, 16).ok()).unwrap_or_default()
 }

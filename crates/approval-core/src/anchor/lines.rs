@@ -47,7 +47,7 @@ struct EntryLine {
     r#type: EntryType,
     plan_id: PlanId,
     kind: EntryKind,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "crate::record::optional::present")]
     claim_id: Option<ClaimId>,
     plan_expires_at: Timestamp,
     effects: Vec<Tag>,

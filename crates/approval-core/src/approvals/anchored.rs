@@ -193,7 +193,7 @@ impl Approvals {
     }
 
     /// Enters the end of a plan as the store has it: a rejection or a withdrawal that has committed, or an attempt that has an
-    /// outcome. Where that fails, whoever opens the plan or starts next does it. [ANCHOR-003]
+    /// outcome. Where that fails, whoever opens the plan or starts next does it. [ANCHOR-003] [INV-003]
     pub(super) async fn anchor_end(&self, plan: PlanId) {
         if self.remembers()
             && let Err(refusal) = self.enter_end(plan).await

@@ -3,7 +3,7 @@
 use super::ledger::{Ledger, erase, follow};
 use super::status::{not_found, status_of};
 use super::view::StatusView;
-use super::{Approvals, Outgoing, cool_down_keys, open_in, put};
+use super::{Approvals, Outgoing, cool_down_keys, open_cool_down, open_in, put};
 use crate::audit::{EventDraft, EventKind};
 use crate::digest::Digest;
 use crate::gate;
@@ -119,7 +119,6 @@ impl Approvals {
         let status = done.clone();
         let transition = Transition::new("decide", reads, move |snapshot| {
             let opened = open_in(&vault, plan, snapshot)?;
-            opened.recompute()?;
             check(&request, &opened, eligible, snapshot.now)?;
             let mut ledger = Ledger::of_plan(&vault, &lane, snapshot, &opened)?;
             if request.verdict == Verdict::Reject {
@@ -261,11 +260,11 @@ fn stick(
 ) -> Result<(), Refusal> {
     let until = snapshot.now.after(opened.header.record.policy.limits.cool_down());
     for key in keys {
-        let before = snapshot.rows.get(key).map(|row| vault.open::<CoolDown>(row, &key.id, None)).transpose()?;
+        let before = snapshot.rows.get(key).map(|row| open_cool_down(vault, row)).transpose()?;
         let from = before.as_ref().map(|before| before.revision);
         let revision = from.map_or(1, |from| from + 1);
         // Another policy's shorter cool-down takes nothing from a longer one that has begun.
-        let until = before.map_or(until, |before| before.record.until.max(until));
+        let until = before.map_or(until, |before| before.until.max(until));
         let cool_down = CoolDown { kind: CoolDownType::V0, revision, plan_id: opened.plan(), until };
         ledger.replace(cool_down, &key.id, None, from, revision)?;
     }

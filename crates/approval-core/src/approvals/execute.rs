@@ -364,7 +364,9 @@ impl Approvals {
         let actor = self.pseudonym(&requester.identity.person)?;
         let reads = Reads { plan: Some(plan), lane: Some(lane.writer), ..Reads::default() };
         Ok(Transition::new("refuse", reads, move |snapshot| {
-            let Ok(opened) = open_in(&vault, plan, snapshot) else {
+            // Documents are not at hand here, so that a plan may be broken though the rest of it opens.
+            let whole = reason != Reason::IntegrityFailure;
+            let Some(opened) = open_in(&vault, plan, snapshot).ok().filter(|_| whole) else {
                 // The plan's own chain can't be trusted: the writer's tells of it. [AUDIT-006]
                 let mut ledger = Ledger::of_server(&vault, &lane, snapshot)?;
                 let mut event = EventDraft::new(EventKind::ExecutionRefused).by(actor.clone());

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::audit::Head;
 use crate::id::WriterId;
 use crate::refusal::Refusal;
-use crate::store::{EventRow, Snapshot};
+use crate::store::{EventRow, Snapshot, Transition, Write};
 use crate::vault::{Vault, broken};
 
 /// A writer, and the number of the last event of it that this process has seen stored. Clones share what was seen.
@@ -33,6 +33,28 @@ impl Lane {
             return Err(broken("the lane's last event is gone"));
         }
         Ok(head)
+    }
+
+    /// The transition, and where the number of the last event of this lane will stand that it writes.
+    pub(super) fn follow(&self, transition: Transition) -> (Transition, Arc<AtomicU64>) {
+        let (written, writer) = (Arc::new(AtomicU64::new(0)), self.writer);
+        let last = Arc::clone(&written);
+        let followed = Transition::new(transition.name(), transition.reads().clone(), move |snapshot| {
+            let writes = transition.apply(snapshot)?;
+            let numbers = writes.iter().filter_map(|write| match write {
+                Write::Event(event) if event.writer == writer => Some(event.sequence),
+                _ => None,
+            });
+            // Of several calls, the last one counts.
+            last.store(numbers.max().unwrap_or_default(), Ordering::Relaxed);
+            Ok(writes)
+        });
+        (followed, written)
+    }
+
+    /// What was written has been committed: who takes it away from now on is noticed. [AUDIT-009]
+    pub(super) fn wrote(&self, last: &AtomicU64) {
+        self.seen.fetch_max(last.load(Ordering::Relaxed), Ordering::Relaxed);
     }
 }
 

@@ -34,11 +34,11 @@ use crate::id::{EffectKey, Person, PlanId};
 use crate::instant::Timestamp;
 use crate::opened::Opened;
 use crate::policy::Policy;
-use crate::record::{Enforcement, Isolation, Pause, PauseType, RecordKind};
+use crate::record::{CoolDown, Enforcement, Isolation, Mute, Pause, PauseType, Record, RecordKind};
 use crate::refusal::{Reason, Refusal};
 use crate::seal::{Tag, TagPurpose};
 use crate::signing::{KeySet, Signer};
-use crate::store::{CommitError, Include, PlanRows, Reads, RowKey, Snapshot, Store, Transition};
+use crate::store::{CommitError, Include, PlanRows, Reads, Row, RowKey, Snapshot, Store, Transition};
 use crate::transition::Trigger;
 use crate::vault::{Vault, internal, unavailable};
 
@@ -139,11 +139,14 @@ impl Approvals {
     async fn commit(&self, transition: Transition) -> Result<(), Refusal> {
         let name = transition.name();
         self.service.unsigned.fetch_add(1, Ordering::Relaxed);
+        let (transition, last_event) = self.service.lane.follow(transition);
         self.service.store.commit(transition).await.map_err(|error| match error {
             CommitError::Refused(refusal) => refusal,
             CommitError::Conflict => Refusal::new(Reason::StoreUnavailable, format!("`{name}`: {error}")),
             CommitError::Store(error) => unavailable(error),
-        })
+        })?;
+        self.service.lane.wrote(&last_event);
+        Ok(())
     }
 
     async fn rows(&self, plan: PlanId, include: Include) -> Result<Option<PlanRows>, Refusal> {
@@ -269,10 +272,22 @@ fn put(
     ledger.put_state(&opened.header.record, &target, Some(opened.state.revision), next)
 }
 
-/// Opens the plan that a transition read.
+/// Opens the plan that a transition read: nothing is written about one whose records do not hold together. [GATE-030]
+/// [GATE-040]
 fn open_in(vault: &Vault, plan: PlanId, snapshot: &Snapshot) -> Result<Opened, Refusal> {
     let rows = snapshot.plan.as_ref().ok_or_else(|| crate::vault::broken("the plan is gone"))?;
-    Opened::open(vault, plan, rows)
+    let opened = Opened::open(vault, plan, rows)?;
+    opened.recompute()?;
+    Ok(opened)
+}
+
+/// Opens what stands beside the plans, at the revision that its row has.
+fn open_beside<R: Record>(vault: &Vault, row: &Row, revision: impl Fn(&R) -> u64) -> Result<R, Refusal> {
+    let record: R = vault.open(row, &row.key.id, None)?.into_record();
+    match revision(&record) == row.revision {
+        true => Ok(record),
+        false => Err(crate::vault::broken(format!("the {} is of another revision", R::KIND))),
+    }
 }
 
 fn open_attempts(
@@ -300,17 +315,20 @@ fn pause_key() -> RowKey {
 
 /// Whether execution is paused. What a key that has been revoked since says of it isn't known: so it is, until an operator resumes.
 /// [KEYS-030]
-fn open_pause(vault: &Vault, row: &crate::store::Row) -> Result<Pause, Refusal> {
+fn open_pause(vault: &Vault, row: &Row) -> Result<Pause, Refusal> {
     if vault.revoked(&row.sealed) {
         let at = Timestamp::from_unix_millis(0);
         return Ok(Pause { kind: PauseType::V0, revision: row.revision, paused: true, operator: String::new(), at });
     }
-    let pause: Pause = vault.open(row, &row.key.id, None)?.into_record();
-    if pause.revision == row.revision {
-        Ok(pause)
-    } else {
-        Err(crate::vault::broken("the pause is of another revision"))
-    }
+    open_beside(vault, row, |pause: &Pause| pause.revision)
+}
+
+fn open_cool_down(vault: &Vault, row: &Row) -> Result<CoolDown, Refusal> {
+    open_beside(vault, row, |cool_down: &CoolDown| cool_down.revision)
+}
+
+fn open_mute(vault: &Vault, row: &Row) -> Result<Mute, Refusal> {
+    open_beside(vault, row, |mute: &Mute| mute.revision)
 }
 
 /// The tags of effect keys: those under the active key are stored, those under every good key are looked up.

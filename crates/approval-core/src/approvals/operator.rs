@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::anchored::beside_key;
 use super::ledger::Ledger;
-use super::{Approvals, mute_keys, open_in, open_pause, pause_key, put};
+use super::{Approvals, mute_keys, open_in, open_mute, open_pause, pause_key, put};
 use crate::audit::{EventDraft, EventKind};
 use crate::digest::Digest;
 use crate::id::{ClaimId, Person, PlanId};
@@ -128,11 +128,11 @@ impl Approvals {
         self.commit(Transition::new("mute", reads, move |snapshot| {
             let mut ledger = Ledger::of_server(&vault, &lane, snapshot)?;
             for (number, key) in keys.iter().enumerate() {
-                let before = snapshot.rows.get(key).map(|row| vault.open::<Mute>(row, &key.id, None)).transpose()?;
+                let before = snapshot.rows.get(key).map(|row| open_mute(&vault, row)).transpose()?;
                 // What was muted under a key that has been rotated since must be heard again too. [PLAN-006]
                 let until = match &before {
                     _ if duration.is_zero() => snapshot.now,
-                    Some(before) => before.record.until.max(snapshot.now.after(duration)),
+                    Some(before) => before.until.max(snapshot.now.after(duration)),
                     None => snapshot.now.after(duration),
                 };
                 if number > 0 && !(duration.is_zero() && before.is_some()) {

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::lane::Lane;
 use super::ledger::Ledger;
 use super::view::PlanView;
-use super::{Approvals, cool_down_keys, count_refusal, mute_keys};
+use super::{Approvals, cool_down_keys, count_refusal, mute_keys, open_cool_down, open_mute};
 use crate::audit::{EventDraft, EventKind};
 use crate::directory::Requester;
 use crate::gate::Attempt;
@@ -15,13 +15,13 @@ use crate::id::{Nonce, PlanId, Salt};
 use crate::json::{Document, Fault, Inadmissible, Limits};
 use crate::planner::{Call, Draft, PlanError, Planner};
 use crate::record::{
-    CoolDown, EffectivePolicy, HeaderType, Intent, IntentType, Mute, PlanHeader, PlanState, PlanStateType, Record as _,
-    RequestTag, Review, ReviewType, SecretLeaf, Secrets, SecretsType, State, Text, ToolReference, Warning, WarningCode,
+    EffectivePolicy, HeaderType, Intent, IntentType, PlanHeader, PlanState, PlanStateType, Record as _, RequestTag,
+    Review, ReviewType, SecretLeaf, Secrets, SecretsType, State, Text, ToolReference, Warning, WarningCode,
 };
 use crate::refusal::{Reason, Refusal};
 use crate::resolved;
 use crate::seal::{Tag, TagPurpose};
-use crate::store::{Reads, Snapshot, Transition, Write};
+use crate::store::{Reads, RowKey, Snapshot, Transition, Write};
 use crate::vault::{Vault, internal, unavailable};
 
 impl Approvals {
@@ -38,6 +38,7 @@ impl Approvals {
         planned
     }
 
+    /// What may refuse a call, in its order. [PLAN-013]
     async fn plan_inner(&self, requester: &Requester, call: Call, planner: &dyn Planner) -> Result<PlanView, Refusal> {
         let call = admit(call)?;
         let person = &requester.identity.person;
@@ -183,18 +184,18 @@ impl Approvals {
             ..Reads::default()
         };
         Ok(Transition::new("record-plan", reads, move |snapshot| {
-            for row in mutes.iter().filter_map(|key| snapshot.rows.get(key)) {
-                let mute: Mute = vault.open(row, &row.key.id, None)?.into_record();
-                if snapshot.now < mute.until {
-                    return Err(Refusal::new(Reason::RateLimited, "the requester is muted")); // [PLAN-006]
-                }
+            let stored =
+                |keys: &[RowKey]| keys.iter().filter_map(|key| snapshot.rows.get(key).cloned()).collect::<Vec<_>>();
+            // All of them are opened before one of them decides.
+            let mutes = stored(&mutes).iter().map(|row| open_mute(&vault, row)).collect::<Result<Vec<_>, _>>()?;
+            let cool_downs = stored(&cool_downs);
+            let cool_downs = cool_downs.iter().map(|row| open_cool_down(&vault, row)).collect::<Result<Vec<_>, _>>()?;
+            if mutes.iter().any(|mute| snapshot.now < mute.until) {
+                return Err(Refusal::new(Reason::RateLimited, "the requester is muted")); // [PLAN-006]
             }
-            for row in cool_downs.iter().filter_map(|key| snapshot.rows.get(key)) {
-                let cool_down: CoolDown = vault.open(row, &row.key.id, None)?.into_record();
-                if snapshot.now < cool_down.until {
-                    let detail = format!("plan `{}` on the same effect key was rejected", cool_down.plan_id);
-                    return Err(Refusal::new(Reason::RecentlyRejected, detail)); // [PLAN-005]
-                }
+            if let Some(rejected) = cool_downs.iter().find(|cool_down| snapshot.now < cool_down.until) {
+                let detail = format!("plan `{}` on the same effect key was rejected", rejected.plan_id);
+                return Err(Refusal::new(Reason::RecentlyRejected, detail)); // [PLAN-005]
             }
             let limit = made.header.policy.limits.open_plans;
             if snapshot.open_plans >= limit {

@@ -29,7 +29,7 @@ pub struct Checkpoint {
     /// The checkpoint's number, from 1 on.
     pub number: u64,
     /// The digest of the checkpoint before it; absent in the first.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "crate::record::optional::present")]
     pub previous: Option<Digest>,
     /// When it was made.
     pub at: Timestamp,

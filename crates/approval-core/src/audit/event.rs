@@ -24,10 +24,10 @@ pub struct Event {
     /// The event's number within its writer, from 1 on.
     pub sequence: u64,
     /// The digest of the writer's previous event; absent in its first.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "crate::record::optional::present")]
     pub previous: Option<Digest>,
     /// The digest of the plan's previous event; absent in its first.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "crate::record::optional::present")]
     pub plan_previous: Option<Digest>,
     /// When it happened.
     pub at: Timestamp,
@@ -42,40 +42,40 @@ pub struct EventDraft {
     /// What happened.
     pub kind: EventKind,
     /// To which plan.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "crate::record::optional::present")]
     pub plan_id: Option<PlanId>,
     /// The plan's digest.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "crate::record::optional::present")]
     pub plan_digest: Option<Digest>,
     /// By whom: a pseudonym, from which only the key's holder can tell a person.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "crate::record::optional::present")]
     pub actor: Option<Tag>,
     /// About whom, where that is somebody else.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "crate::record::optional::present")]
     pub subject: Option<Tag>,
     /// The challenge that was opened or answered.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "crate::record::optional::present")]
     pub challenge_id: Option<ChallengeId>,
     /// The execution attempt.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "crate::record::optional::present")]
     pub claim_id: Option<ClaimId>,
     /// The digest of the record that came of it: challenge, decision, execution, reconciliation.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "crate::record::optional::present")]
     pub record_digest: Option<Digest>,
     /// Why something was refused.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "crate::record::optional::present")]
     pub reason: Option<Reason>,
     /// How strong the boundary around the server is: when a writer starts.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "crate::record::optional::present")]
     pub enforcement: Option<Enforcement>,
     /// The attempts that the anchor knows and the store lacks, and that no operator has resolved: when a writer starts.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "crate::record::optional::filled")]
     pub forgotten: Vec<ClaimId>,
     /// The digest of the checkpoint that the anchor remembers and the store lacks: when a writer starts.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "crate::record::optional::present")]
     pub forgotten_checkpoint: Option<Digest>,
     /// The heads of other writers that were known and not yet named when this one started.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "crate::record::optional::filled")]
     pub heads: Vec<Head>,
 }
 

@@ -48,7 +48,7 @@ pub struct Decision {
     /// What they decided.
     pub verdict: Verdict,
     /// What they said about it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "super::optional::present")]
     pub comment: Option<String>,
     /// When the page that they decided on was rendered.
     pub rendered_at: Timestamp,
@@ -69,10 +69,10 @@ pub struct Approver {
     /// When they last authenticated: it must be after the challenge was opened.
     pub auth_time: Timestamp,
     /// The authentication context class (OpenID Connect `acr`), where the issuer says so.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "super::optional::present")]
     pub acr: Option<String>,
     /// The authentication methods (RFC 8176 `amr`), where the issuer says so.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "super::optional::filled")]
     pub amr: Vec<String>,
 }
 

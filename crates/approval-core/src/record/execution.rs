@@ -32,10 +32,10 @@ pub struct Execution {
     /// What came of it.
     pub outcome: Outcome,
     /// What came of each step, as far as the executor reported it.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "super::optional::filled")]
     pub steps: Vec<StepReport>,
     /// The digest of the result, where there is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "super::optional::present")]
     pub result_digest: Option<Digest>,
     /// When the outcome was recorded.
     pub settled_at: Timestamp,
@@ -70,7 +70,7 @@ pub struct StepReport {
     /// What came of it.
     pub outcome: StepOutcome,
     /// A stable code from the executor, where it has more to say.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "super::optional::present")]
     pub code: Option<String>,
 }
 

@@ -131,7 +131,7 @@ pub struct Rule {
     /// The kind of rule.
     pub kind: RuleKind,
     /// The groups from which approvers come; any person who may approve, where empty. Unused by `same-subject`.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty", deserialize_with = "super::optional::ascending")]
     pub groups: BTreeSet<Group>,
     /// How many distinct persons must approve: 1 but for `quorum`.
     pub required: u32,

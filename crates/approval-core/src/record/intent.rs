@@ -34,13 +34,13 @@ pub struct Intent {
     /// What the plan touches.
     pub effect_keys: Vec<EffectKey>,
     /// Values that were made at plan time, such as names and timestamps, so that nothing is invented at execution.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "super::optional::filled")]
     pub generated: BTreeMap<String, Value>,
     /// How a fresh preview is compared with the reviewed one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "super::optional::present")]
     pub normaliser: Option<Normaliser>,
     /// JSON Pointers (RFC 6901) into this document at which a commitment stands in place of a secret.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "super::optional::filled")]
     pub secret_leaves: Vec<String>,
 }
 
@@ -73,13 +73,13 @@ pub struct Step {
     /// To what it is done.
     pub object: String,
     /// The exact body of the operation, as the executor will send it.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "super::present")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "super::optional::present")]
     pub body: Option<Value>,
     /// What must hold of the live target.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "super::optional::filled")]
     pub preconditions: Vec<Precondition>,
     /// The digest of the reviewed preview of this step; a step without one can't be previewed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "super::optional::present")]
     pub preview_digest: Option<Digest>,
 }
 

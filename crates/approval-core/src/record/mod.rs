@@ -10,6 +10,7 @@ mod execution;
 mod header;
 mod intent;
 mod kind;
+pub(crate) mod optional;
 mod plan_state;
 mod review;
 mod secret;
@@ -30,9 +31,8 @@ pub use review::{Change, Finding, Review, ReviewType, Severity, Source, Text, Wa
 pub(crate) use secret::zeroize_value;
 pub use secret::{Commitment, SecretLeaf, Secrets, SecretsType};
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize as _, Deserializer, Serialize};
-use serde_json::Value;
 
 use crate::digest::Digest;
 use crate::json::{Document, Inadmissible, ReadError};
@@ -65,11 +65,6 @@ pub trait Record: Clone + Serialize + DeserializeOwned + Send + Sync + 'static {
     fn read(document: &Document) -> Result<Self, ReadError> {
         document.read()
     }
-}
-
-/// Reads an optional member of any value where it is there: its `null` is a value, and no absence. [REC-004]
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
-    Value::deserialize(deserializer).map(Some)
 }
 
 /// The `type` member of one record: a type with one value, so that another record can't be read in its place. [DIG-043]

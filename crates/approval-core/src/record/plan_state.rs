@@ -27,29 +27,29 @@ pub struct PlanState {
     /// Where the plan stands.
     pub state: State,
     /// Why it ended, where the state alone doesn't say.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "super::optional::present")]
     pub cause: Option<Cause>,
     /// The digest of the header.
     pub plan_digest: Digest,
     /// What the request can be recognised by, inside the server.
     pub request_tag: RequestTag,
     /// The digest of the last challenge.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "super::optional::present")]
     pub challenge: Option<Digest>,
     /// The digests of the decisions under that challenge, in the order in which they were made.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "super::optional::filled")]
     pub decisions: Vec<Digest>,
     /// Until when the approval is good, once the rule is satisfied.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "super::optional::present")]
     pub approval_expires_at: Option<Timestamp>,
     /// The one execution attempt, once there is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "super::optional::present")]
     pub claim: Option<Claim>,
     /// The digest of the execution record, once the attempt has an outcome.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "super::optional::present")]
     pub execution: Option<Digest>,
     /// The digest of the reconciliation, once an operator has resolved the attempt.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "super::optional::present")]
     pub reconciliation: Option<Digest>,
     /// How many executions have been refused since the rule was last satisfied, or since the plan was made.
     pub gate_attempts: u32,

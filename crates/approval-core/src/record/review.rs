@@ -24,21 +24,21 @@ pub struct Review {
     /// One sentence: what will happen to what.
     pub headline: Text,
     /// What the server noticed.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "super::optional::filled")]
     pub findings: Vec<Finding>,
     /// The steps, one sentence each.
     pub steps: Vec<Text>,
     /// What changes, before and after. Diffs are rendered from these, never stored.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "super::optional::filled")]
     pub changes: Vec<Change>,
     /// Earlier attempts on the same effect keys whose outcome isn't resolved.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "super::optional::filled")]
     pub warnings: Vec<Warning>,
     /// Texts of others, quoted.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "super::optional::filled")]
     pub quotes: Vec<Text>,
     /// JSON Pointers (RFC 6901) into this document at which a commitment stands in place of a secret.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "super::optional::filled")]
     pub secret_leaves: Vec<String>,
 }
 
@@ -104,10 +104,10 @@ pub struct Change {
     /// What changes.
     pub object: String,
     /// Its value now, as read from the target; absent where it doesn't exist.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "super::present")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "super::optional::present")]
     pub before: Option<Value>,
     /// Its value afterwards; absent where it will no longer exist.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "super::present")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "super::optional::present")]
     pub after: Option<Value>,
 }
 

@@ -202,7 +202,8 @@ impl FromStr for Tag {
 
     fn from_str(text: &str) -> Result<Self, IdError> {
         let refuse = || IdError::new("a tag");
-        let (key, bytes) = text.rsplit_once('.').ok_or_else(refuse)?;
+        // [REC-003]
+        let (key, bytes) = text.rsplit_once('.').filter(|(key, _)| key_ring::is_key_id(key)).ok_or_else(refuse)?;
         let bytes = URL_SAFE_NO_PAD.decode(bytes).map_err(|_| refuse())?;
         Ok(Self { key: KeyId::new(key), bytes: bytes.try_into().map_err(|_| refuse())? })
     }

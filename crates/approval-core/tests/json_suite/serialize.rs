@@ -44,6 +44,15 @@ enum Shape {
 }
 
 #[test]
+fn a_pointer_has_the_name_as_it_is() {
+    for name in ["", "\"", "\"\"", "a\"", "\\\"", "\n\u{1}", "a~b/c", "é\u{10000}"] {
+        let value = json!({ "first": 1, name: f64::MAX });
+        let error = Document::from_value(&value, &Limits::ARGUMENTS).unwrap_err();
+        assert_eq!(value.pointer(error.pointer().unwrap()), Some(&json!(f64::MAX)), "{name:?}");
+    }
+}
+
+#[test]
 fn a_record_is_written_sorted() {
     let record = Record {
         z: None,

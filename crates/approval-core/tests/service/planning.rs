@@ -289,3 +289,38 @@ async fn a_value_that_is_null_is_a_value() {
     let fresh = room.plan("b", json!(1)).await.unwrap();
     assert_eq!(room.page(&fresh, "alice").await.unwrap().review.changes[0].before, None);
 }
+
+#[tokio::test]
+async fn of_two_reasons_the_earlier_one_is_given() {
+    // [PLAN-013]
+    let limits = approval_core::record::Limits { open_plans: 1, ..Default::default() };
+    let terms = Terms { limits, ..Terms::same_subject() };
+    let denied = Clause {
+        when: Matcher { arguments: [("/value".to_owned(), json!("denied"))].into(), ..Matcher::default() },
+        then: PolicyVerdict::Deny,
+    };
+    let policy = Policy { clauses: vec![denied], default: terms };
+    let room = Room::with_policy(policy).await;
+    let plan = async |name: &str, value: Value| match room.plan(name, value).await {
+        Ok(plan) => Ok(plan),
+        Err(refusal) => Err(refusal.reason()),
+    };
+    let rejected = plan("a", json!(1)).await.unwrap();
+    room.decide(&rejected, "alice", Verdict::Reject).await.unwrap();
+    plan("b", json!(1)).await.unwrap();
+
+    // From the last to the first: each fault is added to those that are there.
+    assert_eq!(plan("c", json!(1)).await.unwrap_err(), Reason::RateLimited, "one plan is open");
+    assert_eq!(plan("a", json!(1)).await.unwrap_err(), Reason::RecentlyRejected);
+    room.approvals.mute(&"alice".into(), seconds(60), "op").await.unwrap();
+    assert_eq!(plan("a", json!(1)).await.unwrap_err(), Reason::RateLimited, "alice is muted");
+    assert_eq!(plan("a", json!("denied")).await.unwrap_err(), Reason::PolicyDenied);
+    room.directory.forbid_requests("alice");
+    assert_eq!(plan("a", json!("denied")).await.unwrap_err(), Reason::RequesterNotPermitted);
+    room.target.refuse(true);
+    assert_eq!(plan("a", json!("denied")).await.unwrap_err(), Reason::DryRunFailed);
+    room.directory.disable("alice");
+    assert_eq!(plan("a", json!("denied")).await.unwrap_err(), Reason::RequesterNotPermitted);
+    assert_eq!(plan("a", json!([9_007_199_254_740_992_u64])).await.unwrap_err(), Reason::PayloadInvalid);
+    assert_eq!(room.target.effects(), 0);
+}

@@ -142,6 +142,11 @@ async fn records_stand_where_the_table_says() {
 
     room.approvals.checkpoint().await.unwrap();
 
+    let named: Vec<_> = rows.iter().map(|row| cells(row)[0].trim_matches('`')).collect();
+    for kind in RecordKind::ALL {
+        let own_affair = matches!(kind, RecordKind::Login | RecordKind::Session);
+        assert_ne!(own_affair, named.contains(&kind.name()), "{kind}");
+    }
     let tables = room.memory.as_ref().unwrap().tables();
     for row in &rows {
         let [name, _, id, of_a_plan, revision, sealed] = cells(row)[..] else { panic!("{row}") };

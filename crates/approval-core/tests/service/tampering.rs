@@ -37,11 +37,16 @@ async fn broken(room: &Room, plan: &PlanView, what: &str, tamper: impl FnOnce(&m
     let memory = room.memory.clone().unwrap();
     let whole = memory.tables().clone();
     tamper(&mut memory.tables());
+    let events = memory.tables().events.len();
     let executed = room.execute(plan).await;
     let refusal = executed.expect_err(what);
     assert_eq!(refusal.reason(), Reason::IntegrityFailure, "{what}: {refusal}");
     assert_eq!(room.target.effects(), 0, "{what}");
-    *memory.tables() = whole;
+    // What was told of the refusal stays: a writer notices when an event of it is taken back.
+    let told = memory.tables().events.split_off(events);
+    let mut tables = memory.tables();
+    *tables = whole;
+    tables.events.extend(told);
 }
 
 #[tokio::test]

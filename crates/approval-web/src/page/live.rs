@@ -21,6 +21,8 @@ pub(crate) struct Live {
     pub(crate) decisions: Vec<DecisionView>,
     pub(crate) outcome: Option<OutcomeView>,
     pub(crate) reconciled: Option<(&'static str, Name, Timestamp)>,
+    /// Whether there is a receipt.
+    pub(crate) receipt: bool,
 }
 
 /// What a person decided.
@@ -42,7 +44,8 @@ pub(crate) struct OutcomeView {
 }
 
 impl Live {
-    pub(crate) fn new(view: &PlanPageView, now: Timestamp) -> Self {
+    /// `signs`: whether this installation signs receipts.
+    pub(crate) fn new(view: &PlanPageView, now: Timestamp, signs: bool) -> Self {
         let status = &view.status;
         let left = |what, until: Timestamp| (what, words::duration(until.since(now)), until);
         Self {
@@ -68,6 +71,8 @@ impl Live {
                 .reconciliation
                 .as_ref()
                 .map(|found| (words::reconciled(found.finding), Name::new(&found.operator), found.at)),
+            // [RCPT-031]
+            receipt: signs && !status.state.is_open() && status.state != State::Executing,
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use approval_core::record::{Record as _, State as PlanStanding, Verdict};
-use approval_core::{PlanPageView, Reason, Refusal, Timestamp};
+use approval_core::{PlanId, PlanPageView, Reason, Refusal, Timestamp};
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use http::{StatusCode, header};
@@ -19,6 +19,9 @@ use crate::page::name::Name;
 use crate::page::plan::{Asks, DecisionForm, PlanPage, PlanPart, asks_for_name, last_verdict, may_withdraw};
 use crate::page::shown::Shown;
 use crate::page::words;
+
+/// The name of the receipt among a plan's documents.
+const RECEIPT: &str = "receipt.json";
 
 /// What was wrong with a decision that wasn't taken, and what the person had written.
 #[derive(Debug, Default)]
@@ -72,7 +75,7 @@ pub(super) async fn render(
             }
             None => None,
         };
-        let live = Live::new(&view, now);
+        let live = Live::new(&view, now, desk.approvals.key_set().is_some());
         Ok::<_, String>(notice::page(status, &PlanPage::new(chrome, part, live, form)))
     });
     match rendered.await {
@@ -123,8 +126,12 @@ fn what_next(view: &PlanPageView, verdict: Verdict, now: Timestamp) -> String {
     }
 }
 
-/// The header, the intent or the review as it is digested: the file's SHA-256 is the digest on the page. [DIG-113]
+/// The header, the intent or the review as it is digested: the file's SHA-256 is the digest on the page. [DIG-113] Or the
+/// receipt.
 pub(super) async fn document(State(desk): State<Arc<Desk>>, visitor: Visitor, plan: PlanPath) -> Response {
+    if plan.document == RECEIPT {
+        return receipt(&desk, &visitor, &plan).await;
+    }
     let view = match desk.approvals.view(&visitor.identity, &plan.id).await {
         Ok(view) => view,
         Err(refusal) => return refused(&desk, &visitor, &refusal),
@@ -137,14 +144,35 @@ pub(super) async fn document(State(desk): State<Arc<Desk>>, visitor: Visitor, pl
         _ => return notice::not_found(&desk, Some(visitor.name())),
     };
     match bytes {
-        Ok(bytes) => {
-            let disposition = format!("attachment; filename=\"{}-{document}\"", view.header.plan_id);
-            let headers =
-                [(header::CONTENT_TYPE, "application/json".to_owned()), (header::CONTENT_DISPOSITION, disposition)];
-            (headers, bytes.into_bytes()).into_response()
-        }
+        Ok(bytes) => download("application/json", view.header.plan_id, document, bytes.into_bytes()),
         Err(error) => notice::unavailable(&desk, Some(visitor.name()), &error),
     }
+}
+
+/// The signed receipt, once the plan has ended: made anew, and nothing is changed. [RCPT-030] [SURF-012]
+async fn receipt(desk: &Desk, visitor: &Visitor, plan: &PlanPath) -> Response {
+    match desk.approvals.receipt(&visitor.identity, &plan.id).await {
+        Ok(bytes) => match plan.id.parse() {
+            Ok(id) => download("application/vnd.dsse.envelope.v1+json", id, RECEIPT, bytes),
+            Err(_) => notice::not_found(desk, Some(visitor.name())),
+        },
+        // There is none yet, or nothing signs here.
+        Err(refusal)
+            if matches!(
+                refusal.reason(),
+                Reason::AlreadyExecuted | Reason::ApprovalPending | Reason::ExecutionInProgress | Reason::Unsupported
+            ) =>
+        {
+            notice::not_found(desk, Some(visitor.name()))
+        }
+        Err(refusal) => refused(desk, visitor, &refusal),
+    }
+}
+
+fn download(media_type: &str, plan: PlanId, name: &str, bytes: Vec<u8>) -> Response {
+    let disposition = format!("attachment; filename=\"{plan}-{name}\"");
+    let headers = [(header::CONTENT_TYPE, media_type.to_owned()), (header::CONTENT_DISPOSITION, disposition)];
+    (headers, bytes).into_response()
 }
 
 /// A plan that can't be shown. [SHOW-001]

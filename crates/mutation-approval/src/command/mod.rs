@@ -5,4 +5,5 @@ pub mod audit;
 pub mod digest;
 pub mod keys;
 pub mod operator;
+pub mod receipt;
 pub mod user;

@@ -8,7 +8,10 @@ use std::time::Duration;
 
 use approval_core::anchor::read_anchor;
 use approval_core::audit::{AuditFault, AuditReport, Evidence, FaultCode, verify};
+use approval_core::receipt::{Claim, verify as verify_receipt};
+use approval_core::signing::KeySet;
 use approval_core::state_dir::StateDir;
+use approval_core::{Clock as _, SystemClock};
 use serde_json::Value;
 
 use super::agent::{Agent, Answer, SECRET};
@@ -16,6 +19,7 @@ use super::person::{Decision, Person};
 use super::tamper;
 use super::world::{Server, World};
 use crate::command::audit::export;
+use crate::command::receipt::receipt;
 use crate::installation::{Failure, Installation};
 
 /// How long something that must happen is waited for, in seconds.
@@ -26,7 +30,7 @@ const LOOK: Duration = Duration::from_millis(10);
 
 /// Plays the whole demo, and succeeds only if every promise was observed.
 pub async fn run(world: World) -> Result<ExitCode, Failure> {
-    let mut play = Play { world, answers: Vec::new(), ok: 0 };
+    let mut play = Play { world, executed: None, answers: Vec::new(), ok: 0 };
     let observed = play.all().await;
     if let Err(failure) = &observed {
         writeln!(io::stdout(), "not ok {failure}")?;
@@ -38,6 +42,8 @@ pub async fn run(world: World) -> Result<ExitCode, Failure> {
 
 struct Play {
     world: World,
+    /// The plan that was executed, and its digest.
+    executed: Option<(String, String)>,
     /// Everything that the agent got to see.
     answers: Vec<String>,
     ok: u32,
@@ -66,6 +72,7 @@ impl Play {
         first.stop().await?;
 
         self.killed().await?;
+        self.receipt().await?;
         self.put_back().await?;
         self.rejection().await?;
         self.audit().await?;
@@ -139,7 +146,34 @@ impl Play {
         if again.0.get("replayed") != Some(&Value::Bool(true)) || !same || fs::read(self.world.file())? != bytes {
             return Err(Failure::Demo(format!("the replay answered {}", again.0)));
         }
+        self.executed = Some((put.id, put.digest));
         self.ok("a replay returns the recorded outcome, and changes nothing")
+    }
+
+    /// The receipt of what was executed, verified with what a stranger has: the receipt and the exported keys.
+    async fn receipt(&mut self) -> Result<(), Failure> {
+        let (plan, digest) = self.executed.clone().ok_or_else(|| Failure::Demo("no plan was executed".to_owned()))?;
+        let installation = Installation::at(StateDir::open(self.world.state.root())?)?;
+        let plan = plan.parse().map_err(|error| Failure::Demo(format!("`{plan}`: {error}")))?;
+        let receipt = receipt(&installation, plan).await?;
+        let exported = installation.state.key_set()?.document().map_err(|error| Failure::Demo(error.to_string()))?;
+        self.ok(&format!("the receipt of the executed plan is exported: {} bytes, signed", receipt.len()))?;
+
+        let keys = KeySet::parse(exported.as_bytes()).map_err(|error| Failure::Demo(error.to_string()))?;
+        let verified = verify_receipt(&receipt, &keys, Some(SystemClock.now()));
+        let verified = verified.map_err(|fault| Failure::Demo(format!("the receipt is refused: {fault}")))?;
+        if verified.plan_digest.to_string() != digest || !verified.receipt.claims.contains(&Claim::Executed) {
+            return Err(Failure::Demo(format!("the receipt is another plan's: {}", verified.report())));
+        }
+        self.answers.push(serde_json::to_string(&verified.receipt).map_err(io::Error::from)?);
+        self.ok("it verifies offline, with the exported public keys alone")?;
+
+        match verify_receipt(&tamper::say_failed(&receipt)?, &keys, Some(SystemClock.now())) {
+            Err(fault) if fault.code() == "signature_invalid" => {
+                self.ok("the same receipt, edited to say that the plan failed, is refused (signature_invalid)")
+            }
+            other => Err(Failure::Demo(format!("an edited receipt is answered with {other:?}"))),
+        }
     }
 
     async fn second_process(&mut self, agent: &Agent, person: &Person) -> Result<(), Failure> {

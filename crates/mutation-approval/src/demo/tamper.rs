@@ -6,6 +6,8 @@ use std::path::Path;
 
 use approval_core::Digest;
 use approval_core::json::{Document, Limits};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use rusqlite::{Connection, params};
 use serde_json::Value;
 
@@ -91,4 +93,16 @@ fn edit(body: &[u8], edit: impl FnOnce(&mut Value)) -> Result<Vec<u8>, Failure> 
 
 fn unreadable(what: &str) -> Failure {
     Failure::Demo(format!("the stored plan can't be edited: {what}"))
+}
+
+/// The receipt, with another outcome in its payload.
+pub fn say_failed(receipt: &[u8]) -> Result<Vec<u8>, Failure> {
+    edit(receipt, |envelope| {
+        let payload = envelope.get("payload").and_then(Value::as_str).and_then(|text| STANDARD.decode(text).ok());
+        let payload = payload.and_then(|payload| String::from_utf8(payload).ok()).unwrap_or_default();
+        let edited = payload.replace("\"applied\"", "\"failed\"");
+        if let Some(member) = envelope.get_mut("payload").filter(|_| edited != payload) {
+            *member = STANDARD.encode(edited).into();
+        }
+    })
 }

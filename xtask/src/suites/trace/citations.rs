@@ -32,7 +32,7 @@ pub(super) enum Role {
 /// Scripts and other suites cite in their own kind of comment; their whole text is read.
 const OTHER_LANGUAGES: &[&str] = &["feature", "go", "js", "mjs", "py", "sh", "sql", "toml", "ts", "yaml", "yml"];
 
-/// Every citation: production code of the crates and their templates enforces, tests check, examples show.
+/// Every citation: production code of the crates and their templates enforces, tests and vectors check, examples show.
 pub(super) fn find(root: &Path) -> Result<Vec<Citation>> {
     let mut found = Vec::new();
     for crate_directory in directories(&root.join("crates"))? {
@@ -56,7 +56,9 @@ pub(super) fn find(root: &Path) -> Result<Vec<Citation>> {
             rust(root, &file, &mut found, |_| Role::Check);
         }
     }
-    for (directory, role) in [("tests", Role::Check), ("conformance", Role::Check), ("examples", Role::Example)] {
+    for (directory, role) in
+        [("tests", Role::Check), ("vectors", Role::Check), ("conformance", Role::Check), ("examples", Role::Example)]
+    {
         for file in files(&root.join(directory), &["rs"])? {
             rust(root, &file, &mut found, |_| role);
         }

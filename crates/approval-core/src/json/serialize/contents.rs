@@ -132,8 +132,9 @@ impl<'a> Contents<'a> {
 
 /// What a name stands for, given as it was written.
 fn unquoted(name: &[u8]) -> String {
-    let name = str::from_utf8(name).unwrap_or_default();
-    text::unescaped(name.trim_matches('"')).into_owned()
+    // One quote on either side: what comes before the last one may be a quote too, escaped.
+    let name = name.strip_prefix(b"\"").and_then(|name| name.strip_suffix(b"\"")).unwrap_or(name);
+    text::unescaped(str::from_utf8(name).unwrap_or_default()).into_owned()
 }
 
 impl SerializeSeq for Contents<'_> {
