@@ -279,7 +279,7 @@ impl<'s> Lab<'s> {
             if let (CallKind::Commit("claim"), Answer::Commit(_, Ok(()))) = (kind, &answer) {
                 claim = observer.claim_of(&op);
             }
-            if let Answer::Commit(_, Ok(())) = &answer {
+            if observer.take_wrote() {
                 forget_events(observer.state, writer);
                 committed = true;
             }

@@ -41,17 +41,36 @@ pub(crate) struct Observer<'a> {
     before: Vec<Arc<Facts>>,
     /// Whether the call began in this step.
     began: bool,
+    /// Whether something was written, whatever the call was told.
+    wrote: bool,
     pub(crate) broken: Vec<Broken>,
 }
 
 impl<'a> Observer<'a> {
     pub(crate) fn new(scenario: &'a Scenario, state: &'a mut State, op: Option<&'a Op>) -> Self {
         let facts: Vec<_> = state.plans.iter().map(|plan| Arc::clone(&plan.facts)).collect();
-        Self { scenario, state, op, at_first: facts.clone(), before: facts, began: false, broken: Vec::new() }
+        Self {
+            scenario,
+            state,
+            op,
+            at_first: facts.clone(),
+            before: facts,
+            began: false,
+            wrote: false,
+            broken: Vec::new(),
+        }
     }
 
     pub(crate) fn began(&mut self) {
         self.began = true;
+    }
+
+    pub(crate) fn wrote(&mut self) {
+        self.wrote = true;
+    }
+
+    pub(crate) fn take_wrote(&mut self) -> bool {
+        std::mem::take(&mut self.wrote)
     }
 
     fn breaks(&mut self, invariant: Invariant, why: impl Into<String>) {

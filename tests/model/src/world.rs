@@ -33,6 +33,7 @@ impl Lab<'_> {
             Call::Commit(transition) => {
                 let (snapshot, result) = self.commit(transition, how, earlier, observer.state)?;
                 if how != How::Fails && result.is_ok() {
+                    observer.wrote();
                     refresh(observer.state)?;
                     if let Some(CallKind::Commit(name)) = kind {
                         observer.committed(name);
