@@ -271,7 +271,7 @@ pub(crate) const FULL: &[Scenario] = &[
         findings: &[Reconciled::NotApplied],
         with: NOTHING,
         limits: limits(2, 1, 1, 2, 3),
-        at_least: 1,
+        at_least: 8_300,
     },
     Scenario {
         name: "races-fine",
@@ -289,7 +289,7 @@ pub(crate) const FULL: &[Scenario] = &[
         findings: &[Reconciled::NotApplied],
         with: With { fine_calls: true, fine_reads: true, ..NOTHING },
         limits: limits(2, 1, 1, 2, 3),
-        at_least: 1,
+        at_least: 5_900,
     },
     Scenario {
         name: "attempts-outages",
