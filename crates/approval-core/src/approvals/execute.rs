@@ -411,7 +411,7 @@ impl Approvals {
             event.reason = Some(reason);
             ledger.tell(event)?;
             let mut next = opened.state.clone();
-            next.gate_attempts += 1; // [GATE-071]
+            next.gate_attempts += 1; // [GATE-071, GATE-073]
             put(&mut ledger, &opened, snapshot, next)?;
             Ok(ledger.finish())
         }))
