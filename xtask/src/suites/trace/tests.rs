@@ -96,7 +96,7 @@ const SECURITY: &str = "\
 
 #[test]
 fn a_hostile_case_has_a_name_of_its_own_an_answer_and_what_answers_it() {
-    let gate = "| reason | retry |\n|---|---|\n| `too_late` | `never` |\n";
+    let gate = "| reason | says | retry | the plan |\n|---|---|---|---|\n| `too_late` | it is over | `never` | |\n";
     let requirements = requirements(SPEC);
     let complaints = |security: &str| cases::complaints(&cases::find(security), &requirements.ids(), gate);
     assert_eq!(complaints(SECURITY), Vec::<String>::new());
