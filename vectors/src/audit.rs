@@ -156,7 +156,7 @@ fn add(member: &str, value: impl Into<Value>) -> Value {
     json!({ "op": "add", "path": format!("/{member}"), "value": value.into() })
 }
 
-/// [AUDIT-003], [AUDIT-012] to [AUDIT-015], [CKPT-001], [CKPT-002], [CKPT-010] to [CKPT-012]
+/// [AUDIT-003, AUDIT-012, AUDIT-013, AUDIT-014, AUDIT-015, CKPT-001, CKPT-002, CKPT-010, CKPT-011, CKPT-012]
 pub(crate) async fn audit() -> Result<Category> {
     let told = told().await?;
     let mut made = Vec::new();

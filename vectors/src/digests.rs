@@ -10,7 +10,7 @@ use crate::file::{Category, Vector};
 use crate::rich;
 use crate::stage::Stage;
 
-/// [DIG-040] to [DIG-046], [DIG-103]
+/// [DIG-040, DIG-041, DIG-046, DIG-103]
 pub(crate) async fn digests() -> Result<Category> {
     let records = rich::records().await?;
     let (header, intent, review) = (records.find("header")?, records.find("intent")?, records.find("review")?);

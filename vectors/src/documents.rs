@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::bytes::Bytes;
 use crate::file::{Category, Vector};
 
-/// Bytes that are admitted, with their canonical form. [DIG-030] to [DIG-034]
+/// Bytes that are admitted, with their canonical form. [DIG-030, DIG-031, DIG-032, DIG-033, DIG-034, DIG-040]
 pub(crate) fn accepted() -> Result<Category> {
     let mut made = Vec::new();
     for (name, text) in ACCEPTED {

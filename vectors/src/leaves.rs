@@ -12,7 +12,7 @@ use crate::gate::scene::{Base, Scene};
 use crate::rich;
 use crate::stage::{Agreeable, Doing, Stage, id};
 
-/// [LEAF-001] to [LEAF-006]
+/// [LEAF-002, LEAF-003, LEAF-005, LEAF-006]
 pub(crate) async fn leaves() -> Result<Category> {
     let mut made = Vec::new();
     let counted = (0..32).collect::<Vec<u8>>();

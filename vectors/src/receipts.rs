@@ -265,7 +265,8 @@ fn without(object: &mut Value, member: &str) {
     }
 }
 
-/// [RCPT-001] to [RCPT-026]
+/// [RCPT-001, RCPT-002, RCPT-003, RCPT-004, RCPT-010, RCPT-011, RCPT-020, RCPT-021, RCPT-022, RCPT-023, RCPT-024]
+/// [RCPT-025, RCPT-026]
 pub(crate) async fn receipts() -> Result<Category> {
     let statements = statements().await?;
     let mut made = Vec::new();

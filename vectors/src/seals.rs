@@ -95,7 +95,7 @@ fn name_of(purpose: Purpose) -> &'static str {
     PURPOSES.iter().find(|(known, _)| *known == purpose).map_or("", |(_, name)| name)
 }
 
-/// [SEAL-001] to [SEAL-005]
+/// [SEAL-002, SEAL-003, SEAL-005, SEAL-010, SEAL-011, SEAL-012, SEAL-013, SEAL-014, SEAL-015]
 pub(crate) fn seals() -> Result<Category> {
     let mut made = Vec::new();
     for (purpose, name) in PURPOSES {
@@ -262,7 +262,7 @@ fn refused(name: &str, reason: &str, keys: &[Key], purpose: Purpose, bound: &Bou
     Ok(Vector::new(format!("open-{name}"), open_input(keys, purpose, bound, bytes), expect))
 }
 
-/// [SEAL-002], [SEAL-006], [DIG-123]
+/// [SEAL-002, SEAL-006, SEAL-017, DIG-123]
 pub(crate) async fn tags() -> Result<Category> {
     let ring = ring(ONE_KEY)?;
     let mut made = Vec::new();

@@ -169,7 +169,7 @@ fn key_set(name: &str, text: &str, accepted: bool) -> Result<Vector> {
     Ok(Vector::new(name, json!({ "bytes": Bytes::of(text).written() }), json!({ "verdict": verdict })))
 }
 
-/// [KEYS-011], [KEYS-020] to [KEYS-023]
+/// [KEYS-010, KEYS-011, KEYS-020, KEYS-021, KEYS-022, KEYS-023]
 pub(crate) fn envelopes() -> Result<Category> {
     let mut made = Vec::new();
     for (name, byte, purpose, payload) in [

@@ -74,8 +74,8 @@ impl Life {
                 target.report(outcome);
                 assert_eq!(execute(&service, &plan, &target).await.unwrap().execution.outcome, outcome);
             }
-            End::Rejected => drop(decide(&service, &room, &plan, "bob", Verdict::Reject).await.unwrap()),
-            End::Withdrawn => drop(decide(&service, &room, &plan, "bob", Verdict::Withdraw).await.unwrap()),
+            End::Rejected => decide(&service, &room, &plan, "bob", Verdict::Reject).await.unwrap(),
+            End::Withdrawn => decide(&service, &room, &plan, "bob", Verdict::Withdraw).await.unwrap(),
         }
         Self { room, anchor, target: FakeTarget::new(), plan, other, history }
     }

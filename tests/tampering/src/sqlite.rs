@@ -116,7 +116,7 @@ impl Desk {
 
     fn rows(&self, table: &str) -> Vec<Found> {
         let mut statement = self.hand.prepare(&format!("SELECT * FROM kept.{table}")).unwrap();
-        let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+        let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
         let key = self.primary_key(table);
         let key = if key.is_empty() { (0..columns.len()).collect() } else { key };
         let mut rows = statement.query([]).unwrap();

@@ -8,7 +8,7 @@ use approval_core::transient::{SealedTransient, Transient, TransientError};
 use approval_testkit::ill_formed::AUDIENCE;
 use approval_testkit::{FakeClock, MemoryTransient, test_key_ring};
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use crate::tally::Tally;
 
@@ -16,8 +16,11 @@ use crate::tally::Tally;
 #[derive(Clone, Debug, Default)]
 struct Watched {
     kept: MemoryTransient,
-    put: Arc<std::sync::Mutex<Vec<(String, Vec<u8>)>>>,
+    put: Arc<Mutex<Vec<Put>>>,
 }
+
+/// A key, and what is kept under it.
+type Put = (String, Vec<u8>);
 
 #[async_trait::async_trait]
 impl Transient for Watched {

@@ -11,7 +11,10 @@ use crate::file::Category;
 use crate::gate::scene::{Base, Scene};
 use crate::seals;
 
-/// [GATE-001] to [GATE-103], [ANCHOR-002], [ANCHOR-005], [ANCHOR-008]
+/// [GATE-001, GATE-003, GATE-005, GATE-006, GATE-007, GATE-010, GATE-011, GATE-020, GATE-030, GATE-031, GATE-040, GATE-041]
+/// [GATE-042, GATE-043, GATE-050, GATE-051, GATE-052, GATE-060, GATE-070, GATE-071, GATE-080, GATE-081, GATE-082, GATE-083]
+/// [GATE-090, GATE-091, GATE-092, GATE-093, GATE-094, GATE-095, GATE-100, GATE-101, GATE-103, ANCHOR-002, ANCHOR-005]
+/// [ANCHOR-008, STORE-008, REC-040, RULE-001, RULE-002, RULE-003, RULE-005]
 pub(crate) async fn gate() -> Result<Category> {
     let mut scenes = Map::new();
     for base in Base::ALL {

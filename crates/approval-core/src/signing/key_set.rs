@@ -10,7 +10,6 @@ use super::{SignatureFault, SigningPurpose};
 use crate::id::{Audience, KeyId};
 use crate::instant::Timestamp;
 use crate::json::{Document, Inadmissible, Limits, ReadError};
-use crate::record::optional::present;
 
 /// The public keys of an installation, those that sign no more included.
 ///
@@ -141,11 +140,8 @@ struct ReceivedKey {
     public_key: String,
     purposes: Vec<SigningPurpose>,
     not_before: Timestamp,
-    #[serde(default, deserialize_with = "present")]
     not_after: Option<Timestamp>,
-    #[serde(default, deserialize_with = "present")]
     revoked_at: Option<Timestamp>,
-    #[serde(default, deserialize_with = "present")]
     reason: Option<RevocationReason>,
 }
 

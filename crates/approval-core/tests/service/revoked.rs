@@ -92,12 +92,12 @@ async fn what_a_revoked_key_sealed_is_exported_and_proven_by_checkpoints() {
 
         // A checkpoint that somebody changed is not taken, though no seal holds for it any more.
         let memory = room.memory.clone().unwrap();
-        let mut tables = memory.tables();
-        let key = tables.rows.keys().find(|key| key.id == "latest").cloned().unwrap();
-        let row = tables.rows.get_mut(&key).unwrap();
-        let text = String::from_utf8_lossy(&row.sealed).replace("\"writers\":", "\"Writers\":").into_bytes();
-        row.sealed = text;
-        drop(tables);
+        {
+            let mut tables = memory.tables();
+            let key = tables.rows.keys().find(|key| key.id == "latest").cloned().unwrap();
+            let row = tables.rows.get_mut(&key).unwrap();
+            row.sealed = String::from_utf8_lossy(&row.sealed).replace("\"writers\":", "\"Writers\":").into_bytes();
+        }
         room.approvals.pause("op").await.unwrap();
         assert_eq!(room.approvals.checkpoint().await.unwrap_err().reason(), Reason::IntegrityFailure);
     }
