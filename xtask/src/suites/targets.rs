@@ -20,7 +20,8 @@ pub(crate) const SUITE: Suite = Suite {
 
 const DIRECTORY: &str = "conformance/targets/python";
 const PROGRAM: &str = "conformance/targets/python/serve";
-const SELFTEST: &str = "server.selftest";
+/// What it tests itself with: end to end, and against the vectors.
+const OWN: &[&str] = &["server.selftest", "server.vectors"];
 
 fn run(context: &Context) -> Result<Report> {
     let packages = match python_packages(context) {
@@ -32,8 +33,10 @@ fn run(context: &Context) -> Result<Report> {
     let mut driven = python(&packages);
     driven.current_dir(&context.root).args(["-u", SCRIPT]).env("QUICKSTART_PROGRAM", context.root.join(PROGRAM));
     let mut report = counts::lines(&format!("{SCRIPT} with {PROGRAM}"), &stream(&mut driven, PYTHON_LIMIT)?);
-    let mut own = python(&packages);
-    own.current_dir(context.root.join(DIRECTORY)).args(["-u", "-m", SELFTEST]);
-    report.add(counts::lines(SELFTEST, &stream(&mut own, PYTHON_LIMIT)?));
+    for module in OWN {
+        let mut own = python(&packages);
+        own.current_dir(context.root.join(DIRECTORY)).args(["-u", "-m", module]);
+        report.add(counts::lines(module, &stream(&mut own, PYTHON_LIMIT)?));
+    }
     Ok(report)
 }
