@@ -125,7 +125,7 @@ pub struct Head {
     pub digest: Digest,
 }
 
-/// What can happen.
+/// What can happen. [AUDIT-016]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub enum EventKind {
     /// How far the audit goes was signed. What was signed comes right after it.
