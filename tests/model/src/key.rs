@@ -182,18 +182,15 @@ fn task_key(scenario: &Scenario, state: &State, task: &Task, rename: Renaming<'_
     (op, open, log, owns_claim(state, task), kept_lease(scenario, state, task))
 }
 
-/// What a call that waits to commit has read before, its transaction reads again; and one that has claimed goes by its claim.
+/// What a call has read before it commits, its transaction reads again: from then on it goes by what it has committed.
 fn log_that_matters(task: &Task) -> impl Iterator<Item = &Arc<Entry>> {
-    let claims = |kind: CallKind| kind == CallKind::Commit("claim");
     let reads_again = |kind: CallKind| {
-        matches!(
-            kind,
-            CallKind::Commit("cancel" | "claim" | "decide" | "open-challenge" | "pause" | "reconcile" | "resume")
-        )
+        let name = if let CallKind::Commit(name) = kind { name } else { "" };
+        matches!(name, "cancel" | "claim" | "decide" | "open-challenge" | "pause" | "reconcile" | "resume")
     };
     let waits = task.open.iter().any(|open| reads_again(open.kind));
-    let claimed_at = task.log.iter().position(|entry| claims(entry.kind));
-    let log = task.log.iter().skip(if waits { task.log.len() } else { claimed_at.unwrap_or(0) });
+    let committed_at = task.log.iter().rposition(|entry| reads_again(entry.kind));
+    let log = task.log.iter().skip(if waits { task.log.len() } else { committed_at.unwrap_or(0) });
     log.filter(|entry| !matches!(entry.kind, CallKind::Commit("renew") | CallKind::Sleep(_)))
 }
 

@@ -141,7 +141,7 @@ pub(crate) const EACH: &[Scenario] = &[
         findings: &[Reconciled::NotApplied],
         with: With { cancel: true, ..NOTHING },
         limits: limits(4, 2, 2, 2, 3),
-        at_least: 1,
+        at_least: 200,
     },
     Scenario {
         name: "races",
@@ -159,7 +159,7 @@ pub(crate) const EACH: &[Scenario] = &[
         findings: &[Reconciled::NotApplied],
         with: With { cancel: true, fine_calls: true, ..NOTHING },
         limits: limits(2, 1, 1, 2, 3),
-        at_least: 1,
+        at_least: 1_100,
     },
     Scenario {
         name: "stops",
@@ -177,7 +177,7 @@ pub(crate) const EACH: &[Scenario] = &[
         findings: &[Reconciled::NotApplied],
         with: With { pause: true, cancel: true, approver_disabled: true, target_changed: true, ..NOTHING },
         limits: limits(3, 2, 2, 2, 3),
-        at_least: 1,
+        at_least: 1_000,
     },
     Scenario {
         name: "attempts",
@@ -195,7 +195,7 @@ pub(crate) const EACH: &[Scenario] = &[
         findings: &[Reconciled::Applied, Reconciled::NotApplied],
         with: With { crash: true, renew: true, ..NOTHING },
         limits: limits(3, 2, 3, 2, 3),
-        at_least: 1,
+        at_least: 350,
     },
     Scenario {
         name: "rivals",
@@ -213,7 +213,7 @@ pub(crate) const EACH: &[Scenario] = &[
         findings: &[Reconciled::NotApplied],
         with: With { crash: true, foreigner: true, ..NOTHING },
         limits: limits(3, 2, 3, 2, 3),
-        at_least: 1,
+        at_least: 4_000,
     },
     Scenario {
         name: "beside",
@@ -249,7 +249,7 @@ pub(crate) const EACH: &[Scenario] = &[
         findings: &[Reconciled::NotApplied],
         with: With { crash: true, put_back: true, ..NOTHING },
         limits: limits(3, 2, 3, 2, 3),
-        at_least: 1,
+        at_least: 2_900,
     },
 ];
 
