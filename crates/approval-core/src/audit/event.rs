@@ -22,6 +22,7 @@ pub struct Event {
     /// Who wrote it.
     pub writer: WriterId,
     /// The event's number within its writer, from 1 on.
+    #[schemars(range(min = 1))]
     pub sequence: u64,
     /// The digest of the writer's previous event; absent in its first.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "crate::record::optional::present")]
@@ -120,6 +121,7 @@ pub struct Head {
     /// The writer.
     pub writer: WriterId,
     /// The number of its last event.
+    #[schemars(range(min = 1))]
     pub sequence: u64,
     /// The digest of its last event.
     pub digest: Digest,

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use approval_core::audit::{EventKind, FaultCode};
+use approval_core::json::{Document, Limits};
 use approval_core::receipt::{Claim, Limit, ReceiptFault};
 use approval_core::record::{Outcome, Reconciled, RecordKind, State, Verdict};
 use approval_core::seal::Tag;
@@ -311,6 +312,36 @@ fn the_requirements_are_listed_as_they_stand_in_the_text() {
         }
     }
     assert_eq!(stated, listed.len());
+}
+
+#[test]
+fn one_plans_way_is_whole_among_the_examples() {
+    // [REC-040, DIG-103]
+    let example = |name: &str| -> Value { serde_json::from_str(&read(&format!("examples/{name}.json"))).unwrap() };
+    let digest =
+        |name: &str| Value::String(Document::from_value(&example(name), &Limits::PLAN).unwrap().digest().to_string());
+    for (from, pointer, to) in [
+        ("Plan/same-subject", "/intentDigest", "Intent/same-subject"),
+        ("Plan/same-subject", "/reviewDigest", "Review/same-subject"),
+        ("PlanState/planned", "/lastEvent", "Event/plan-created"),
+        ("PlanState/awaiting-approval", "/lastEvent", "Event/challenge-created"),
+        ("PlanState/approved", "/lastEvent", "Event/decision-approved"),
+        ("PlanState/executing", "/lastEvent", "Event/execution-claimed"),
+        ("PlanState/applied", "/planDigest", "Plan/same-subject"),
+        ("PlanState/applied", "/challenge", "Challenge/live"),
+        ("PlanState/applied", "/decisions/0", "Decision/approve"),
+        ("PlanState/applied", "/execution", "Execution/applied"),
+        ("PlanState/applied", "/lastEvent", "Event/execution-applied"),
+        ("Execution/applied", "/resultDigest", "Result/applied"),
+        ("Event/plan-created", "/previous", "Event/audit-started"),
+        ("Event/challenge-created", "/planPrevious", "Event/plan-created"),
+        ("Event/decision-approved", "/planPrevious", "Event/challenge-created"),
+        ("Event/execution-claimed", "/planPrevious", "Event/decision-approved"),
+        ("Event/execution-applied", "/planPrevious", "Event/execution-claimed"),
+        ("Event/audit-checkpoint", "/previous", "Event/execution-applied"),
+    ] {
+        assert_eq!(example(from).pointer(pointer), Some(&digest(to)), "{from}{pointer}");
+    }
 }
 
 /// What the table of events says of one kind: whether it has an actor, whether it is of a plan, what it must and may have.
