@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use approval_core::record::{Approver, RequesterAssurance, Verdict};
-use approval_core::store::Snapshot;
+use approval_core::store::{EventRow, Snapshot, Write};
 use approval_core::{
     Approvals, ApprovalsBuilder, Audience, Call as ToolCall, ChallengeView, ClaimId, Clock, DecisionRequest, Digest,
     ExecutionView, Parts, PlanView, Reason, Refusal, Requester, StatusView, Timestamp,
@@ -24,7 +24,7 @@ use crate::scenario::{Scenario, TICK, With};
 use crate::seam::{Answer, Call, CallKind, Seam};
 use crate::state::{Action, Decide, Entry, History, How, Op, Open, Page, Plan, Shown, State, Task};
 use crate::traits::{Glass, identity};
-use crate::world::forget_events;
+use crate::world::{enter_event, forget_events};
 
 /// The service, its store and its world, in which one step at a time is taken.
 pub(crate) struct Lab<'s> {
@@ -107,7 +107,7 @@ impl<'s> Lab<'s> {
 
     /// A process of its own for each call, which knows nothing of the others but what is stored. It starts before anything has
     /// happened, so that starting finds nothing to do.
-    fn process(&self, seed: u64, at: Timestamp) -> Result<Approvals> {
+    fn process(&self, seed: u64, at: Timestamp) -> Result<(Approvals, EventRow)> {
         let parts = Parts {
             audience: Audience::from("urn:uuid:00000000-0000-4000-8000-000000000001"),
             store: Arc::clone(&self.seam) as _,
@@ -122,14 +122,18 @@ impl<'s> Lab<'s> {
         let builder = builder.entropy(Arc::clone(&self.seam) as _);
         self.seam.begin(seed, at);
         let mut starting = pin!(builder.start());
+        let mut first = None;
         loop {
             if let Poll::Ready(started) = starting.as_mut().poll(&mut TaskContext::from_waker(Waker::noop())) {
-                return Ok(started?);
+                return Ok((started?, first.context("a process that starts without an event")?));
             }
             let (number, _) = self.seam.open().first().copied().context("the start waits for nothing")?;
             let answer = match self.seam.take(number).context("the start takes its call back")? {
                 Call::Commit(transition) => {
-                    transition.apply(&nothing(at))?;
+                    first = transition.apply(&nothing(at))?.into_iter().find_map(|write| match write {
+                        Write::Event(event) => Some(event),
+                        _ => None,
+                    });
                     Answer::Commit(None, Ok(()))
                 }
                 Call::Executing => Answer::Executing(Vec::new()),
@@ -141,8 +145,12 @@ impl<'s> Lab<'s> {
 
     /// Takes a call from its beginning to its end, in the initial state.
     fn at_once(&self, state: &mut State, op: Op) -> Result<()> {
+        let plans = state.plans.len();
         let step = self.step(state, &Action::Begin(op.clone()))?;
         *state = step.state;
+        if let (Op::Plan { .. }, true) = (&op, state.plans.len() == plans) {
+            bail!("`{op}` is refused");
+        }
         while let Some(task) = state.tasks.first() {
             let open = task.open.first().cloned().context("a call that waits for nothing")?;
             let answer = Action::Answer { task: 0, number: open.number, kind: open.kind, how: How::Done };
@@ -226,8 +234,12 @@ impl<'s> Lab<'s> {
 
     /// Brings a call back to where it stood, answers what it waits for, and lets it go on until it waits again.
     fn go_on(&self, before: &State, mut state: State, task: Task, answered: Option<(usize, How)>) -> Result<Step> {
-        let Task { serial, op, began, mut log, open: waited, mut claim, mut writer } = task;
-        let process = self.process(serial, began)?;
+        let Task { serial, op, began, mut log, open: waited, mut claim, writer: _ } = task;
+        let (process, first) = self.process(serial, began)?;
+        let writer = first.writer;
+        if answered.is_none() {
+            enter_event(&mut state, first);
+        }
         self.seam.begin(serial, began);
         let mut doing = self.doing(before, &process, began, &op)?;
         let mut done = self.poll(&mut doing);
@@ -244,6 +256,7 @@ impl<'s> Lab<'s> {
         let known: Vec<usize> = self.seam.open().iter().map(|(number, _)| *number).collect();
         let mut observer = Observer::new(self.scenario, &mut state, Some(&op));
         let mut next = answered;
+        let mut committed = false;
         if answered.is_none() {
             observer.began();
         }
@@ -267,7 +280,8 @@ impl<'s> Lab<'s> {
                 claim = observer.claim_of(&op);
             }
             if let Answer::Commit(_, Ok(())) = &answer {
-                writer = forget_events(observer.state, writer);
+                forget_events(observer.state, writer);
+                committed = true;
             }
             log.push(Arc::new(Entry { number, kind, at: observer.state.now, answer: answer.clone(), facts }));
             self.seam.answer(number, answer);
@@ -301,11 +315,21 @@ impl<'s> Lab<'s> {
                 }
             }
             None if open.is_empty() => bail!("`{op}` waits for nothing"),
-            None => {
-                observer.state.tasks.push(Arc::new(Task { serial, op: op.clone(), began, log, open, claim, writer }))
-            }
+            None => observer.state.tasks.push(Arc::new(Task {
+                serial,
+                op: op.clone(),
+                began,
+                log,
+                open,
+                claim,
+                writer: Some(writer),
+            })),
         }
         let broken = observer.broken;
+        if done.is_some() && !committed {
+            // A process that came and went, and wrote nothing else.
+            state.tables = Arc::clone(&before.tables);
+        }
         Ok(Step { state, broken })
     }
 

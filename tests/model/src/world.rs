@@ -150,17 +150,22 @@ fn onto(stored: &Tables, write: Write) -> Write {
     }
 }
 
-/// Of the audit nothing is read but the last event of each plan, and of each process that goes on. Returns the writer of this one.
-pub(crate) fn forget_events(state: &mut State, known: Option<WriterId>) -> Option<WriterId> {
+/// Of the audit nothing is read but the last event of each plan, and of each process that goes on.
+pub(crate) fn forget_events(state: &mut State, current: WriterId) {
     let tables = Arc::make_mut(&mut state.tables);
-    let writer = known.or_else(|| tables.events.last().map(|event| event.writer));
-    let going_on: Vec<_> = state.tasks.iter().filter_map(|task| task.writer).chain(writer).collect();
+    let going_on: Vec<_> = state.tasks.iter().filter_map(|task| task.writer).chain([current]).collect();
     let position = |event: Option<&EventRow>| event.map(|event| event.position);
     let of_plans = tables.plans.keys().map(|plan| tables.events.iter().rev().find(|event| event.plan == Some(*plan)));
     let of_writers = going_on.iter().map(|writer| tables.events.iter().rev().find(|event| event.writer == *writer));
     let last: Vec<_> = of_plans.chain(of_writers).filter_map(position).collect();
     tables.events.retain(|event| last.contains(&event.position));
-    writer
+}
+
+/// The first event of a process.
+pub(crate) fn enter_event(state: &mut State, event: EventRow) {
+    let tables = Arc::make_mut(&mut state.tables);
+    let position = tables.events.last().map_or(0, |event| event.position) + 1;
+    tables.events.push(EventRow { position, ..event });
 }
 
 /// The memory store never waits.
