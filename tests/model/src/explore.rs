@@ -175,7 +175,7 @@ fn expand_part(
             let step = lab.step(state, &action).with_context(|| by.clone())?;
             let key = key(scenario, &step.state);
             // A state that is known is kept only now and then, to be gone on from once more.
-            let is_new = !known.contains_key(&key) && fresh.insert(key);
+            let is_new = step.broken.is_empty() && !known.contains_key(&key) && fresh.insert(key);
             let keep = is_new || again.is_some_and(|again| reached.len().is_multiple_of(again));
             let state = keep.then_some(step.state);
             reached.push(Reached { parent: *parent, by, key, state, broken: step.broken });
