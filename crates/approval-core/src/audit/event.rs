@@ -121,7 +121,6 @@ pub struct Head {
     /// The writer.
     pub writer: WriterId,
     /// The number of its last event.
-    #[schemars(range(min = 1))]
     pub sequence: u64,
     /// The digest of its last event.
     pub digest: Digest,

@@ -32,7 +32,6 @@ pub struct Intent {
     /// The steps, in order.
     pub steps: Vec<Step>,
     /// What the plan touches.
-    #[schemars(length(min = 1), extend("uniqueItems" = true))]
     pub effect_keys: Vec<EffectKey>,
     /// Values that were made at plan time, such as names and timestamps, so that nothing is invented at execution.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "super::optional::filled")]
