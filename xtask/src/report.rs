@@ -47,6 +47,13 @@ impl Report {
         }
     }
 
+    /// Takes another part of the same suite in.
+    pub(crate) fn add(&mut self, mut part: Self) {
+        self.passed += part.passed;
+        self.failed.append(&mut part.failed);
+        self.skipped.append(&mut part.skipped);
+    }
+
     pub(crate) fn failures(&self) -> usize {
         self.failed.iter().map(|remark| remark.count).sum()
     }

@@ -17,6 +17,7 @@ mod mutants;
 mod python;
 mod rmcp;
 pub(crate) mod spec;
+mod targets;
 mod test;
 mod trace;
 mod tree;
@@ -65,6 +66,7 @@ pub(crate) const SUITES: &[Suite] = &[
     hostile::SUITE,
     model::SUITE,
     python::SUITE,
+    targets::SUITE,
     msrv::SUITE,
     advisories::SUITE,
     fuzz::SUITE,

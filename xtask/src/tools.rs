@@ -62,6 +62,13 @@ pub(crate) fn python_packages(context: &Context) -> Result<PathBuf> {
     Ok(directory)
 }
 
+/// Python as the suites call it: these packages, none of the user's own, and nothing written beside the sources.
+pub(crate) fn python(packages: &Path) -> Command {
+    let mut command = Command::new("python3");
+    command.env("PYTHONPATH", packages).env("PYTHONNOUSERSITE", "1").env("PYTHONDONTWRITEBYTECODE", "1");
+    command
+}
+
 /// One file of JavaScript for Node, made of a TypeScript program and all that it imports. `locked` holds the `package.json`
 /// and its lock file, which name the packages and `esbuild`.
 pub(crate) fn bundle(context: &Context, locked: &str, entry: &str) -> Result<PathBuf> {
@@ -174,5 +181,19 @@ mod tests {
         }
         assert!(versions.tools.contains_key("cargo-nextest"));
         assert!(versions.python.contains_key("mcp"));
+    }
+
+    #[test]
+    fn the_python_targets_requirements_are_those_versions() {
+        let root = workspace_root().unwrap();
+        let versions = Versions::read(&root).unwrap();
+        let text = fs::read_to_string(root.join("conformance/targets/python/requirements.txt")).unwrap();
+        let required: BTreeMap<_, _> = text
+            .lines()
+            .filter(|line| !line.starts_with('#'))
+            .map(|line| line.split_once("==").unwrap_or_else(|| panic!("`{line}` names no exact version")))
+            .map(|(package, version)| (package.to_owned(), version.to_owned()))
+            .collect();
+        assert_eq!(required, versions.python);
     }
 }

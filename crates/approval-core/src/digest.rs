@@ -22,6 +22,24 @@ const PREFIX: &str = "sha256:";
 /// The characters of the written form: the prefix and two for each of 32 bytes.
 const WRITTEN_LEN: usize = PREFIX.len() + 2 * 32;
 
+/// What isn't a digit is worth in [`DIGITS`].
+const NO_DIGIT: u8 = 0xf0;
+
+/// What each byte is worth as a lower-case hexadecimal digit.
+const DIGITS: [u8; 256] = {
+    let mut digits = [NO_DIGIT; 256];
+    let mut value = 0;
+    while value < 16 {
+        let digit = if value < 10 { b'0' + value } else { b'a' - 10 + value };
+        #[expect(clippy::indexing_slicing, reason = "a byte is below 256, and this is done by the compiler")]
+        {
+            digits[digit as usize] = value;
+        }
+        value += 1;
+    }
+    digits
+};
+
 /// A SHA-256 digest.
 ///
 /// ```
@@ -122,15 +140,17 @@ impl FromStr for Digest {
             return Err(ParseDigestError::Length);
         }
         let mut bytes = [0; 32];
+        let mut faults = 0;
         for (byte, pair) in bytes.iter_mut().zip(digits.as_bytes().chunks_exact(2)) {
             for &digit in pair {
-                let value = match digit {
-                    b'0'..=b'9' => digit - b'0',
-                    b'a'..=b'f' => digit - b'a' + 10,
-                    _ => return Err(ParseDigestError::Digit),
-                };
-                *byte = *byte << 4 | value;
+                // No digit is worth more than 15: the upper half tells that something isn't one.
+                let value = DIGITS.get(usize::from(digit)).copied().unwrap_or(NO_DIGIT);
+                faults |= value;
+                *byte = *byte << 4 | value & 0x0f;
             }
+        }
+        if faults & NO_DIGIT != 0 {
+            return Err(ParseDigestError::Digit);
         }
         Ok(Self(bytes))
     }

@@ -6,8 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Why something was refused. The list is closed; a client treats an unknown reason as a refusal. [GATE-003]
-///
-/// It is deliberately not `#[non_exhaustive]`: a caller should break when a new refusal appears.
+// Not `#[non_exhaustive]`: a caller in this language should break when a new refusal appears.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {

@@ -49,6 +49,7 @@ pub struct PlanAnswer {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Warning>,
     /// What changes: only where the policy lets the requester read the target.
+    #[schemars(length(min = 1))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changes: Option<Vec<Change>>,
     /// What was left out, since a result to the model has a limit.
@@ -184,6 +185,7 @@ pub struct NextArguments {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan_digest: Option<Digest>,
     /// How long to wait, in seconds.
+    #[schemars(range(max = 25))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wait_seconds: Option<u8>,
 }

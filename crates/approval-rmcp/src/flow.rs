@@ -132,7 +132,8 @@ fn plan_answer(plan: PlanView, names: &ToolNames) -> Answer {
         findings: plan.findings,
         steps: plan.steps,
         warnings: plan.warnings,
-        changes: plan.changes,
+        // What the requester may read, and isn't there, is left out. [WIRE-030]
+        changes: plan.changes.filter(|changes| !changes.is_empty()),
         omitted: None,
         next: Some(names.next(ProfileTool::Challenge, about)),
     }))

@@ -51,10 +51,9 @@ fn input_schema(tool: ProfileTool) -> JsonObject {
             property("planDigest", json!({ "type": "string", "description": description }));
         }
         ProfileTool::Status => {
-            let description = "How many seconds to wait for a change, at most.";
-            let schema =
-                json!({ "type": "integer", "minimum": 0, "maximum": LONGEST_WAIT_SECONDS, "description": description });
-            property("waitSeconds", schema);
+            // No maximum: a client that checks arguments by the schema would keep a longer wish from being shortened.
+            let description = format!("How many seconds to wait for a change: {LONGEST_WAIT_SECONDS} at most.");
+            property("waitSeconds", json!({ "type": "integer", "minimum": 0, "description": description }));
         }
         ProfileTool::Cancel => {}
     }

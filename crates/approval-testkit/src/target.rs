@@ -143,6 +143,16 @@ impl FakeTarget {
     }
 }
 
+/// What becomes of each step where the whole comes to this.
+fn step_outcome(whole: Outcome) -> StepOutcome {
+    match whole {
+        Outcome::Applied => StepOutcome::Applied,
+        Outcome::Failed => StepOutcome::Failed,
+        // There is one step: it broke off.
+        Outcome::Partial | Outcome::Unknown => StepOutcome::Unknown,
+    }
+}
+
 fn name_of(arguments: &Map<String, Value>) -> Result<String, PlanError> {
     let name = arguments.get("name").and_then(Value::as_str);
     name.map(str::to_owned).ok_or_else(|| PlanError::Invalid("`name` is not a text".to_owned()))
@@ -238,7 +248,7 @@ impl Executor for FakeTarget {
                     state.tokens.extend(permit.plan().intent().arguments.get("token").cloned());
                 });
             }
-            steps.push(StepReport { outcome: StepOutcome::Applied, code: None });
+            steps.push(StepReport { outcome: step_outcome(outcome), code: None });
         }
         #[expect(clippy::panic, reason = "a test wants to see what becomes of a panic")]
         if self.look(|state| state.panics) {

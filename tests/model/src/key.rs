@@ -2,7 +2,7 @@
 //!
 //! Identifiers are told apart by what they stand for only, moments by how far ahead they are, and who decided by their part; the
 //! audit is left out. That two states with one key go on in the same way is not taken on trust: the explorer tries it, see
-//! [`crate::explore`].
+//! [the exploration](mod@crate::explore).
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;

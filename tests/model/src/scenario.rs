@@ -177,7 +177,7 @@ pub(crate) const EACH: &[Scenario] = &[
         findings: &[Reconciled::NotApplied],
         with: With { pause: true, cancel: true, approver_disabled: true, target_changed: true, ..NOTHING },
         limits: limits(3, 2, 2, 2, 3),
-        at_least: 1_000,
+        at_least: 950,
     },
     Scenario {
         name: "attempts",
@@ -213,7 +213,7 @@ pub(crate) const EACH: &[Scenario] = &[
         findings: &[Reconciled::NotApplied],
         with: With { crash: true, foreigner: true, ..NOTHING },
         limits: limits(3, 2, 3, 2, 3),
-        at_least: 4_000,
+        at_least: 3_900,
     },
     Scenario {
         name: "old-copy",
@@ -231,7 +231,7 @@ pub(crate) const EACH: &[Scenario] = &[
         findings: &[Reconciled::NotApplied],
         with: With { crash: true, put_back: true, ..NOTHING },
         limits: limits(3, 2, 3, 2, 3),
-        at_least: 2_900,
+        at_least: 2_850,
     },
 ];
 

@@ -117,7 +117,7 @@ fn reference(members: &Map<String, Value>) -> Option<&str> {
     members.get("$ref")?.as_str()?.strip_prefix("#/$defs/")
 }
 
-/// Integers have bounds in place of the formats that JSON Schema doesn't know.
+/// Integers have bounds in place of the formats that JSON Schema doesn't know, unless they have narrower ones.
 fn bounds(members: &mut Map<String, Value>) {
     let largest = match members.get("format").and_then(Value::as_str) {
         Some("uint8") => 255,
@@ -126,8 +126,8 @@ fn bounds(members: &mut Map<String, Value>) {
         _ => return,
     };
     members.remove("format");
-    members.insert("minimum".to_owned(), json!(0));
-    members.insert("maximum".to_owned(), json!(largest));
+    members.entry("minimum").or_insert(json!(0));
+    members.entry("maximum").or_insert(json!(largest));
 }
 
 /// A description without citations and without the marks of Rust's documentation.

@@ -242,7 +242,10 @@ impl ServerHandler for Notes {
         request: CallToolRequestParams,
         _: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let text = ContentBlock::text(format!("`{}` broke off", request.name));
-        Ok(CallToolResult::error(vec![text]).into())
+        Ok(match request.name.as_ref() {
+            "put" => CallToolResult::success(vec![ContentBlock::text("It lies on the shelf.")]),
+            name => CallToolResult::error(vec![ContentBlock::text(format!("`{name}` broke off"))]),
+        }
+        .into())
     }
 }

@@ -135,7 +135,8 @@ impl Case<'_> {
         if !self.reads() {
             return Expect::Same("the call does not read it");
         }
-        let expect = if mutation.well_typed { self.well_typed(mutation) } else { ill_typed(self.kind, mutation) };
+        // What the schema refuses is not of its type. [GATE-030, REC-001, REC-004]
+        let expect = if mutation.well_typed { self.well_typed(mutation) } else { INTEGRITY };
         let of_another = self.owner == Owner::Another || self.usage == Use::ExecuteAnother;
         match expect {
             MISMATCH if of_another => Expect::Same("of another plan only its standing counts"),
@@ -159,6 +160,9 @@ impl Case<'_> {
                     Expect::Shows("what can be hidden has no say in it")
                 }
                 RecordKind::Event if self.usage == Use::Start => Expect::Same("what is gone is not named"),
+                RecordKind::Event if self.usage == Use::Checkpoint => Expect::NoMore("there is nothing to sign"),
+                // A checkpoint of this number is there. [CKPT-003]
+                RecordKind::Checkpoint => Expect::Refused(Reason::StoreUnavailable),
                 // [GATE-031, AUDIT-009]
                 _ => self.refused(Reason::IntegrityFailure),
             },
@@ -168,6 +172,7 @@ impl Case<'_> {
                 RecordKind::Pause => Expect::Done("a pause can be undone"),
                 RecordKind::Mute if self.usage == Use::Plan => Expect::Done("a mute can be undone"),
                 RecordKind::CoolDown | RecordKind::Mute => Expect::Shows("what can be undone has no say in it"),
+                RecordKind::Checkpoint => Expect::Refused(Reason::StoreUnavailable),
                 // [STORE-008, SEAL-007]
                 _ => self.refused(Reason::IntegrityFailure),
             },
@@ -228,11 +233,12 @@ impl Case<'_> {
             RecordKind::CoolDown => self.until(mutation, Reason::RecentlyRejected),
             RecordKind::Mute => self.until(mutation, Reason::RateLimited),
             RecordKind::Event if self.owner == Owner::Server => match mutation.member.as_str() {
-                "/event/planId" if mutation.record["event"]["planId"].is_null() => {
-                    Expect::Same("a member that is absent says nothing else")
-                }
                 "/writer" | "/sequence" | "/event/planId" => INTEGRITY,
                 _ => Expect::Same("who has the key rewrites the end of a lane: only a checkpoint tells"),
+            },
+            RecordKind::Checkpoint => match mutation.member.as_str() {
+                "/checkpoint/number" => INTEGRITY,
+                _ => Expect::NoMore("verification with public keys tells"),
             },
             RecordKind::Pause => match mutation.member.as_str() {
                 "/revision" => INTEGRITY,
@@ -387,15 +393,6 @@ impl Case<'_> {
             State::Approved if self.usage.executes() && self.control.did() => Expect::Refused(Reason::ApprovalPending),
             _ => Expect::NoMore("fewer have approved"),
         }
-    }
-}
-
-/// What the schema refuses is not of its type. [GATE-030, REC-001]
-fn ill_typed(kind: RecordKind, mutation: &Mutation) -> Expect {
-    match (kind, mutation.member.as_str(), mutation.edit) {
-        // A set in which somebody stands twice is read as a set; its digest is another.
-        (RecordKind::Header, "/policy/rule/groups/*", Edit::Doubled) => MISMATCH,
-        _ => INTEGRITY,
     }
 }
 

@@ -71,7 +71,7 @@ pub(crate) struct Mutation {
     /// The place, as a JSON Pointer.
     pub(crate) pointer: String,
     pub(crate) edit: Edit,
-    /// Whether the record is still one of its type, as the schema says.
+    /// Whether the record is still one of its type, as the schema says, and as a server writes it.
     pub(crate) well_typed: bool,
     /// The record afterwards.
     pub(crate) record: Value,
@@ -89,12 +89,17 @@ pub(crate) fn mutations(kind: RecordKind, record: &Value) -> Vec<Mutation> {
     let schema = schema::of(kind).expect("a kind that has a schema");
     let validator = jsonschema::validator_for(&schema).expect("a schema");
     assert!(validator.is_valid(record), "what is stored as `{kind}` is not of its schema: {record}");
+    assert!(
+        schema::is_as_written(&schema, &schema, record),
+        "what is stored as `{kind}` is not as it is written: {record}"
+    );
     let mut walk = Walk { root: &schema, record, found: Vec::new() };
     walk.value(&schema, record, &Place::default());
     let mut mutations = walk.found;
     mutations.retain(|mutation| mutation.record != *record);
     for mutation in &mut mutations {
-        mutation.well_typed = validator.is_valid(&mutation.record);
+        let record = &mutation.record;
+        mutation.well_typed = validator.is_valid(record) && schema::is_as_written(&schema, &schema, record);
     }
     mutations
 }

@@ -120,7 +120,8 @@ impl Story {
                 vec![Use::Approve, Use::Execute, Use::Reject, Use::Pending, Use::Challenge, Use::Cancel]
             }
             Self::Cancelled | Self::Expired | Self::Withdrawn => vec![Use::Execute, Use::Cancel, Use::Challenge],
-            Self::ChallengeRanOut | Self::Planned => vec![Use::Execute, Use::Challenge, Use::Cancel, Use::Plan],
+            Self::ChallengeRanOut => vec![Use::Execute, Use::Challenge, Use::Cancel, Use::Plan],
+            Self::Planned => vec![Use::Execute, Use::Challenge, Use::Cancel, Use::Plan, Use::Checkpoint],
             Self::Executing => vec![Use::Execute, Use::ExecuteAnother, Use::Cancel, Use::Recover, Use::Start],
             Self::Muted => vec![Use::Plan, Use::Mute],
             Self::Paused => vec![Use::Execute, Use::Resume, Use::Pause],
@@ -196,7 +197,8 @@ impl Scene {
         *self.tables() = self.before.clone();
         self.room.clock.set(self.now);
         let builder = ApprovalsBuilder::new(parts(&self.room)).clock(Arc::new(self.room.clock.clone()));
-        let builder = builder.entropy(Arc::new(SeededEntropy::new(11))).separate_user();
+        let builder = builder.entropy(Arc::new(SeededEntropy::new(11))).signer(Arc::clone(&self.room.signer) as _);
+        let builder = builder.separate_user();
         *self.live.lock().unwrap() = Some(builder.start().await.unwrap());
         let begun = self.tables().clone();
         assert!(self.whole == Tables::default() || self.whole == begun, "it begins in the same way");
@@ -286,7 +288,14 @@ impl Stage {
 
     async fn play(&mut self, story: Story, plan: &PlanView) {
         match story {
-            Story::Planned => {}
+            Story::Planned => {
+                // Two: an older one can be put back.
+                for _ in 0..2 {
+                    self.remember();
+                    self.room.approvals.checkpoint().await.unwrap().expect("something to sign");
+                    self.room.approvals.note_account_change("dave", "op").await.unwrap();
+                }
+            }
             Story::Awaiting => self.decide(plan, "bob", Verdict::Approve).await,
             Story::ChallengeRanOut => {
                 self.decide(plan, "bob", Verdict::Approve).await;

@@ -1,6 +1,6 @@
 //! The schemas of the records, and what each node of one may hold.
 
-use approval_core::audit::Event;
+use approval_core::audit::{Event, SignedCheckpoint};
 use approval_core::record::{
     Challenge, CoolDown, Decision, Execution, Intent, Mute, Pause, PlanHeader, PlanState, Reconciliation, RecordKind,
     Review, Secrets, ToolResult,
@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 pub(crate) fn of(kind: RecordKind) -> Option<Value> {
     let schema = match kind {
         RecordKind::Challenge => schema_for!(Challenge),
+        RecordKind::Checkpoint => schema_for!(SignedCheckpoint),
         RecordKind::CoolDown => schema_for!(CoolDown),
         RecordKind::Decision => schema_for!(Decision),
         RecordKind::Event => schema_for!(Event),
@@ -99,5 +100,39 @@ fn type_of(schema: &Value) -> Option<&str> {
         Value::String(name) => Some(name),
         Value::Array(names) => names.iter().filter_map(Value::as_str).find(|name| *name != "null"),
         _ => None,
+    }
+}
+
+/// Whether a value that the schema admits is as a server writes it: what is optional and has no value is left out, and a set is
+/// in order. [REC-004, REC-006]
+pub(crate) fn is_as_written(root: &Value, schema: &Value, value: &Value) -> bool {
+    if let Some(reference) = schema.get("$ref").and_then(Value::as_str) {
+        let pointer = reference.strip_prefix('#').expect("a reference within the schema");
+        return is_as_written(root, root.pointer(pointer).expect("what is referred to is there"), value);
+    }
+    if let Some(branches) = schema.get("anyOf").and_then(Value::as_array) {
+        let mut kinds = branches.iter().filter(|branch| branch.get("type") != Some(&"null".into()));
+        return !value.is_null() && kinds.all(|kind| is_as_written(root, kind, value));
+    }
+    match (Node::of(root, schema), value) {
+        (Node::Any, _) => true,
+        (_, Value::Null) => false,
+        (Node::Object { properties }, Value::Object(members)) => {
+            let required = schema.get("required").and_then(Value::as_array).cloned().unwrap_or_default();
+            members.iter().all(|(name, member)| {
+                let Some(schema) = properties.get(name) else { return false };
+                let is_empty =
+                    member.as_array().is_some_and(Vec::is_empty) || member.as_object().is_some_and(Map::is_empty);
+                let is_any = matches!(Node::of(root, schema), Node::Any);
+                let may_be_empty = is_any || required.contains(&name.as_str().into());
+                (may_be_empty || !is_empty) && is_as_written(root, schema, member)
+            })
+        }
+        (Node::Array(each), Value::Array(items)) => {
+            let is_set = schema.get("uniqueItems") == Some(&Value::Bool(true));
+            let is_sorted = items.iter().map(Value::to_string).is_sorted_by(|a, b| a < b);
+            (!is_set || is_sorted) && items.iter().all(|item| is_as_written(root, each, item))
+        }
+        _ => true,
     }
 }

@@ -87,6 +87,7 @@ impl Desk {
         approvals.resume("op").await.unwrap();
         approvals.mute(&Person::from("alice"), Duration::from_secs(1), "bob").await.unwrap();
         room.clock.advance(Duration::from_secs(2));
+        approvals.checkpoint().await.unwrap().unwrap();
         let plan = plan("a").await.unwrap();
         approve(&room, &plan).await;
         let kept = SealedTransient::new(store, Arc::clone(&room.sealer) as _, AUDIENCE.into());

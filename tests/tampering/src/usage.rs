@@ -17,6 +17,8 @@ pub(crate) enum Use {
     Approve,
     Cancel,
     Challenge,
+    /// A signature on how far the audit goes.
+    Checkpoint,
     Execute,
     /// Plans and approves something on the same effect keys, before the tampering, and executes that.
     ExecuteAnother,
@@ -65,7 +67,16 @@ impl Answer {
 impl Use {
     /// Whether it is about the plan that is tampered with.
     pub(crate) fn is_about_the_plan(self) -> bool {
-        !matches!(self, Self::ExecuteAnother | Self::Mute | Self::Pause | Self::Plan | Self::Resume | Self::Start)
+        !matches!(
+            self,
+            Self::Checkpoint
+                | Self::ExecuteAnother
+                | Self::Mute
+                | Self::Pause
+                | Self::Plan
+                | Self::Resume
+                | Self::Start
+        )
     }
 
     /// Whether it looks plans up, and leaves out what does not hold together.
@@ -98,6 +109,7 @@ impl Use {
         match kind {
             // Step 7 comes after steps 5 and 6.
             RecordKind::Pause => self.executes() && state.is_open() || matches!(self, Self::Pause | Self::Resume),
+            RecordKind::Checkpoint => self == Self::Checkpoint,
             RecordKind::CoolDown => matches!(self, Self::Plan | Self::Reject),
             RecordKind::Mute => matches!(self, Self::Plan | Self::Mute),
             RecordKind::Intent | RecordKind::Review => self.reads_documents(),
@@ -146,6 +158,10 @@ impl Use {
                 let live =
                     scene.challenge.as_ref().is_some_and(|live| live.challenge_id == view.challenge.challenge_id);
                 done(view.state.name(), if live { format!("{view:?}") } else { "a new one".to_owned() })
+            }
+            Self::Checkpoint => {
+                let signed = approvals.checkpoint().await?;
+                done(if signed.is_some() { "signed" } else { "nothing to sign" }, String::new())
             }
             Self::Execute => Ok(executed(approvals.execute(&alice, &id, None, &Workshop, target).await?)),
             Self::ExecuteRepeated => {

@@ -49,6 +49,8 @@ pub(crate) fn stored(scene: &Scene) -> Vec<Stored> {
             }
             Some(plan) if plan == scene.earlier.header.plan_id => Owner::Another,
             Some(_) => continue,
+            // Only the last one is gone on from.
+            None if row.key.kind == RecordKind::Checkpoint && row.revision == 0 => Owner::Unnamed,
             None => Owner::Server,
         };
         let state = row.plan.map_or(scene.whole.plans[&scene.id()].state, |plan| scene.whole.plans[&plan].state);

@@ -1,6 +1,5 @@
 //! A client that shares no code with us: the program, driven end to end through PyPI's `mcp`.
 
-use std::process::Command;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -9,7 +8,7 @@ use super::{Suite, Tier, counts, demo};
 use crate::command::stream;
 use crate::context::Context;
 use crate::report::Report;
-use crate::tools::python_packages;
+use crate::tools::{python, python_packages};
 
 pub(crate) const SUITE: Suite = Suite {
     name: "python",
@@ -19,8 +18,8 @@ pub(crate) const SUITE: Suite = Suite {
     run,
 };
 
-const SCRIPT: &str = "tests/python/run.py";
-const PYTHON_LIMIT: Duration = Duration::from_secs(10 * 60);
+pub(super) const SCRIPT: &str = "tests/python/run.py";
+pub(super) const PYTHON_LIMIT: Duration = Duration::from_secs(10 * 60);
 
 fn run(context: &Context) -> Result<Report> {
     if !context.root.join(SCRIPT).is_file() {
@@ -35,13 +34,10 @@ fn run(context: &Context) -> Result<Report> {
     if let Some(report) = demo::build_program(context)? {
         return Ok(report);
     }
-    let mut command = Command::new("python3");
+    let mut command = python(&packages);
     command
         .current_dir(&context.root)
         .args(["-u", SCRIPT])
-        .env("MUTATION_APPROVAL_PROGRAM", context.program("mutation-approval"))
-        .env("PYTHONPATH", packages)
-        .env("PYTHONNOUSERSITE", "1")
-        .env("PYTHONDONTWRITEBYTECODE", "1");
+        .env("MUTATION_APPROVAL_PROGRAM", context.program("mutation-approval"));
     Ok(counts::lines(SCRIPT, &stream(&mut command, PYTHON_LIMIT)?))
 }

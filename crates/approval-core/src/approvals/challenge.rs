@@ -40,7 +40,7 @@ impl Approvals {
             if is_answerable(&opened, snapshot.now) {
                 return Ok(Vec::new());
             }
-            gate::open_for_decision(&opened, snapshot.now)?; // [CHAL-004]
+            gate::still_open(&opened, snapshot.now)?; // [CHAL-004]
             let mut ledger = Ledger::of_plan(&vault, &lane, snapshot, &opened)?;
             let mut next = opened.state.clone();
             if next.state == State::AwaitingApproval {

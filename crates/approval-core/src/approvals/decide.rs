@@ -170,7 +170,7 @@ fn check(request: &DecisionRequest, opened: &Opened, eligible: bool, now: Timest
     if !eligible {
         return refuse(Reason::ApproverNotPermitted, "this person may not decide on this plan"); // [DEC-002]
     }
-    gate::open_for_decision(opened, now)?; // [DEC-003]
+    gate::still_open(opened, now)?; // [DEC-003]
     let challenge = match &opened.challenge {
         Some(challenge) if challenge.record.challenge_id == request.challenge_id => &challenge.record,
         _ => return refuse(Reason::ChallengeExpired, "the page showed another challenge"), // [DEC-004]

@@ -81,7 +81,7 @@ impl Approvals {
                 self.claim_and_run(requester, *claimable, &effects, executor).await
             }
             Ok(Passed::Replay(replay)) => Ok(replayed(*replay)),
-            Err(stop) => Err(self.record_stop(requester, plan, stop).await),
+            Err(stop) => self.stopped(requester, plan, stop).await,
         }
     }
 
@@ -157,7 +157,7 @@ impl Approvals {
         if let Err(refusal) = self.commit(transition).await {
             return match refusal.reason() {
                 Reason::AlreadyExecuted => self.outcome_of_another(requester, plan).await,
-                _ => Err(self.record_stop(requester, plan, Stop::Refuses(refusal)).await),
+                _ => self.stopped(requester, plan, Stop::Refuses(refusal)).await,
             };
         }
         let claim = committed.take()?;
@@ -319,7 +319,10 @@ impl Approvals {
     async fn refused_early(&self, requester: &Requester, request: Request<'_>, refusal: Refusal) -> Refusal {
         match (refusal.reason(), request.plan_id.parse()) {
             (Reason::IntegrityFailure | Reason::ApprovalHashMismatch, Ok(plan)) => {
-                self.record_stop(requester, plan, Stop::Refuses(refusal)).await
+                let told = Told { reason: refusal.reason(), ends: false, asked_again: false };
+                match self.record_stop(requester, plan, told).await {
+                    Ok(_) | Err(_) => refusal,
+                }
             }
             _ => {
                 count_refusal(&refusal);
@@ -328,42 +331,56 @@ impl Approvals {
         }
     }
 
-    /// Records why the gate stopped: on the plan where it can still be told, and for good where the plan has ended by it.
-    async fn record_stop(&self, requester: &Requester, plan: PlanId, stop: Stop) -> Refusal {
+    /// The answer where steps 5 to 11 stopped, once that is recorded: another call may have claimed or ended the plan meanwhile,
+    /// and what this one then found changed may be that call's own effect. [GATE-008]
+    async fn stopped(&self, requester: &Requester, plan: PlanId, stop: Stop) -> Result<ExecutionView, Refusal> {
         let (refusal, ends) = match stop {
             Stop::Ends(refusal) => (refusal, true),
             Stop::Refuses(refusal) => (refusal, false),
         };
         if is_transient(refusal.reason()) {
-            return refusal;
+            return Err(refusal);
         }
         tracing::info!(%plan, reason = refusal.reason().code(), detail = refusal.detail(), "the gate refused");
-        let recorded = match self.stop_transition(requester, plan, refusal.reason(), ends) {
+        let told = Told { reason: refusal.reason(), ends, asked_again: true };
+        match self.record_stop(requester, plan, told).await {
+            Ok(Some(found)) if found.reason() == Reason::AlreadyExecuted => {
+                self.outcome_of_another(requester, plan).await
+            }
+            Ok(found) => Err(found.unwrap_or(refusal)),
+            // What would end the plan must not be forgotten; any other refusal stands without its record.
+            Err(error) if ends => Err(error),
+            Err(_) => Err(refusal),
+        }
+    }
+
+    /// Records why the gate stopped: on the plan where it can still be told, and for good where the plan has ended by it. Where
+    /// steps 5 and 6 refuse by now, nothing is recorded, and that refusal is given back.
+    async fn record_stop(&self, requester: &Requester, plan: PlanId, told: Told) -> Result<Option<Refusal>, Refusal> {
+        let found = Outgoing::new();
+        let recorded = match self.stop_transition(requester, plan, told, found.clone()) {
             Ok(transition) => self.commit(transition).await,
             Err(error) => Err(error),
         };
-        match recorded {
-            Ok(()) => refusal,
-            // What would end the plan must not be forgotten; any other refusal stands without its record.
-            Err(error) if ends => error,
-            Err(error) => {
-                tracing::error!(%plan, %error, "a refusal was not recorded");
-                refusal
-            }
+        if let Err(error) = &recorded {
+            tracing::error!(%plan, %error, "a refusal was not recorded");
         }
+        recorded.and_then(|()| found.take())
     }
 
     fn stop_transition(
         &self,
         requester: &Requester,
         plan: PlanId,
-        reason: Reason,
-        ends: bool,
+        told: Told,
+        found: Outgoing<Option<Refusal>>,
     ) -> Result<Transition, Refusal> {
+        let Told { reason, ends, asked_again } = told;
         let (vault, lane) = (self.service.vault.clone(), self.service.lane.clone());
         let actor = self.pseudonym(&requester.identity.person)?;
         let reads = Reads { plan: Some(plan), lane: Some(lane.writer), ..Reads::default() };
         Ok(Transition::new("refuse", reads, move |snapshot| {
+            found.put(None);
             // Documents are not at hand here, so that a plan may be broken though the rest of it opens.
             let whole = reason != Reason::IntegrityFailure;
             let Some(opened) = open_in(&vault, plan, snapshot).ok().filter(|_| whole) else {
@@ -374,8 +391,13 @@ impl Approvals {
                 ledger.tell(event)?;
                 return Ok(ledger.finish());
             };
+            // [GATE-008]
+            if asked_again && let Err(refusal) = gate::still_open(&opened, snapshot.now) {
+                found.put(Some(refusal));
+                return Ok(Vec::new());
+            }
             let mut ledger = Ledger::of_plan(&vault, &lane, snapshot, &opened)?;
-            if ends && opened.state.state.is_open() {
+            if ends {
                 let detail = Some((Some(actor.clone()), Some(reason)));
                 end(&mut ledger, &opened, snapshot, Trigger::FoundStale, EventKind::PlanStale, detail)?;
                 return Ok(ledger.finish());
@@ -389,7 +411,7 @@ impl Approvals {
             event.reason = Some(reason);
             ledger.tell(event)?;
             let mut next = opened.state.clone();
-            next.gate_attempts += 1; // [GATE-071]
+            next.gate_attempts += 1; // [GATE-071, GATE-073]
             put(&mut ledger, &opened, snapshot, next)?;
             Ok(ledger.finish())
         }))
@@ -400,6 +422,16 @@ impl Approvals {
 fn replayed(replay: Replay) -> ExecutionView {
     let tool_result = replay.result.map(|result| result.tool_result);
     ExecutionView { execution: replay.execution, tool_result, replayed: true }
+}
+
+/// What is to be recorded of a refusal.
+#[derive(Clone, Copy)]
+struct Told {
+    reason: Reason,
+    /// Whether it ends the plan.
+    ends: bool,
+    /// Whether steps 5 and 6 are asked again first: not by a refusal that comes before them.
+    asked_again: bool,
 }
 
 /// What steps 5 to 10 lead to.

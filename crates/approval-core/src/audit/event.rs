@@ -22,6 +22,7 @@ pub struct Event {
     /// Who wrote it.
     pub writer: WriterId,
     /// The event's number within its writer, from 1 on.
+    #[schemars(range(min = 1))]
     pub sequence: u64,
     /// The digest of the writer's previous event; absent in its first.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "crate::record::optional::present")]
@@ -125,7 +126,7 @@ pub struct Head {
     pub digest: Digest,
 }
 
-/// What can happen.
+/// What can happen. [AUDIT-016]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub enum EventKind {
     /// How far the audit goes was signed. What was signed comes right after it.

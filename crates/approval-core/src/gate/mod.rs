@@ -25,7 +25,7 @@ mod steps;
 
 pub(crate) use attempt::Attempt;
 pub(crate) use claim::{Claimable, claim, still_holds};
-pub(crate) use steps::{Bound, Facts, Replay, Request, WellFormed, open_for_decision};
+pub(crate) use steps::{Bound, Facts, Replay, Request, WellFormed, still_open};
 
 use crate::refusal::Refusal;
 

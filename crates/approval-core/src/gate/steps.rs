@@ -171,8 +171,8 @@ pub(super) fn unclaimed(opened: &Opened) -> Result<(), Refusal> {
     if opened.state.claim.is_none() { Ok(()) } else { Err(claimed(opened)) }
 }
 
-/// Steps 5 and 6, for a person who decides: not claimed, and not ended.
-pub(crate) fn open_for_decision(opened: &Opened, now: Timestamp) -> Result<(), Refusal> {
+/// Steps 5 and 6, without a replay: not claimed, and not ended.
+pub(crate) fn still_open(opened: &Opened, now: Timestamp) -> Result<(), Refusal> {
     unclaimed(opened)?;
     live(opened, now)
 }

@@ -66,8 +66,8 @@ impl Claim {
     ];
 
     /// The claims that a receipt's records bear out, in the order of their names.
-    pub(super) fn of(receipt: &Receipt<'_>) -> Vec<Self> {
-        let holds = |claim: &Self| match claim {
+    pub(super) fn of(receipt: &Receipt<'_>) -> impl Iterator<Item = Self> {
+        let holds = move |claim: &Self| match claim {
             Self::Approved => is_approved(receipt),
             Self::Executed => receipt.execution.is_some(),
             Self::NotExecuted => receipt.execution.is_none(),
@@ -76,7 +76,7 @@ impl Claim {
             Self::Rejected => receipt.state == State::Rejected && decided(receipt, Verdict::Reject),
             Self::Withdrawn => receipt.cause == Some(Cause::Withdrawn) && decided(receipt, Verdict::Withdraw),
         };
-        Self::ALL.into_iter().filter(holds).collect()
+        Self::ALL.into_iter().filter(holds)
     }
 
     /// The claim in a sentence.
@@ -112,10 +112,10 @@ impl Limit {
     ];
 
     /// The limits that a receipt's records have, in the order of their names.
-    pub(super) fn of(receipt: &Receipt<'_>) -> Vec<Self> {
+    pub(super) fn of(receipt: &Receipt<'_>) -> impl Iterator<Item = Self> {
         let executed = receipt.execution.as_deref();
         let enforcement = executed.map_or(receipt.header.enforcement, |execution| execution.enforcement);
-        let holds = |limit: &Self| match limit {
+        let holds = move |limit: &Self| match limit {
             Self::Assertion | Self::Content | Self::Identity | Self::Time => true,
             Self::Effect => executed.is_some(),
             Self::Environment => enforcement.requester_assurance == RequesterAssurance::Environment,
@@ -127,7 +127,7 @@ impl Limit {
                     && receipt.reconciliation.is_none()
             }
         };
-        Self::ALL.into_iter().filter(holds).collect()
+        Self::ALL.into_iter().filter(holds)
     }
 
     /// The limit in a sentence that goes on from “it does not show”.

@@ -15,7 +15,8 @@ pub(super) fn examine(statement: &Statement<'_>, plan_digest: &Digest) -> Result
     holds(!needs_approval(receipt) || is_approved(receipt), ReceiptFault::RuleNotSatisfied)?; // [RCPT-024]
     holds(is_in_order(receipt), ReceiptFault::TimeOrder)?; // [RCPT-025]
     // [RCPT-010, RCPT-011]
-    let said = Claim::of(receipt) == receipt.claims && Limit::of(receipt) == receipt.limits;
+    let claims = Claim::of(receipt).eq(receipt.claims.iter().copied());
+    let said = claims && Limit::of(receipt).eq(receipt.limits.iter().copied());
     holds(said, ReceiptFault::ClaimsMismatch)
 }
 

@@ -67,8 +67,8 @@ pub fn issue(records: &Records<'_>, signer: &dyn Signer, now: Timestamp) -> Resu
         claims: Vec::new(),
         limits: Vec::new(),
     };
-    receipt.claims = Claim::of(&receipt);
-    receipt.limits = Limit::of(&receipt);
+    receipt.claims = Claim::of(&receipt).collect();
+    receipt.limits = Limit::of(&receipt).collect();
     let statement = Statement {
         kind: StatementType::V1,
         subject: [Subject::of(records.header.plan_id, records.plan_digest)],

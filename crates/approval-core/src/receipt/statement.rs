@@ -145,18 +145,18 @@ pub struct Receipt<'a> {
     /// How the plan ended.
     pub state: State,
     /// Why, where the state alone doesn't say.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "crate::record::optional::present")]
     pub cause: Option<Cause>,
     /// The challenge under which was decided last.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "crate::record::optional::present")]
     pub challenge: Option<Cow<'a, Challenge>>,
     /// The decisions under it, in the order in which they were taken.
     pub decisions: Vec<ReceiptDecision<'a>>,
     /// The one attempt and its outcome, where the plan was executed. It names the enforcement at that time.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "crate::record::optional::present")]
     pub execution: Option<Cow<'a, Execution>>,
     /// What an operator found out about the attempt, where its outcome left that open.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "crate::record::optional::present")]
     pub reconciliation: Option<Cow<'a, Reconciliation>>,
     /// When the receipt was made.
     pub issued_at: Timestamp,
@@ -205,11 +205,6 @@ impl<'a> ReceiptDecision<'a> {
             decided_at: decision.decided_at,
         }
     }
-}
-
-/// A member that is there has a value: `null` is another spelling of its absence.
-fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
 }
 
 /// A member that is there is `true`.

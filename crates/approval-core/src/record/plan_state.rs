@@ -80,7 +80,8 @@ pub struct Claim {
     pub deadline: Timestamp,
 }
 
-/// The states of a plan. Which follow which is in [`crate::transition`]. [STATE-001]
+/// The states of a plan. Which follow which is in the table of gate.md, section 4. [STATE-001]
+// In code it is `crate::transition`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum State {

@@ -101,9 +101,6 @@ pub enum KeySetError {
     /// It isn't strict JSON.
     #[error("not a key set: {0}")]
     Inadmissible(#[from] Inadmissible),
-    /// A member that may be absent is there without a value.
-    #[error("not a key set: a member is `null`")]
-    Null,
     /// A public key is none.
     #[error("the key `{id}`: {error}")]
     PublicKey {
@@ -140,8 +137,11 @@ struct ReceivedKey {
     public_key: String,
     purposes: Vec<SigningPurpose>,
     not_before: Timestamp,
+    #[serde(default, deserialize_with = "crate::record::optional::present")]
     not_after: Option<Timestamp>,
+    #[serde(default, deserialize_with = "crate::record::optional::present")]
     revoked_at: Option<Timestamp>,
+    #[serde(default, deserialize_with = "crate::record::optional::present")]
     reason: Option<RevocationReason>,
 }
 
@@ -166,9 +166,7 @@ impl KeySet {
     pub fn parse(bytes: &[u8]) -> Result<Self, KeySetError> {
         let document = Document::parse(bytes, &Limits::ARGUMENTS)?;
         let Received { r#type: KeySetType::V0, audience, keys } = document.read()?;
-        let set = Self::new(audience, keys.into_iter().map(DatedKey::try_from).collect::<Result<_, _>>()?)?;
-        // `null` is another spelling of an absent member.
-        if set.document()? == document { Ok(set) } else { Err(KeySetError::Null) }
+        Self::new(audience, keys.into_iter().map(DatedKey::try_from).collect::<Result<_, _>>()?)
     }
 
     /// The set's canonical document.

@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use approval_core::record::{Outcome, Reconciled, Rule, State, StepOutcome, Verdict};
-use approval_core::{Approvals, Clock as _, DeadlinePassed, ExecutionPermit, PlanView, Policy, Reason, Report, Terms};
+use approval_core::{
+    Approvals, Clock as _, DeadlinePassed, ExecutionPermit, ExecutionView, PlanView, Policy, Reason, Refusal, Report,
+    Terms,
+};
 use approval_testkit::{FakeTarget, Room};
 use serde_json::json;
 
@@ -48,11 +51,8 @@ async fn of_sixty_four_who_execute_at_once_one_does() {
                 assert_eq!(done.execution.outcome, Outcome::Applied);
                 first += u32::from(!done.replayed);
             }
-            Err(refusal) => assert!(
-                // Who looked before the claim and came after it finds the effect, or the attempt.
-                matches!(refusal.reason(), Reason::ExecutionInProgress | Reason::PreconditionFailed),
-                "{refusal}"
-            ),
+            // Who looked before the claim and came after it finds the effect: it is the attempt's. [GATE-008]
+            Err(refusal) => assert_eq!(refusal.reason(), Reason::ExecutionInProgress, "{refusal}"),
         }
     }
     assert_eq!(first, 1);
@@ -131,6 +131,75 @@ async fn who_comes_second_to_the_claim_gets_the_outcome_of_the_first() {
     assert!(done.replayed);
     assert_eq!(Some(done.execution), *settled.lock().unwrap());
     assert_eq!(target.effects(), 0);
+}
+
+/// Executes a plan, finds that the target was changed, and is overtaken before it can record that.
+async fn overtaken(
+    room: &Room,
+    plan: &PlanView,
+    happening: impl Future<Output = ()> + Send + 'static,
+) -> Result<ExecutionView, Refusal> {
+    let store = Arc::new(Interposed::new(room.memory.clone().unwrap()));
+    let approvals = start_over(room, Arc::clone(&store) as _, policy(), |it| it).await;
+    let target = FakeTarget::new();
+    target.meddle("a", json!("another's"));
+    store.before("refuse", happening);
+    let answer = approvals.execute(&Room::alice(), &id(plan), None, &target, &target).await;
+    assert_eq!(target.effects(), 0);
+    answer
+}
+
+#[tokio::test]
+async fn a_change_that_another_call_made_is_answered_with_its_outcome() {
+    // [GATE-008, INV-008]
+    for outcome in [Outcome::Applied, Outcome::Failed, Outcome::Partial, Outcome::Unknown] {
+        let room = Arc::new(Room::new().await);
+        let plan = approved(&room).await;
+        let (first, twin) = (Arc::clone(&room), plan.clone());
+        let done = overtaken(&room, &plan, async move {
+            run(&first, &twin, &reporting(outcome)).await.unwrap();
+        });
+        let done = done.await.unwrap();
+        assert!(done.replayed);
+        assert_eq!(done.execution.outcome, outcome);
+        let told = kinds(&room, &plan).await;
+        assert!(!told.iter().any(|kind| kind == "plan.stale" || kind == "execution.refused"), "{told:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_change_beside_a_running_attempt_ends_nothing() {
+    // [GATE-008, GATE-051]
+    let room = Arc::new(Room::new().await);
+    let plan = approved(&room).await;
+    let (first, twin, begun) = (Arc::clone(&room), plan.clone(), Arc::new(std::sync::Mutex::new(None)));
+    let running = Arc::clone(&begun);
+    let answer = overtaken(&room, &plan, async move {
+        let held = Held::begin(&first, policy(), &twin).await;
+        *running.lock().unwrap() = Some(held);
+    });
+    assert_eq!(answer.await.unwrap_err().reason(), Reason::ExecutionInProgress);
+    let held = begun.lock().unwrap().take().unwrap();
+    assert_eq!(held.release(Outcome::Applied).await.unwrap().execution.outcome, Outcome::Applied);
+    assert_eq!(state(&room, &plan).await, State::Applied);
+}
+
+#[tokio::test]
+async fn a_change_of_a_plan_that_has_ended_meanwhile_is_answered_with_its_end() {
+    // [GATE-008, GATE-005]: the control, overtaken by nothing, ends the plan itself.
+    let room = Arc::new(Room::new().await);
+    let plan = approved(&room).await;
+    let answer = overtaken(&room, &plan, std::future::ready(()));
+    assert_eq!(answer.await.unwrap_err().reason(), Reason::PreconditionFailed);
+    assert_eq!(state(&room, &plan).await, State::Stale);
+
+    let plan = approved(&room).await;
+    let (person, rejected) = (Arc::clone(&room), plan.clone());
+    let answer = overtaken(&room, &plan, async move {
+        person.decide(&rejected, "alice", Verdict::Reject).await.unwrap();
+    });
+    assert_eq!(answer.await.unwrap_err().reason(), Reason::ApprovalRejected);
+    assert_eq!(state(&room, &plan).await, State::Rejected);
 }
 
 #[tokio::test]
@@ -324,7 +393,12 @@ async fn every_outcome_is_recorded_and_replayed() {
         assert!(again.replayed);
         assert_eq!((again.execution, again.tool_result), (done.execution.clone(), done.tool_result));
         assert_eq!(room.target.effects(), effects);
-        assert_eq!(done.execution.steps[0].outcome, StepOutcome::Applied);
+        let step = match outcome {
+            Outcome::Applied => StepOutcome::Applied,
+            Outcome::Failed => StepOutcome::Failed,
+            Outcome::Partial | Outcome::Unknown => StepOutcome::Unknown,
+        };
+        assert_eq!(done.execution.steps[0].outcome, step);
     }
 }
 

@@ -241,7 +241,7 @@ async fn step_7_paused() {
 
 #[tokio::test]
 async fn step_7_attempts_at_the_gate_are_limited() {
-    // [GATE-071]
+    // [GATE-071, GATE-073]
     let room = Room::with_policy(limited(|limits| limits.gate_attempts = 3)).await;
     let plan = approved(&room).await;
     let other = Digest::of_bytes(b"another plan").to_string();

@@ -1,9 +1,11 @@
 //! The tables of the specification are those of the code, and its requirements are listed whole.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::time::Duration;
 
-use approval_core::audit::FaultCode;
+use approval_core::audit::{EventKind, FaultCode};
+use approval_core::json::{Document, Limits};
 use approval_core::receipt::{Claim, Limit, ReceiptFault};
 use approval_core::record::{Outcome, Reconciled, RecordKind, State, Verdict};
 use approval_core::seal::Tag;
@@ -12,9 +14,9 @@ use approval_core::transition::{Trigger, next};
 use approval_core::{ChallengeId, Reason, Retry, WriterId};
 use approval_testkit::Room;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::support::approved;
+use crate::support::{approved, events, id, refused, reporting, run, seconds};
 
 fn read(name: &str) -> String {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spec/v0").join(name);
@@ -75,18 +77,47 @@ fn the_states() {
 #[test]
 fn the_reasons() {
     // [GATE-003, GATE-007]
-    let rows: Vec<_> = Reason::ALL
+    let schema = serde_json::to_value(schemars::schema_for!(Reason)).unwrap();
+    let says: BTreeMap<_, _> = schema["oneOf"]
+        .as_array()
+        .unwrap()
         .iter()
-        .map(|reason| {
-            let retry = match reason.retry() {
-                Retry::Never => "never",
-                Retry::Replan => "replan",
-                Retry::Same => "same",
-            };
-            format!("| `{}` | `{retry}` |", reason.code())
-        })
+        .map(|one| (one["const"].as_str().unwrap(), &one["description"]))
         .collect();
-    assert_eq!(table(&read("gate.md"), "| reason | retry |"), rows);
+    let rows = table(&read("gate.md"), "| reason | says | retry | the plan |");
+    assert_eq!(rows.len(), Reason::ALL.len());
+    for (row, reason) in rows.iter().zip(Reason::ALL) {
+        let retry = match reason.retry() {
+            Retry::Never => "never",
+            Retry::Replan => "replan",
+            Retry::Same => "same",
+        };
+        let says = says[reason.code()].as_str().unwrap().trim_end_matches('.');
+        let (first, rest) = says.split_at(1);
+        let says = format!("{}{rest}", first.to_lowercase());
+        let expected = format!("| `{}` | {says} | `{retry}` | {} |", reason.code(), what_becomes_of_the_plan(&reason));
+        assert_eq!(row.replace("| |", "|  |"), expected);
+    }
+}
+
+/// Of a plan whose execution is refused like this.
+fn what_becomes_of_the_plan(reason: &Reason) -> &'static str {
+    match reason {
+        Reason::ApproverNotPermitted
+        | Reason::DryRunFailed
+        | Reason::PolicyChanged
+        | Reason::PreconditionFailed
+        | Reason::PreviewChanged
+        | Reason::RequesterNotPermitted
+        | Reason::TargetChanged
+        | Reason::ToolChanged => "ends",
+        Reason::ApprovalHashMismatch
+        | Reason::ApprovalPending
+        | Reason::ApprovalRequired
+        | Reason::ChallengeExpired
+        | Reason::OutcomeUnknown => "counts",
+        _ => "",
+    }
 }
 
 #[test]
@@ -281,4 +312,144 @@ fn the_requirements_are_listed_as_they_stand_in_the_text() {
         }
     }
     assert_eq!(stated, listed.len());
+}
+
+#[test]
+fn one_plans_way_is_whole_among_the_examples() {
+    // [REC-040, DIG-103]
+    let example = |name: &str| -> Value { serde_json::from_str(&read(&format!("examples/{name}.json"))).unwrap() };
+    let digest =
+        |name: &str| Value::String(Document::from_value(&example(name), &Limits::PLAN).unwrap().digest().to_string());
+    for (from, pointer, to) in [
+        ("Plan/same-subject", "/intentDigest", "Intent/same-subject"),
+        ("Plan/same-subject", "/reviewDigest", "Review/same-subject"),
+        ("PlanState/planned", "/lastEvent", "Event/plan-created"),
+        ("PlanState/awaiting-approval", "/lastEvent", "Event/challenge-created"),
+        ("PlanState/approved", "/lastEvent", "Event/decision-approved"),
+        ("PlanState/executing", "/lastEvent", "Event/execution-claimed"),
+        ("PlanState/applied", "/planDigest", "Plan/same-subject"),
+        ("PlanState/applied", "/challenge", "Challenge/live"),
+        ("PlanState/applied", "/decisions/0", "Decision/approve"),
+        ("PlanState/applied", "/execution", "Execution/applied"),
+        ("PlanState/applied", "/lastEvent", "Event/execution-applied"),
+        ("Execution/applied", "/resultDigest", "Result/applied"),
+        ("Event/plan-created", "/previous", "Event/audit-started"),
+        ("Event/challenge-created", "/planPrevious", "Event/plan-created"),
+        ("Event/decision-approved", "/planPrevious", "Event/challenge-created"),
+        ("Event/execution-claimed", "/planPrevious", "Event/decision-approved"),
+        ("Event/execution-applied", "/planPrevious", "Event/execution-claimed"),
+        ("Event/audit-checkpoint", "/previous", "Event/execution-applied"),
+    ] {
+        assert_eq!(example(from).pointer(pointer), Some(&digest(to)), "{from}{pointer}");
+    }
+}
+
+/// What the table of events says of one kind: whether it has an actor, whether it is of a plan, what it must and may have.
+struct Told {
+    actor: bool,
+    of_a_plan: Option<bool>,
+    must: BTreeSet<String>,
+    may: BTreeSet<String>,
+}
+
+fn told() -> BTreeMap<String, Told> {
+    let rows = table(&read("audit.md"), "| kind | tells that | actor | of a plan | other members |");
+    let of = |row: &String| {
+        let cells: Vec<_> = row.trim_matches('|').split('|').map(str::trim).collect();
+        let mut told = Told {
+            actor: cells[2] != "(none)",
+            of_a_plan: match cells[3] {
+                "yes" => Some(true),
+                "no" => Some(false),
+                _ => None,
+            },
+            must: BTreeSet::new(),
+            may: BTreeSet::new(),
+        };
+        for part in cells[4].split([',', ';']).filter(|part| part.contains('`')) {
+            let name = part.split('`').nth(1).unwrap().to_owned();
+            if part.contains('?') {
+                told.may.insert(name)
+            } else {
+                told.must.insert(name)
+            };
+        }
+        (cells[0].trim_matches('`').to_owned(), told)
+    };
+    rows.iter().map(of).collect()
+}
+
+/// Does everything that an event tells of.
+async fn eventful() -> Vec<Value> {
+    let room = Room::new().await;
+    let refusing = room.plan("a", json!(1)).await.unwrap();
+    refused(&room, &refusing, Reason::ApprovalRequired).await;
+    room.decide(&refusing, "alice", Verdict::Approve).await.unwrap();
+    room.decide(&refusing, "alice", Verdict::Approve).await.unwrap_err();
+    room.decide(&refusing, "alice", Verdict::Withdraw).await.unwrap();
+    for (name, outcome) in
+        [("b", Outcome::Applied), ("c", Outcome::Failed), ("d", Outcome::Partial), ("e", Outcome::Unknown)]
+    {
+        let plan = room.plan(name, json!(1)).await.unwrap();
+        room.decide(&plan, "alice", Verdict::Approve).await.unwrap();
+        run(&room, &plan, &reporting(outcome)).await.unwrap();
+        if outcome == Outcome::Unknown {
+            room.approvals.reconcile(plan.header.plan_id, Reconciled::Applied, "op").await.unwrap();
+        }
+    }
+    let rejected = room.plan("f", json!(1)).await.unwrap();
+    room.decide(&rejected, "alice", Verdict::Reject).await.unwrap();
+    let cancelled = room.plan("g", json!(1)).await.unwrap();
+    room.approvals.cancel(&Room::alice(), &id(&cancelled)).await.unwrap();
+    let changed = room.plan("h", json!(1)).await.unwrap();
+    room.decide(&changed, "alice", Verdict::Approve).await.unwrap();
+    room.target.meddle("h", json!("another's"));
+    refused(&room, &changed, Reason::PreconditionFailed).await;
+    let waiting = room.plan("i", json!(1)).await.unwrap();
+    room.approvals.challenge(&Room::alice(), &id(&waiting), None).await.unwrap();
+    for wait in [900, 3600] {
+        room.clock.advance(seconds(wait));
+        room.approvals.status(&Room::alice(), &id(&waiting), Duration::ZERO).await.unwrap();
+    }
+    room.approvals.pause("op").await.unwrap();
+    room.approvals.resume("op").await.unwrap();
+    room.approvals.mute(&"bob".into(), seconds(9), "op").await.unwrap();
+    room.approvals.mute(&"bob".into(), Duration::ZERO, "op").await.unwrap();
+    room.approvals.note_key_change(None, "op").await.unwrap();
+    room.approvals.note_account_change("bob", "op").await.unwrap();
+    room.approvals.checkpoint().await.unwrap();
+    events(&room).await
+}
+
+#[tokio::test]
+async fn events_tell_what_the_table_says() {
+    // [AUDIT-016]
+    let told = told();
+    let mut seen = BTreeSet::new();
+    for event in eventful().await {
+        let kind = event["event"]["kind"].as_str().unwrap();
+        seen.insert(kind.to_owned());
+        let row = told.get(kind).unwrap_or_else(|| panic!("the table lacks `{kind}`"));
+        let mut has: BTreeSet<_> = event["event"].as_object().unwrap().keys().map(String::as_str).collect();
+        has.remove("kind");
+        assert_eq!(has.remove("actor"), row.actor, "{event}");
+        let of_a_plan = has.remove("planId");
+        assert_eq!(has.remove("planDigest"), of_a_plan, "{event}");
+        assert_eq!(of_a_plan, row.of_a_plan.unwrap_or(of_a_plan), "{event}");
+        for member in &row.must {
+            assert!(has.remove(member.as_str()), "no `{member}` in {event}");
+        }
+        assert!(has.iter().all(|member| row.may.contains(*member)), "{event}");
+    }
+    let never: Vec<_> = told.keys().filter(|kind| !seen.contains(*kind)).map(String::as_str).collect();
+    assert_eq!(never, ["anchor.renewed", "execution.conflict", "execution.settled_late", "plan.denied"]);
+}
+
+#[test]
+fn the_kinds_of_events() {
+    // [AUDIT-016]
+    let schema = serde_json::to_value(schemars::schema_for!(EventKind)).unwrap();
+    let kinds: BTreeSet<_> =
+        schema["oneOf"].as_array().unwrap().iter().map(|one| one["const"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(told().into_keys().collect::<BTreeSet<_>>(), kinds);
 }

@@ -46,6 +46,16 @@ async fn changes_are_shown_where_policy_allows_and_they_fit() {
 }
 
 #[tokio::test]
+async fn no_changes_are_left_out_and_not_empty() {
+    // [WIRE-030]: of an opaque tool nothing is known that would change.
+    let (bench, _) = reading_bench().await;
+    let mut client = bench.client_of(bench.gate("alice"), Era::Modern).await;
+    let plan = client.answer("tidy", json!({})).await;
+    assert_eq!(plan["header"]["policy"]["requesterReadsTarget"], true);
+    assert_eq!((plan.get("changes"), plan.get("omitted")), (None, None));
+}
+
+#[tokio::test]
 async fn what_fits_once_is_left_out_of_the_text_first() {
     // [WIRE-035]
     let (bench, target) = reading_bench().await;

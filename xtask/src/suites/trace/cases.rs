@@ -11,7 +11,7 @@ const ATTACKS: &str = "| attack | answered by |";
 const CASES: &str = "| case | what is tried | answer | by |";
 
 /// Head of the table of reasons, in `gate.md`.
-const REASONS: &str = "| reason | retry |";
+const REASONS: &str = "| reason | says | retry | the plan |";
 
 /// A row of one of the two tables.
 #[derive(Debug, PartialEq, Eq)]

@@ -32,7 +32,11 @@ pub(super) enum Role {
 /// Scripts and other suites cite in their own kind of comment; their whole text is read.
 const OTHER_LANGUAGES: &[&str] = &["feature", "go", "js", "mjs", "py", "sh", "sql", "toml", "ts", "yaml", "yml"];
 
-/// Every citation: production code of the crates and their templates enforces, tests and vectors check, examples show.
+/// Servers that share no code with the crates: what they enforce, the crates do not.
+const TARGETS: &str = "conformance/targets";
+
+/// Every citation: production code of the crates and their templates enforces, tests and vectors check, examples and other
+/// implementations show.
 pub(super) fn find(root: &Path) -> Result<Vec<Citation>> {
     let mut found = Vec::new();
     for crate_directory in directories(&root.join("crates"))? {
@@ -56,14 +60,17 @@ pub(super) fn find(root: &Path) -> Result<Vec<Citation>> {
             rust(root, &file, &mut found, |_| Role::Check);
         }
     }
+    let targets = root.join(TARGETS);
     for (directory, role) in
         [("tests", Role::Check), ("vectors", Role::Check), ("conformance", Role::Check), ("examples", Role::Example)]
     {
+        let role_of = |file: &SourceFile| if file.path.starts_with(&targets) { Role::Example } else { role };
         for file in files(&root.join(directory), &["rs"])? {
+            let role = role_of(&file);
             rust(root, &file, &mut found, |_| role);
         }
         for file in files(&root.join(directory), OTHER_LANGUAGES)? {
-            text(root, &file, role, &mut found);
+            text(root, &file, role_of(&file), &mut found);
         }
     }
     Ok(found)

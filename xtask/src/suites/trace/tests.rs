@@ -96,7 +96,7 @@ const SECURITY: &str = "\
 
 #[test]
 fn a_hostile_case_has_a_name_of_its_own_an_answer_and_what_answers_it() {
-    let gate = "| reason | retry |\n|---|---|\n| `too_late` | `never` |\n";
+    let gate = "| reason | says | retry | the plan |\n|---|---|---|---|\n| `too_late` | it is over | `never` | |\n";
     let requirements = requirements(SPEC);
     let complaints = |security: &str| cases::complaints(&cases::find(security), &requirements.ids(), gate);
     assert_eq!(complaints(SECURITY), Vec::<String>::new());
@@ -181,6 +181,8 @@ fn places_are_told_apart() {
     write("crates/a/tests/flow.rs", "/// [GATE-003]\nfn a() {}\n");
     write("crates/a/templates/plan.html", "{# [GATE-004] #}\n");
     write("tests/python/run.py", "# [GATE-005]\n");
+    write("conformance/checks.toml", "# [GATE-007]\n");
+    write("conformance/targets/other/gate.py", "# [GATE-008]\n");
     write("examples/quick/src/main.rs", "// [GATE-006]\n");
     write("xtask/src/main.rs", "// [GATE-901]\n");
     let found: Vec<_> =
@@ -194,6 +196,8 @@ fn places_are_told_apart() {
             expected("GATE-004", Role::Enforcement, "crates/a/templates/plan.html:1"),
             expected("GATE-003", Role::Check, "crates/a/tests/flow.rs:1"),
             expected("GATE-005", Role::Check, "tests/python/run.py:1"),
+            expected("GATE-007", Role::Check, "conformance/checks.toml:1"),
+            expected("GATE-008", Role::Example, "conformance/targets/other/gate.py:1"),
             expected("GATE-006", Role::Example, "examples/quick/src/main.rs:1"),
         ]
     );
