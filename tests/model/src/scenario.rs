@@ -253,7 +253,7 @@ pub(crate) const FULL: &[Scenario] = &[
         findings: &[Reconciled::NotApplied],
         with: NOTHING,
         limits: limits(2, 1, 1, 1, 2),
-        at_least: 8_800,
+        at_least: 8_000,
     },
     Scenario {
         name: "decisions-wide",
@@ -271,7 +271,7 @@ pub(crate) const FULL: &[Scenario] = &[
         findings: &[Reconciled::NotApplied],
         with: NOTHING,
         limits: limits(2, 1, 1, 2, 3),
-        at_least: 8_300,
+        at_least: 7_700,
     },
     Scenario {
         name: "races-fine",
@@ -289,7 +289,7 @@ pub(crate) const FULL: &[Scenario] = &[
         findings: &[Reconciled::NotApplied],
         with: With { fine_calls: true, fine_reads: true, ..NOTHING },
         limits: limits(2, 1, 1, 2, 3),
-        at_least: 5_900,
+        at_least: 5_700,
     },
     Scenario {
         name: "attempts-outages",
@@ -325,6 +325,6 @@ pub(crate) const FULL: &[Scenario] = &[
         findings: &[Reconciled::NotApplied],
         with: With { crash: true, renew: true, ..NOTHING },
         limits: limits(3, 2, 3, 2, 3),
-        at_least: 1,
+        at_least: 35_000,
     },
 ];
