@@ -2,18 +2,14 @@
 
 use std::sync::Arc;
 
-use approval_core::anchor::{
-    Anchor, AnchorEntry, AnchorError, AnchorKind, CheckpointMark, Entered, NoAnchor, Standing,
-};
+use approval_core::anchor::{Anchor, AnchorEntry, AnchorError, AnchorKind, Entered, NoAnchor, Standing};
 use approval_core::record::{Isolation, Outcome, Reconciled, Rollback, Rule, State, Verdict};
-use approval_core::seal::Tag;
 use approval_core::{ApprovalsBuilder, BuildError, PlanId, PlanView, Reason};
-use approval_testkit::{FakeClock, MemoryAnchor, Room};
-use async_trait::async_trait;
+use approval_testkit::{MemoryAnchor, Room};
 use serde_json::json;
 
 use crate::support::{
-    Broken, Interposed, always, applied, approved, events, id, kinds, parts, refused, reporting, run, seconds, start,
+    Entering, Interposed, always, applied, approved, events, id, kinds, parts, refused, reporting, run, seconds, start,
     start_over, state,
 };
 
@@ -68,7 +64,7 @@ async fn a_claim_is_entered_once() {
 #[tokio::test]
 async fn an_anchor_that_cannot_be_written_lets_nothing_run() {
     // [ANCHOR-004, GATE-112]
-    let (room, _) = anchored(Broken).await;
+    let (room, _) = anchored(Entering(|| Err(AnchorError("the disk is full".to_owned())))).await;
     let plan = approved(&room).await;
     let done = room.execute(&plan).await.unwrap();
     assert_eq!(done.execution.outcome, Outcome::Failed);
@@ -412,64 +408,16 @@ async fn without_an_anchor_a_plan_says_so() {
     assert_eq!(approved(&room).await.header.enforcement.rollback, Rollback::None);
 }
 
-/// An anchor that takes its time.
-#[derive(Debug)]
-struct Slow(FakeClock, std::time::Duration);
-
-#[async_trait]
-impl Anchor for Slow {
-    fn rollback(&self) -> Rollback {
-        Rollback::Local
-    }
-
-    async fn enter(&self, _: AnchorEntry) -> Result<Entered, AnchorError> {
-        self.0.advance(self.1);
-        Ok(Entered::First)
-    }
-
-    async fn entry(&self, _: PlanId) -> Result<Option<AnchorEntry>, AnchorError> {
-        Ok(None)
-    }
-
-    async fn standing(&self) -> Result<Standing, AnchorError> {
-        Ok(Standing::Kept)
-    }
-
-    async fn begin(&self) -> Result<(), AnchorError> {
-        Ok(())
-    }
-
-    async fn claims_touching(&self, _: &[Tag]) -> Result<Vec<AnchorEntry>, AnchorError> {
-        Ok(Vec::new())
-    }
-
-    async fn entries(&self) -> Result<Vec<AnchorEntry>, AnchorError> {
-        Ok(Vec::new())
-    }
-
-    async fn remove(&self, _: &[PlanId]) -> Result<(), AnchorError> {
-        Ok(())
-    }
-
-    async fn remember(&self, _: CheckpointMark) -> Result<(), AnchorError> {
-        Ok(())
-    }
-
-    async fn reset_checkpoint(&self, _: Option<CheckpointMark>) -> Result<(), AnchorError> {
-        Ok(())
-    }
-
-    async fn last_checkpoint(&self) -> Result<Option<CheckpointMark>, AnchorError> {
-        Ok(None)
-    }
-}
-
 #[tokio::test]
 async fn an_attempt_whose_lease_passed_before_it_began_does_not_begin() {
     // [GATE-113]: others count it as lost by then, and may act on that.
     for (takes, outcome, effects) in [(29, Outcome::Applied, 1), (30, Outcome::Failed, 0)] {
         let mut room = Room::new().await;
-        let slow = Arc::new(Slow(room.clock.clone(), seconds(takes)));
+        let clock = room.clock.clone();
+        let slow = Arc::new(Entering(move || {
+            clock.advance(seconds(takes));
+            Ok(Entered::First)
+        }));
         room.approvals = start(&room, always(Rule::same_subject()), |builder| builder.anchor(slow)).await;
         let plan = approved(&room).await;
         assert_eq!(room.execute(&plan).await.unwrap().execution.outcome, outcome);

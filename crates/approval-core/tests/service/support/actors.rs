@@ -1,5 +1,6 @@
 //! Anchors, executors and timers that do what a test wants.
 
+use std::fmt;
 use std::future::Future;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -68,18 +69,23 @@ impl Timer for Still {
     }
 }
 
-/// An anchor that can't be written.
-#[derive(Debug)]
-pub(crate) struct Broken;
+/// An anchor that keeps nothing, though it says that it does, and enters a plan as it is told.
+pub(crate) struct Entering<F>(pub(crate) F);
+
+impl<F> fmt::Debug for Entering<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entering").finish_non_exhaustive()
+    }
+}
 
 #[async_trait]
-impl Anchor for Broken {
+impl<F: Fn() -> Result<Entered, AnchorError> + Send + Sync> Anchor for Entering<F> {
     fn rollback(&self) -> Rollback {
         Rollback::Local
     }
 
     async fn enter(&self, _: AnchorEntry) -> Result<Entered, AnchorError> {
-        Err(AnchorError("the disk is full".to_owned()))
+        self.0()
     }
 
     async fn entry(&self, _: PlanId) -> Result<Option<AnchorEntry>, AnchorError> {
