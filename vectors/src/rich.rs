@@ -2,14 +2,14 @@
 
 use anyhow::{Context as _, Result};
 use approval_core::record::{
-    Approver, Change, Finding, Identity, Normaliser, Outcome, Precondition, PreconditionEnforcement, Reconciled,
-    RecordKind, Severity, Source, Step, StepOutcome, StepReport, Target, Text, Verdict,
+    Approver, Change, Finding, Normaliser, Outcome, Precondition, PreconditionEnforcement, Reconciled, RecordKind,
+    Severity, Source, Step, StepOutcome, StepReport, Target, Text, Verdict,
 };
 use approval_core::{
     Call, Clock as _, DecisionRequest, Digest, Draft, DraftStep, EffectKey, FreshnessError, Identified, PlanError,
     PlanView, Planner, Policy, Report, ResolvedPlan, Terms,
 };
-use approval_testkit::FakeDirectory;
+use approval_testkit::{FakeDirectory, decision};
 use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 
@@ -171,17 +171,11 @@ pub(crate) async fn records() -> Result<Records> {
     let challenge = stage.approvals.challenge(&Stage::alice(), &id(&plan), None).await?.challenge;
     stage.clock.advance(std::time::Duration::from_millis(1_234));
     let now = stage.clock.now();
-    let Identity { person, issuer, subject } = FakeDirectory::identity("bob");
     let amr = ["pwd", "hwk"].map(ToOwned::to_owned).into();
-    let approver = Approver { person, issuer, subject, auth_time: now, acr: Some("urn:acr:2".to_owned()), amr };
     let decided = DecisionRequest {
-        plan_id: plan.header.plan_id,
-        challenge_id: challenge.challenge_id,
-        plan_digest: plan.plan_digest,
-        approver,
-        verdict: Verdict::Approve,
+        approver: Approver { acr: Some("urn:acr:2".to_owned()), amr, ..FakeDirectory::approver("bob", now) },
         comment: Some("looks \u{201c}right\u{201d} to me".to_owned()),
-        rendered_at: now,
+        ..decision(&plan, challenge.challenge_id, "bob", Verdict::Approve, now)
     };
     stage.approvals.decide(decided).await?;
     let kinds = [

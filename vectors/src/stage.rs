@@ -7,17 +7,16 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
 use approval_core::anchor::AnchorKind;
-use approval_core::record::{Approver, Identity, Outcome, RecordKind, State, Verdict};
+use approval_core::record::{Outcome, RecordKind, State, Verdict};
 use approval_core::seal::KeyRing;
 use approval_core::store::{Row, RowKey};
 use approval_core::{
-    Approvals, ApprovalsBuilder, Call, Clock as _, DecisionRequest, Draft, ExecutionPermit, ExecutionView, Executor,
-    FreshnessError, Identified, Parts, PlanError, PlanId, PlanView, Planner, Policy, Refusal, Report, Requester,
-    ResolvedPlan, Timer,
+    Approvals, ApprovalsBuilder, Call, Clock as _, Draft, ExecutionPermit, ExecutionView, Executor, FreshnessError,
+    Identified, Parts, PlanError, PlanId, PlanView, Planner, Policy, Refusal, Report, Requester, ResolvedPlan, Timer,
 };
 use approval_testkit::ill_formed::{AUDIENCE, Forger};
 use approval_testkit::{
-    FakeClock, FakeDirectory, FakeTarget, FakeTimer, MemoryAnchor, MemoryStore, SeededEntropy, test_key_ring,
+    FakeClock, FakeDirectory, FakeTarget, FakeTimer, MemoryAnchor, MemoryStore, SeededEntropy, decision, test_key_ring,
 };
 use async_trait::async_trait;
 use serde_json::{Map, Value, json};
@@ -86,18 +85,7 @@ impl Stage {
     pub(crate) async fn decide(&self, plan: &PlanView, person: &str, verdict: Verdict) -> Result<()> {
         let challenge = self.approvals.challenge(&Self::alice(), &id(plan), None).await?.challenge;
         self.clock.advance(Duration::from_secs(1));
-        let now = self.clock.now();
-        let Identity { person, issuer, subject } = FakeDirectory::identity(person);
-        let request = DecisionRequest {
-            plan_id: plan.header.plan_id,
-            challenge_id: challenge.challenge_id,
-            plan_digest: plan.plan_digest,
-            approver: Approver { person, issuer, subject, auth_time: now, acr: None, amr: Vec::new() },
-            verdict,
-            comment: None,
-            rendered_at: now,
-        };
-        self.approvals.decide(request).await?;
+        self.approvals.decide(decision(plan, challenge.challenge_id, person, verdict, self.clock.now())).await?;
         Ok(())
     }
 

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
-use approval_core::record::{Identity, RequesterAssurance, Target};
-use approval_core::{Directory, DirectoryError, Group, Person, Requester, Standing};
+use approval_core::record::{Approver, Identity, RequesterAssurance, Target};
+use approval_core::{Directory, DirectoryError, Group, Person, Requester, Standing, Timestamp};
 use async_trait::async_trait;
 
 /// A directory in which every person is known to one issuer under their own name, and may be changed while a test runs.
@@ -69,6 +69,13 @@ impl FakeDirectory {
     #[must_use]
     pub fn identity(person: &str) -> Identity {
         Identity { person: person.into(), issuer: Self::ISSUER.to_owned(), subject: person.to_owned() }
+    }
+
+    /// A person who authenticated at this moment.
+    #[must_use]
+    pub fn approver(person: &str, auth_time: Timestamp) -> Approver {
+        let Identity { person, issuer, subject } = Self::identity(person);
+        Approver { person, issuer, subject, auth_time, acr: None, amr: Vec::new() }
     }
 
     /// A person for whom an agent acts, with a verified token.

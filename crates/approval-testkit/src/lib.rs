@@ -32,6 +32,6 @@ pub use entropy::SeededEntropy;
 pub use memory::MemoryStore;
 pub use memory::Tables;
 pub use report::{CheckReport, Promise, SuiteReport};
-pub use room::{Room, test_key_ring, test_signing_keys};
+pub use room::{Room, decision, test_key_ring, test_signing_keys};
 pub use target::FakeTarget;
 pub use transient::MemoryTransient;

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use approval_core::record::{Approver, Identity, Verdict};
+use approval_core::record::Verdict;
 use approval_core::seal::{KeyRing, KeyState, MasterKey};
 use approval_core::signing::{DatedKey, KeySet, SigningKey, SigningKeys, SigningPurpose};
 use approval_core::store::Store;
 use approval_core::{
-    Approvals, ApprovalsBuilder, Audience, Clock as _, DecisionRequest, KeyId, Parts, PlanPageView, PlanView, Policy,
-    Refusal, Requester, StatusView, Terms,
+    Approvals, ApprovalsBuilder, Audience, ChallengeId, Clock as _, DecisionRequest, KeyId, Parts, PlanPageView,
+    PlanView, Policy, Refusal, Requester, StatusView, Terms, Timestamp,
 };
 use serde_json::{Value, json};
 
@@ -16,6 +16,26 @@ use crate::{FakeClock, FakeDirectory, FakeTarget, FakeTimer, MemoryStore, Seeded
 
 /// The installation of every room.
 const AUDIENCE: &str = "urn:uuid:00000000-0000-4000-8000-000000000001";
+
+/// What a person decides on what the page shows, without a comment: authenticated, and the page rendered, at this moment.
+#[must_use]
+pub fn decision(
+    plan: &PlanView,
+    challenge_id: ChallengeId,
+    person: &str,
+    verdict: Verdict,
+    now: Timestamp,
+) -> DecisionRequest {
+    DecisionRequest {
+        plan_id: plan.header.plan_id,
+        challenge_id,
+        plan_digest: plan.plan_digest,
+        approver: FakeDirectory::approver(person, now),
+        verdict,
+        comment: None,
+        rendered_at: now,
+    }
+}
 
 /// A service over a store, with persons, a target and a clock that a test can change.
 ///
@@ -110,17 +130,7 @@ impl Room {
         let id = plan.header.plan_id.to_string();
         let challenge = self.approvals.challenge(&Self::alice(), &id, None).await?.challenge;
         self.clock.advance(std::time::Duration::from_secs(1));
-        let now = self.clock.now();
-        let Identity { person, issuer, subject } = FakeDirectory::identity(person);
-        Ok(DecisionRequest {
-            plan_id: plan.header.plan_id,
-            challenge_id: challenge.challenge_id,
-            plan_digest: plan.plan_digest,
-            approver: Approver { person, issuer, subject, auth_time: now, acr: None, amr: Vec::new() },
-            verdict,
-            comment: None,
-            rendered_at: now,
-        })
+        Ok(decision(plan, challenge.challenge_id, person, verdict, self.clock.now()))
     }
 
     /// Executes a plan as its requester.

@@ -8,13 +8,13 @@ use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
-use approval_core::record::{Approver, RequesterAssurance, Verdict};
+use approval_core::record::Verdict;
 use approval_core::store::{EventRow, Snapshot, Write};
 use approval_core::{
     Approvals, ApprovalsBuilder, Audience, Call as ToolCall, ChallengeView, ClaimId, Clock, DecisionRequest, Digest,
-    ExecutionView, Parts, PlanView, Reason, Refusal, Requester, StatusView, Timestamp,
+    ExecutionView, Parts, PlanView, Reason, Refusal, StatusView, Timestamp,
 };
-use approval_testkit::{FakeClock, MemoryStore};
+use approval_testkit::{FakeClock, FakeDirectory, MemoryStore};
 
 use crate::facts::{Facts, is_paused};
 use crate::fault::Fault;
@@ -23,7 +23,7 @@ use crate::observe::Observer;
 use crate::scenario::{Scenario, TICK, With};
 use crate::seam::{Answer, Call, CallKind, Seam};
 use crate::state::{Action, Decide, Entry, History, How, Op, Open, Page, Plan, Shown, State, Task};
-use crate::traits::{Glass, identity};
+use crate::traits::Glass;
 use crate::world::{enter_event, forget_events};
 
 /// The service, its store and its world, in which one step at a time is taken.
@@ -373,11 +373,11 @@ impl<'s> Lab<'s> {
         let seam = self.seam.as_ref();
         Ok(match op {
             Op::Cancel(number) => {
-                let (by, id) = (requester(plan(*number)?.requester), plan(*number)?.id.to_string());
+                let (by, id) = (FakeDirectory::requester(plan(*number)?.requester), plan(*number)?.id.to_string());
                 Box::pin(async move { Done::Decided(approvals.cancel(&by, &id).await) })
             }
             Op::Challenge(number) => {
-                let (by, id) = (requester(plan(*number)?.requester), plan(*number)?.id.to_string());
+                let (by, id) = (FakeDirectory::requester(plan(*number)?.requester), plan(*number)?.id.to_string());
                 Box::pin(async move { Done::Challenged(approvals.challenge(&by, &id, None).await) })
             }
             Op::Decide(decide) => {
@@ -385,17 +385,17 @@ impl<'s> Lab<'s> {
                 Box::pin(async move { Done::Decided(approvals.decide(request).await) })
             }
             Op::Execute { plan: number, by } => {
-                let (by, id) = (requester(by), plan(*number)?.id.to_string());
+                let (by, id) = (FakeDirectory::requester(by), plan(*number)?.id.to_string());
                 Box::pin(async move { Done::Executed(approvals.execute(&by, &id, None, seam, seam).await) })
             }
             Op::Look(number) => {
-                let (by, id) = (requester(plan(*number)?.requester), plan(*number)?.id.to_string());
+                let (by, id) = (FakeDirectory::requester(plan(*number)?.requester), plan(*number)?.id.to_string());
                 Box::pin(async move { Done::Decided(approvals.status(&by, &id, Duration::ZERO).await) })
             }
             Op::Pause => Box::pin(async move { Done::Told(approvals.pause("olga").await) }),
             Op::Resume => Box::pin(async move { Done::Told(approvals.resume("olga").await) }),
             Op::Plan { by, key } => {
-                let (by, call) = (requester(by), call_of(key)?);
+                let (by, call) = (FakeDirectory::requester(by), call_of(key)?);
                 Box::pin(async move { Done::Planned(Box::new(approvals.plan(&by, call, seam).await)) })
             }
             Op::Reconcile(number, finding) => {
@@ -483,20 +483,15 @@ fn decision(state: &State, decide: &Decide, at: Timestamp) -> Result<DecisionReq
     };
     // Whoever decides has logged in just now, unless they didn't.
     let auth_time = if decide.page == Page::OldLogin { opened_at } else { at.after(Duration::from_secs(1)) };
-    let approval_core::record::Identity { person, issuer, subject } = identity(decide.person);
     Ok(DecisionRequest {
         plan_id: plan.shown.id,
         challenge_id: decide.challenge,
         plan_digest: digest,
-        approver: Approver { person, issuer, subject, auth_time, acr: None, amr: Vec::new() },
+        approver: FakeDirectory::approver(decide.person, auth_time),
         verdict: decide.verdict,
         comment: None,
         rendered_at: auth_time,
     })
-}
-
-fn requester(person: &str) -> Requester {
-    Requester { identity: identity(person), assurance: RequesterAssurance::VerifiedToken }
 }
 
 fn call_of(key: &str) -> Result<ToolCall> {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use approval_core::anchor::{Anchor, AnchorEntry, AnchorError, CheckpointMark, Entered, Standing};
-use approval_core::record::{Identity, Outcome, Rollback, Target};
+use approval_core::record::{Outcome, Rollback, Target};
 use approval_core::seal::{Binding, KeyRing, Purpose, SealError, Sealer, Tag, TagPurpose};
 use approval_core::store::{
     CommitError, EventRow, Include, PlanPage, PlanQuery, PlanRows, Row, RowKey, Store, StoreError, Transition,
@@ -272,9 +272,4 @@ impl Sealer for Glass {
     fn tags(&self, purpose: TagPurpose, bytes: &[u8]) -> Result<Vec<Tag>, SealError> {
         self.tags.tags(purpose, bytes)
     }
-}
-
-/// A person as their issuer attests them.
-pub(crate) fn identity(person: &str) -> Identity {
-    Identity { person: person.into(), issuer: "https://issuer.test".to_owned(), subject: person.to_owned() }
 }

@@ -1,8 +1,8 @@
 //! A planner whose plans leave no member of a record out, and the policy that they fall under.
 
 use approval_core::record::{
-    Approver, Change, Finding, Identity, Limits, Normaliser, Precondition, PreconditionEnforcement, Rule, Severity,
-    Source, Step, Target, Text, ToolReference, Verdict,
+    Approver, Change, Finding, Limits, Normaliser, Precondition, PreconditionEnforcement, Rule, Severity, Source, Step,
+    Target, Text, ToolReference, Verdict,
 };
 use approval_core::{
     Call, Clock as _, DecisionRequest, Digest, Draft, DraftStep, EffectKey, FreshnessError, Group, Identified,
@@ -123,16 +123,12 @@ pub(crate) fn decision(
     who: &str,
     verdict: Verdict,
 ) -> DecisionRequest {
-    let Identity { person, issuer, subject } = FakeDirectory::identity(who);
-    let (auth_time, acr, amr) = (room.clock.now(), Some("gold".to_owned()), vec!["pwd".to_owned(), "otp".to_owned()]);
+    let now = room.clock.now();
+    let (acr, amr) = (Some("gold".to_owned()), vec!["pwd".to_owned(), "otp".to_owned()]);
     DecisionRequest {
-        plan_id: plan.header.plan_id,
-        challenge_id: under.challenge_id,
-        plan_digest: plan.plan_digest,
-        approver: Approver { person, issuer, subject, auth_time, acr, amr },
-        verdict,
+        approver: Approver { acr, amr, ..FakeDirectory::approver(who, now) },
         comment: Some("as discussed".to_owned()),
-        rendered_at: room.clock.now(),
+        ..approval_testkit::decision(plan, under.challenge_id, who, verdict, now)
     }
 }
 

@@ -6,23 +6,16 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use approval_core::anchor::{Anchor, AnchorEntry, AnchorError, CheckpointMark, Entered, Standing};
-use approval_core::record::{Approver, Challenge, Identity, Outcome, Rollback, Target, Verdict};
+use approval_core::record::{Challenge, Outcome, Rollback, Target, Verdict};
 use approval_core::seal::Tag;
 use approval_core::{
     ApprovalsBuilder, Call, Clock as _, DecisionRequest, Draft, EffectKey, ExecutionPermit, ExecutionView, Executor,
     FreshnessError, Identified, PlanError, PlanId, PlanView, Planner, Policy, Refusal, Report, ResolvedPlan, Timer,
-    Timestamp,
 };
-use approval_testkit::{FakeDirectory, Room};
+use approval_testkit::Room;
 use async_trait::async_trait;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-
-/// A person who authenticated at this moment.
-pub(crate) fn approver(person: &str, auth_time: Timestamp) -> Approver {
-    let Identity { person, issuer, subject } = FakeDirectory::identity(person);
-    Approver { person, issuer, subject, auth_time, acr: None, amr: Vec::new() }
-}
 
 /// A decision of a person who has just authenticated, on what the page shows.
 pub(crate) fn decision(
@@ -32,16 +25,7 @@ pub(crate) fn decision(
     person: &str,
     verdict: Verdict,
 ) -> DecisionRequest {
-    let now = room.clock.now();
-    DecisionRequest {
-        plan_id: plan.header.plan_id,
-        challenge_id: challenge.challenge_id,
-        plan_digest: plan.plan_digest,
-        approver: approver(person, now),
-        verdict,
-        comment: None,
-        rendered_at: now,
-    }
+    approval_testkit::decision(plan, challenge.challenge_id, person, verdict, room.clock.now())
 }
 
 /// An executor that does what it is told with its permit.

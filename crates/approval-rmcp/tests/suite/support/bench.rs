@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use approval_core::record::{Approver, Identity, Verdict};
+use approval_core::record::Verdict;
 use approval_core::{Clock as _, DecisionRequest, Refusal, StatusView};
 use approval_rmcp::{ConfiguredRequester, Gated, GatedBuilder};
 use approval_testkit::{FakeDirectory, Room};
@@ -49,7 +49,6 @@ impl Bench {
     ) -> Result<StatusView, Refusal> {
         self.room.clock.advance(Duration::from_secs(1));
         let now = self.room.clock.now();
-        let Identity { person, issuer, subject } = FakeDirectory::identity(person);
         let parsed = |member: &str| challenge[member].as_str().unwrap();
         self.room
             .approvals
@@ -57,7 +56,7 @@ impl Bench {
                 plan_id: parsed("planId").parse().unwrap(),
                 challenge_id: parsed("challengeId").parse().unwrap(),
                 plan_digest: parsed("planDigest").parse().unwrap(),
-                approver: Approver { person, issuer, subject, auth_time: now, acr: None, amr: Vec::new() },
+                approver: FakeDirectory::approver(person, now),
                 verdict,
                 comment: None,
                 rendered_at: now,
