@@ -17,7 +17,7 @@ use crate::vault::{broken, unavailable};
 const BATCH: u32 = 100;
 
 /// From how many expired entries on the anchor is written anew.
-const EXPIRED: usize = 256;
+const EXPIRED: usize = 64;
 
 /// The states of a plan that was claimed.
 const CLAIMED: [State; 5] = [State::Applied, State::Executing, State::Failed, State::Partial, State::Unknown];
@@ -40,7 +40,7 @@ impl Approvals {
     /// [ANCHOR-006]
     pub(super) async fn begin_anchor(&self, at_operators_word: bool) -> Result<Begun, BuildError> {
         let anchor = &self.service.anchor;
-        if !self.remembers() || anchor.standing().await.map_err(unavailable)? == Standing::Kept {
+        if anchor.standing().await.map_err(unavailable)? == Standing::Kept {
             return Ok(Begun::Properly);
         }
         let claimed = PlanQuery { states: CLAIMED.to_vec(), limit: 1, ..PlanQuery::default() };
@@ -67,7 +67,7 @@ impl Approvals {
     }
 
     async fn anchor_entries(&self) -> Result<Vec<AnchorEntry>, Refusal> {
-        if self.remembers() { self.service.anchor.entries().await.map_err(unavailable) } else { Ok(Vec::new()) }
+        self.service.anchor.entries().await.map_err(unavailable)
     }
 
     /// Whether the store lacks a claim that the anchor knows, and nobody has resolved it.
@@ -146,9 +146,6 @@ impl Approvals {
 
     /// The claim of a plan that the anchor knows and the store lacks, where nobody has resolved it.
     pub(super) async fn lost_claim(&self, plan: PlanId) -> Result<Option<ClaimId>, Refusal> {
-        if !self.remembers() {
-            return Ok(None);
-        }
         match self.service.anchor.entry(plan).await.map_err(unavailable)? {
             Some(entry) if self.forgotten_claim(&entry).await? => match entry.kind {
                 AnchorKind::Claimed(claim) => Ok(Some(claim)),
@@ -160,7 +157,7 @@ impl Approvals {
 
     /// A plan that the store shows as open may have been rejected or withdrawn before the store was put back. [ANCHOR-008]
     pub(super) async fn still_open(&self, opened: &Opened) -> Result<(), Refusal> {
-        if !self.remembers() || !opened.state.state.is_open() {
+        if !opened.state.state.is_open() {
             return Ok(());
         }
         let entry = self.service.anchor.entry(opened.plan()).await.map_err(unavailable)?;
@@ -187,7 +184,7 @@ impl Approvals {
 
     /// Enters the end of a plan whose process died before it could. [ANCHOR-003]
     pub(super) async fn anchor_if_ended(&self, opened: &Opened) {
-        if self.remembers() && end_of(opened).is_some() {
+        if end_of(opened).is_some() {
             self.anchor_end(opened.plan()).await;
         }
     }
@@ -240,7 +237,7 @@ impl Approvals {
                 self.anchor_end(*plan).await;
             }
             query.after = page.plans.last().map(|(plan, _)| *plan);
-            if !page.more || query.after.is_none() {
+            if !page.more {
                 break;
             }
         }

@@ -9,8 +9,8 @@ use approval_testkit::{MemoryAnchor, Room};
 use serde_json::json;
 
 use crate::support::{
-    Entering, Interposed, always, applied, approved, events, id, kinds, parts, refused, reporting, run, seconds, start,
-    start_over, state,
+    Entering, Held, Interposed, always, applied, approved, events, id, kinds, parts, refused, reporting, run, seconds,
+    start, start_over, state,
 };
 
 async fn anchored(anchor: impl Anchor + 'static) -> (Room, Arc<dyn Anchor>) {
@@ -255,7 +255,9 @@ async fn an_attempt_hidden_from_the_look_up_is_found_by_the_anchor() {
     refused(&room, &before, Reason::OutcomeUnknown).await;
     assert_eq!(room.plan("a", json!(3)).await.unwrap().warnings[0].plan_id, lost.header.plan_id);
 
-    room.approvals.reconcile(lost.header.plan_id, approval_core::record::Reconciled::NotApplied, "op").await.unwrap();
+    room.approvals.reconcile(lost.header.plan_id, Reconciled::NotApplied, "op").await.unwrap();
+    let told = kinds(&room, &lost).await;
+    assert_eq!(told.iter().filter(|kind| *kind == "execution.reconciled").count(), 1, "the store has the claim");
     applied(&room, &before).await;
 }
 
@@ -377,15 +379,22 @@ async fn an_anchor_that_is_lost_meanwhile_lets_nothing_run() {
 
 #[tokio::test]
 async fn entries_go_once_they_can_matter_no_more() {
-    // [ANCHOR-007]
-    const MANY: u32 = 300;
+    // [ANCHOR-007]: the anchor is written anew once 64 of them have expired.
+    const SETTLED: usize = 61;
     let (mut room, anchor) = remembering().await;
     let lost = approved(&room).await;
     run(&room, &lost, &reporting(Outcome::Unknown)).await.unwrap();
     let other = room.plan("other", json!(1)).await.unwrap();
     let unheard = AnchorEntry { plan: other.header.plan_id, ..entry(&lost, some_claim()) };
     anchor.enter(unheard).await.unwrap();
-    for number in 0..MANY {
+    for number in 0..=SETTLED {
+        if number == SETTLED {
+            restart(&mut room, &anchor).await;
+            assert_eq!(remembered(&anchor).len(), SETTLED + 2, "none has expired");
+            room.clock.advance(seconds(7200));
+            restart(&mut room, &anchor).await;
+            assert_eq!(remembered(&anchor).len(), SETTLED + 2, "they are too few");
+        }
         let plan = room.plan(&format!("{number}"), json!(1)).await.unwrap();
         let verdict = if number % 3 == 0 { Verdict::Reject } else { Verdict::Approve };
         room.decide(&plan, "alice", verdict).await.unwrap();
@@ -393,12 +402,41 @@ async fn entries_go_once_they_can_matter_no_more() {
             applied(&room, &plan).await;
         }
     }
-    restart(&mut room, &anchor).await;
-    assert_eq!(remembered(&anchor).len(), MANY as usize + 2, "none has expired");
     room.clock.advance(seconds(7200));
     restart(&mut room, &anchor).await;
     let left: Vec<_> = remembered(&anchor).into_iter().map(|(plan, _)| plan).collect();
     assert_eq!(left, [lost.header.plan_id, other.header.plan_id], "nobody knows what these did");
+}
+
+#[tokio::test]
+async fn however_many_ends_are_missing_they_are_entered() {
+    // [ANCHOR-003]: they are looked at a hundred at a time.
+    const MANY: usize = 101;
+    let (mut room, anchor) = remembering().await;
+    for number in 0..MANY {
+        let plan = room.plan(&format!("{number}"), json!(1)).await.unwrap();
+        room.decide(&plan, "alice", Verdict::Reject).await.unwrap();
+    }
+    let entered = remembered(&anchor);
+    assert_eq!(entered.len(), MANY);
+    anchor.remembered().as_mut().unwrap().entries.clear();
+    restart(&mut room, &anchor).await;
+    assert_eq!(remembered(&anchor), entered);
+}
+
+#[tokio::test]
+async fn an_attempt_that_runs_is_entered_by_whoever_runs_it() {
+    // [ANCHOR-001]: entered by another first, it would not be its own.
+    let (room, anchor) = remembering().await;
+    let plan = approved(&room).await;
+    let forgetful = Arc::new(Entering(|| Ok(Entered::First)));
+    let policy = always(Rule::same_subject());
+    let held = Held::begin_in(&room, policy, |builder| builder.anchor(forgetful), &plan).await;
+    refused(&room, &plan, Reason::ExecutionInProgress).await;
+    assert_eq!(remembered(&anchor), []);
+    let done = held.release(Outcome::Applied).await.unwrap();
+    assert!(room.execute(&plan).await.unwrap().replayed);
+    assert_eq!(remembered(&anchor), [(plan.header.plan_id, AnchorKind::Claimed(done.execution.claim_id))]);
 }
 
 #[tokio::test]

@@ -141,10 +141,20 @@ pub(crate) struct Held {
 impl Held {
     /// Begins to execute an approved plan.
     pub(crate) async fn begin(room: &Room, policy: Policy, plan: &PlanView) -> Self {
+        Self::begin_in(room, policy, |builder| builder, plan).await
+    }
+
+    /// As [`Held::begin`], in a process that is configured like this.
+    pub(crate) async fn begin_in(
+        room: &Room,
+        policy: Policy,
+        configure: impl FnOnce(ApprovalsBuilder) -> ApprovalsBuilder,
+        plan: &PlanView,
+    ) -> Self {
         let mut parts = super::parts(room, Arc::clone(&room.store), policy);
         parts.timer = Arc::new(Still);
         let builder = ApprovalsBuilder::new(parts).clock(Arc::new(room.clock.clone())).separate_user();
-        let approvals = builder.start().await.unwrap();
+        let approvals = configure(builder).start().await.unwrap();
         let (release, released) = oneshot::channel();
         let (begin, begun) = oneshot::channel();
         let gate = Mutex::new(Some((begin, released)));
