@@ -31,7 +31,7 @@ pub(super) fn scan(bytes: &[u8]) -> (usize, Form) {
     let mut i = usize::from(at(0) == b'-');
     match at(i) {
         b'0' => i += 1,
-        b'1'..=b'9' => i = digits(i + 1),
+        b'1'..=b'9' => i = digits(i),
         _ => return (i, Form::Incomplete),
     }
     let mut form = Form::Integer;
@@ -216,6 +216,16 @@ mod tests {
             ("12e99999999999999999999", "12e9999999999999999999"),
         ] {
             assert_eq!(Decimal::of(a.as_bytes()), Decimal::of(b.as_bytes()), "{a} {b}");
+        }
+        let exact = |negative, significand, exponent| Decimal { negative, significand: Some(significand), exponent };
+        for (numeral, decimal) in [
+            ("-120.50", exact(true, 1205, -1)),
+            ("10020e3", exact(false, 1002, 4)),
+            ("0.0907E-2", exact(false, 907, -6)),
+            ("18446744073709551615", exact(false, u64::MAX, 0)),
+            ("18446744073709551616", Decimal { significand: None, ..exact(false, 0, 0) }),
+        ] {
+            assert_eq!(Decimal::of(numeral.as_bytes()), decimal, "{numeral}");
         }
         for (a, b) in [("1", "-1"), ("1", "10"), ("0.1", "0.01"), ("1", "123456789012345678901")] {
             assert_ne!(Decimal::of(a.as_bytes()), Decimal::of(b.as_bytes()), "{a} {b}");

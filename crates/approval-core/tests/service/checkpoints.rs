@@ -12,7 +12,7 @@ use approval_core::{Approvals, Audience, CheckpointInterval, Clock as _, Reason}
 use approval_testkit::{MemoryAnchor, Room, SeededEntropy};
 use serde_json::{Value, json};
 
-use crate::support::{always, applied, approved, events, seconds, start, start_over};
+use crate::support::{Interposed, always, applied, approved, events, seconds, start, start_over};
 
 async fn export(approvals: &Approvals) -> Vec<String> {
     let mut export = approvals.audit().export();
@@ -408,6 +408,29 @@ async fn nothing_is_signed_over_an_audit_that_does_not_hold_together() {
 }
 
 #[tokio::test]
+async fn a_checkpoint_is_tried_again_where_another_process_made_one_meanwhile() {
+    // [CKPT-003]: five times in all.
+    for (others, expected) in [(4, Ok(Some(5))), (5, Err(Reason::StoreUnavailable))] {
+        let room = Room::new().await;
+        let store = Arc::new(Interposed::new(room.memory.clone().unwrap()));
+        let signer = Arc::clone(&room.signer);
+        let policy = always(Rule::same_subject());
+        let overtaken = start_over(&room, Arc::clone(&store) as _, policy, |builder| builder.signer(signer)).await;
+        for _ in 0..others {
+            let other = room.approvals.clone();
+            store.before("checkpoint", async move {
+                other.pause("op").await.unwrap();
+                other.checkpoint().await.unwrap().unwrap();
+                other.resume("op").await.unwrap();
+            });
+        }
+        let made = overtaken.checkpoint().await;
+        assert_eq!(made.map(|made| made.map(|made| made.number)).map_err(|refusal| refusal.reason()), expected);
+        verified(&room, &export(&room.approvals).await).unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_service_without_keys_signs_nothing() {
     let room = Room::new().await;
     let unsigned = start_over(&room, Arc::clone(&room.store), always(Rule::same_subject()), |builder| builder).await;
@@ -457,8 +480,10 @@ async fn checkpoints_are_made_at_intervals() {
         }
         false
     };
+    let due = room.clock.now().after(seconds(300));
     let by_time = keep(CheckpointInterval { transitions: 1000, time: seconds(300) });
     assert!(until(1).await, "the start was one");
+    assert_eq!(events(&room).await.pop().unwrap()["at"], due.to_string());
     let since = room.clock.now();
     for _ in 0..500 {
         tokio::task::yield_now().await;
