@@ -431,6 +431,20 @@ async fn a_checkpoint_is_tried_again_where_another_process_made_one_meanwhile() 
 }
 
 #[tokio::test]
+async fn what_others_write_while_a_checkpoint_is_made_is_under_it() {
+    // [CKPT-003]
+    let room = Room::new().await;
+    let store = Arc::new(Interposed::new(room.memory.clone().unwrap()));
+    let signer = Arc::clone(&room.signer);
+    let policy = always(Rule::same_subject());
+    let overtaken = start_over(&room, Arc::clone(&store) as _, policy, |builder| builder.signer(signer)).await;
+    let (other, before) = (room.approvals.clone(), events(&room).await.len() as u64);
+    store.before("checkpoint", async move { other.pause("op").await.unwrap() });
+    assert_eq!(overtaken.checkpoint().await.unwrap().unwrap().events, before + 2);
+    verified(&room, &export(&room.approvals).await).unwrap();
+}
+
+#[tokio::test]
 async fn a_service_without_keys_signs_nothing() {
     let room = Room::new().await;
     let unsigned = start_over(&room, Arc::clone(&room.store), always(Rule::same_subject()), |builder| builder).await;
