@@ -1,0 +1,17 @@
+#![doc = include_str!("../README.md")]
+
+mod connect;
+mod error;
+mod fault;
+mod options;
+mod read;
+mod schema;
+mod sql;
+mod store;
+mod transient;
+mod write;
+mod writer;
+
+pub use error::OpenError;
+pub use options::PostgresOptions;
+pub use store::PostgresStore;
