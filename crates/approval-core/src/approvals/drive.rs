@@ -24,3 +24,25 @@ pub(super) async fn beside<T>(mut work: Boxed<'_, T>, mut beside: Boxed<'_, ()>)
     })
     .await
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::{Future as _, pending};
+    use std::pin::pin;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::task::{Context, Waker};
+
+    use super::beside;
+
+    #[test]
+    fn what_is_beside_is_begun_with_the_work() {
+        let begun = AtomicBool::new(false);
+        let mut both =
+            pin!(beside(Box::pin(pending::<()>()), Box::pin(async { begun.store(true, Ordering::Relaxed) })));
+        let mut context = Context::from_waker(Waker::noop());
+        for _ in 0..2 {
+            assert!(both.as_mut().poll(&mut context).is_pending(), "the work isn't done");
+            assert!(begun.load(Ordering::Relaxed));
+        }
+    }
+}

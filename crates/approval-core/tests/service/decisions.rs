@@ -1,11 +1,15 @@
 //! A person decides.
 
+use std::sync::Arc;
+
 use approval_core::record::{Challenge, Rule, State, Verdict};
-use approval_core::{DecisionRequest, Digest, PlanView, Reason};
+use approval_core::{DecisionRequest, Digest, PlanView, Reason, Timestamp};
 use approval_testkit::{FakeDirectory, Room};
 use serde_json::json;
 
-use crate::support::{Held, always, applied, approved, decision, id, kinds, limited, refused, seconds, state};
+use crate::support::{
+    Held, Interposed, always, applied, approved, decision, id, kinds, limited, refused, seconds, start_over, state,
+};
 
 async fn challenged(room: &Room, name: &str) -> (PlanView, Challenge) {
     let plan = room.plan(name, json!(1)).await.unwrap();
@@ -112,6 +116,23 @@ async fn a_challenge_that_is_not_open() {
     let request = decision(&room, &plan, &second, "alice", Verdict::Approve);
     undecided(&room, &plan, request, Reason::ChallengeExpired).await;
     applied(&room, &plan).await;
+}
+
+#[tokio::test]
+async fn a_challenge_that_runs_out_while_a_decision_is_recorded() {
+    // [DEC-004]: the control is recorded a millisecond before.
+    for (early, expected) in [(1, Ok(State::Approved)), (0, Err(Reason::ChallengeExpired))] {
+        let mut room = Room::new().await;
+        let store = Arc::new(Interposed::new(room.memory.clone().unwrap()));
+        room.approvals =
+            start_over(&room, Arc::clone(&store) as _, always(Rule::same_subject()), |builder| builder).await;
+        let (plan, challenge) = challenged(&room, "a").await;
+        let request = decision(&room, &plan, &challenge, "alice", Verdict::Approve);
+        let (clock, ends) = (room.clock.clone(), challenge.expires_at.unix_millis() - early);
+        store.before("decide", async move { clock.set(Timestamp::from_unix_millis(ends)) });
+        let decided = room.approvals.decide(request).await;
+        assert_eq!(decided.map(|status| status.state).map_err(|refusal| refusal.reason()), expected);
+    }
 }
 
 #[tokio::test]

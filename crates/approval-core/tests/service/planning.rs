@@ -223,6 +223,12 @@ async fn a_later_rejection_never_shortens_an_earlier_one() {
     let brief = room.plan("a", json!("brief")).await.unwrap();
     room.decide(&long, "alice", Verdict::Reject).await.unwrap();
     room.decide(&brief, "alice", Verdict::Reject).await.unwrap();
+    let revisions: Vec<_> = {
+        let tables = room.memory.as_ref().unwrap().tables();
+        let rows = tables.rows.values().filter(|row| row.key.kind == approval_core::record::RecordKind::CoolDown);
+        rows.map(|row| row.revision).collect()
+    };
+    assert_eq!(revisions, [2], "each of the two has written it");
     room.clock.advance(seconds(60));
     assert_eq!(room.plan("a", json!(1)).await.unwrap_err().reason(), Reason::RecentlyRejected);
 }
