@@ -64,7 +64,7 @@ async fn a_claim_is_entered_once() {
 #[tokio::test]
 async fn an_anchor_that_cannot_be_written_lets_nothing_run() {
     // [ANCHOR-004, GATE-112]
-    let (room, _) = anchored(Entering(|| Err(AnchorError("the disk is full".to_owned())))).await;
+    let (room, _) = anchored(Entering(|_| Err(AnchorError("the disk is full".to_owned())))).await;
     let plan = approved(&room).await;
     let done = room.execute(&plan).await.unwrap();
     assert_eq!(done.execution.outcome, Outcome::Failed);
@@ -76,6 +76,15 @@ async fn an_anchor_that_cannot_be_written_lets_nothing_run() {
     let (control, _) = anchored(MemoryAnchor::default()).await;
     let plan = approved(&control).await;
     assert_eq!(applied(&control, &plan).await.execution.outcome, Outcome::Applied);
+}
+
+#[tokio::test]
+async fn an_attempt_that_another_process_has_given_up_does_not_begin() {
+    // [GATE-113]: its lease passed before the anchor heard of it, and whoever found it lost has entered it.
+    let (room, _) = anchored(Entering(|entry| Ok(Entered::Present(entry)))).await;
+    let plan = approved(&room).await;
+    assert_eq!(room.execute(&plan).await.unwrap().execution.outcome, Outcome::Failed);
+    assert_eq!(room.target.effects(), 0);
 }
 
 #[tokio::test]
@@ -429,7 +438,7 @@ async fn an_attempt_that_runs_is_entered_by_whoever_runs_it() {
     // [ANCHOR-001]: entered by another first, it would not be its own.
     let (room, anchor) = remembering().await;
     let plan = approved(&room).await;
-    let forgetful = Arc::new(Entering(|| Ok(Entered::First)));
+    let forgetful = Arc::new(Entering(|_| Ok(Entered::First)));
     let policy = always(Rule::same_subject());
     let held = Held::begin_in(&room, policy, |builder| builder.anchor(forgetful), &plan).await;
     refused(&room, &plan, Reason::ExecutionInProgress).await;
@@ -452,7 +461,7 @@ async fn an_attempt_whose_lease_passed_before_it_began_does_not_begin() {
     for (takes, outcome, effects) in [(29, Outcome::Applied, 1), (30, Outcome::Failed, 0)] {
         let mut room = Room::new().await;
         let clock = room.clock.clone();
-        let slow = Arc::new(Entering(move || {
+        let slow = Arc::new(Entering(move |_| {
             clock.advance(seconds(takes));
             Ok(Entered::First)
         }));

@@ -63,13 +63,13 @@ impl<F> fmt::Debug for Entering<F> {
 }
 
 #[async_trait]
-impl<F: Fn() -> Result<Entered, AnchorError> + Send + Sync> Anchor for Entering<F> {
+impl<F: Fn(AnchorEntry) -> Result<Entered, AnchorError> + Send + Sync> Anchor for Entering<F> {
     fn rollback(&self) -> Rollback {
         Rollback::Local
     }
 
-    async fn enter(&self, _: AnchorEntry) -> Result<Entered, AnchorError> {
-        self.0()
+    async fn enter(&self, entry: AnchorEntry) -> Result<Entered, AnchorError> {
+        self.0(entry)
     }
 
     async fn entry(&self, _: PlanId) -> Result<Option<AnchorEntry>, AnchorError> {
