@@ -6,14 +6,13 @@ use std::time::Duration;
 use approval_core::record::{Outcome, Reconciled, Rule, State, StepOutcome, Verdict};
 use approval_core::{
     Approvals, Clock as _, DeadlinePassed, ExecutionPermit, ExecutionView, PlanView, Policy, Reason, Refusal, Report,
-    Terms, Timer,
+    Terms,
 };
 use approval_testkit::{FakeTarget, Room};
-use async_trait::async_trait;
 use serde_json::json;
 
 use crate::support::{
-    Agreeable, Doing, Held, Interposed, Still, always, applied, approved, decision, id, kinds, parts, refused,
+    Agreeable, Bell, Doing, Held, Interposed, Still, always, applied, approved, decision, id, kinds, parts, refused,
     reporting, run, seconds, start_over, state,
 };
 
@@ -412,17 +411,6 @@ async fn every_outcome_is_recorded_and_replayed() {
             Outcome::Partial | Outcome::Unknown => StepOutcome::Unknown,
         };
         assert_eq!(done.execution.steps[0].outcome, step);
-    }
-}
-
-/// A timer that rings when it is told to.
-#[derive(Debug)]
-struct Bell(Arc<tokio::sync::Notify>);
-
-#[async_trait]
-impl Timer for Bell {
-    async fn sleep(&self, _: Duration) {
-        self.0.notified().await;
     }
 }
 
