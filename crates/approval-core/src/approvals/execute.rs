@@ -155,10 +155,7 @@ impl Approvals {
         let resolved = self.resolved_beside(&found).await?;
         let (transition, committed) = self.claim_transition(requester, &claimable, claim_id, effects, resolved)?;
         if let Err(refusal) = self.commit(transition).await {
-            return match refusal.reason() {
-                Reason::AlreadyExecuted => self.outcome_of_another(requester, plan).await,
-                _ => self.stopped(requester, plan, Stop::Refuses(refusal)).await,
-            };
+            return self.stopped(requester, plan, Stop::Refuses(refusal)).await;
         }
         let claim = committed.take()?;
         // From here on nothing aborts the attempt: it ends with an outcome. [GATE-111]
@@ -237,8 +234,10 @@ impl Approvals {
         match self.service.anchor.enter(entry).await {
             Ok(Entered::First) => Ok(()),
             Ok(Entered::Present(before)) => {
-                tracing::error!(plan = %before.plan, "the anchor knows an earlier end of this plan: the store was put back");
+                tracing::error!(plan = %before.plan, kind = ?before.kind, "the anchor knows an end of this plan already");
                 match before.kind {
+                    // Others count this very attempt as lost already, and it hasn't begun. [GATE-113]
+                    AnchorKind::Claimed(known) if known == claim => Err(Outcome::Failed),
                     // What the attempt did that the store has forgotten, nobody here knows.
                     AnchorKind::Claimed(_) => Err(Outcome::Unknown),
                     // Who said no before any claim was heard by the anchor: nothing ever ran. [ANCHOR-005]

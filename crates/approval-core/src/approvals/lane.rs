@@ -37,15 +37,15 @@ impl Lane {
 
     /// The transition, and where the number of the last event of this lane will stand that it writes.
     pub(super) fn follow(&self, transition: Transition) -> (Transition, Arc<AtomicU64>) {
-        let (written, writer) = (Arc::new(AtomicU64::new(0)), self.writer);
+        let written = Arc::new(AtomicU64::new(0));
         let last = Arc::clone(&written);
         let followed = Transition::new(transition.name(), transition.reads().clone(), move |snapshot| {
             let writes = transition.apply(snapshot)?;
             let numbers = writes.iter().filter_map(|write| match write {
-                Write::Event(event) if event.writer == writer => Some(event.sequence),
+                Write::Event(event) => Some(event.sequence),
                 _ => None,
             });
-            // Of several calls, the last one counts.
+            // All are of this lane. Of several calls, the last one counts.
             last.store(numbers.max().unwrap_or_default(), Ordering::Relaxed);
             Ok(writes)
         });

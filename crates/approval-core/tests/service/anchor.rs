@@ -1,16 +1,19 @@
 //! What is remembered outside the store.
 
+use std::future::ready;
 use std::sync::Arc;
+use std::task::{Context, Waker};
 
 use approval_core::anchor::{Anchor, AnchorEntry, AnchorError, AnchorKind, Entered, NoAnchor, Standing};
 use approval_core::record::{Isolation, Outcome, Reconciled, Rollback, Rule, State, Verdict};
 use approval_core::{ApprovalsBuilder, BuildError, PlanId, PlanView, Reason};
 use approval_testkit::{MemoryAnchor, Room};
 use serde_json::json;
+use tokio::sync::Notify;
 
 use crate::support::{
-    Entering, Held, Interposed, always, applied, approved, events, id, kinds, parts, refused, reporting, run, seconds,
-    start, start_over, state,
+    Bell, Entering, Held, Interposed, always, applied, approved, events, id, kinds, parts, refused, reporting, run,
+    seconds, start, start_over, state,
 };
 
 async fn anchored(anchor: impl Anchor + 'static) -> (Room, Arc<dyn Anchor>) {
@@ -64,7 +67,7 @@ async fn a_claim_is_entered_once() {
 #[tokio::test]
 async fn an_anchor_that_cannot_be_written_lets_nothing_run() {
     // [ANCHOR-004, GATE-112]
-    let (room, _) = anchored(Entering(|| Err(AnchorError("the disk is full".to_owned())))).await;
+    let (room, _) = anchored(Entering(|_| ready(Err(AnchorError("the disk is full".to_owned()))))).await;
     let plan = approved(&room).await;
     let done = room.execute(&plan).await.unwrap();
     assert_eq!(done.execution.outcome, Outcome::Failed);
@@ -76,6 +79,15 @@ async fn an_anchor_that_cannot_be_written_lets_nothing_run() {
     let (control, _) = anchored(MemoryAnchor::default()).await;
     let plan = approved(&control).await;
     assert_eq!(applied(&control, &plan).await.execution.outcome, Outcome::Applied);
+}
+
+#[tokio::test]
+async fn an_attempt_that_another_process_has_given_up_does_not_begin() {
+    // [GATE-113]: its lease passed before the anchor heard of it, and whoever found it lost has entered it.
+    let (room, _) = anchored(Entering(|entry| ready(Ok(Entered::Present(entry))))).await;
+    let plan = approved(&room).await;
+    assert_eq!(room.execute(&plan).await.unwrap().execution.outcome, Outcome::Failed);
+    assert_eq!(room.target.effects(), 0);
 }
 
 #[tokio::test]
@@ -429,7 +441,7 @@ async fn an_attempt_that_runs_is_entered_by_whoever_runs_it() {
     // [ANCHOR-001]: entered by another first, it would not be its own.
     let (room, anchor) = remembering().await;
     let plan = approved(&room).await;
-    let forgetful = Arc::new(Entering(|| Ok(Entered::First)));
+    let forgetful = Arc::new(Entering(|_| ready(Ok(Entered::First))));
     let policy = always(Rule::same_subject());
     let held = Held::begin_in(&room, policy, |builder| builder.anchor(forgetful), &plan).await;
     refused(&room, &plan, Reason::ExecutionInProgress).await;
@@ -452,9 +464,9 @@ async fn an_attempt_whose_lease_passed_before_it_began_does_not_begin() {
     for (takes, outcome, effects) in [(29, Outcome::Applied, 1), (30, Outcome::Failed, 0)] {
         let mut room = Room::new().await;
         let clock = room.clock.clone();
-        let slow = Arc::new(Entering(move || {
+        let slow = Arc::new(Entering(move |_| {
             clock.advance(seconds(takes));
-            Ok(Entered::First)
+            ready(Ok(Entered::First))
         }));
         room.approvals = start(&room, always(Rule::same_subject()), |builder| builder.anchor(slow)).await;
         let plan = approved(&room).await;
@@ -464,5 +476,42 @@ async fn an_attempt_whose_lease_passed_before_it_began_does_not_begin() {
         assert_eq!(kinds(&room, &plan).await.last().unwrap(), told);
         assert!(!events(&room).await.is_empty());
         assert_ne!(state(&room, &plan).await, State::Executing);
+    }
+}
+
+#[tokio::test]
+async fn a_lease_that_is_renewed_while_the_anchor_takes_its_time_lasts() {
+    // [GATE-113, STATE-020]: the control isn't renewed.
+    for (renewed, outcome) in [(true, Outcome::Applied), (false, Outcome::Failed)] {
+        let room = Room::new().await;
+        let (bell, enters) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let goes_on = Arc::clone(&enters);
+        let slow = Entering(move |_| {
+            let goes_on = Arc::clone(&goes_on);
+            async move {
+                goes_on.notified().await;
+                Ok(Entered::First)
+            }
+        });
+        let mut parts = parts(&room, Arc::clone(&room.store), always(Rule::same_subject()));
+        parts.timer = Arc::new(Bell(Arc::clone(&bell)));
+        let builder = ApprovalsBuilder::new(parts).clock(Arc::new(room.clock.clone())).separate_user();
+        let approvals = builder.anchor(Arc::new(slow)).start().await.unwrap();
+        let plan = approvals.plan(&Room::alice(), room.target.call("a", &json!(1)), &room.target).await.unwrap();
+        room.decide(&plan, "alice", Verdict::Approve).await.unwrap();
+        let (plan_id, alice) = (id(&plan), Room::alice());
+        let mut call = Box::pin(approvals.execute(&alice, &plan_id, None, &room.target, &room.target));
+        let mut context = Context::from_waker(Waker::noop());
+        for step in 0..3 {
+            assert!(call.as_mut().poll(&mut context).is_pending());
+            match step {
+                0 => room.clock.advance(seconds(20)),
+                1 if renewed => bell.notify_one(),
+                _ => {}
+            }
+        }
+        room.clock.advance(seconds(20));
+        enters.notify_one();
+        assert_eq!(call.await.unwrap().execution.outcome, outcome);
     }
 }

@@ -12,7 +12,7 @@ use approval_testkit::{FakeTarget, Room};
 use serde_json::json;
 
 use crate::support::{
-    Agreeable, Doing, Held, Interposed, Still, always, applied, approved, decision, id, kinds, parts, refused,
+    Agreeable, Bell, Doing, Held, Interposed, Still, always, applied, approved, decision, id, kinds, parts, refused,
     reporting, run, seconds, start_over, state,
 };
 
@@ -237,6 +237,18 @@ async fn what_ends_a_plan_is_not_forgotten() {
 }
 
 #[tokio::test]
+async fn a_refusal_that_ends_nothing_stands_without_its_record() {
+    // [AUDIT-005]
+    let room = Room::new().await;
+    let plan = room.plan("a", json!(1)).await.unwrap();
+    let store = Arc::new(Interposed::new(room.memory.clone().unwrap()));
+    let approvals = start_over(&room, Arc::clone(&store) as _, policy(), |it| it).await;
+    store.fail(Some("refuse"));
+    let executed = approvals.execute(&Room::alice(), &id(&plan), None, &room.target, &room.target).await;
+    assert_eq!(executed.unwrap_err().reason(), Reason::ApprovalRequired);
+}
+
+#[tokio::test]
 async fn an_executor_that_panics_leaves_an_unknown_outcome() {
     // [EXEC-004]
     let room = Room::new().await;
@@ -399,6 +411,29 @@ async fn every_outcome_is_recorded_and_replayed() {
             Outcome::Partial | Outcome::Unknown => StepOutcome::Unknown,
         };
         assert_eq!(done.execution.steps[0].outcome, step);
+    }
+}
+
+#[tokio::test]
+async fn a_lease_that_has_passed_is_not_renewed() {
+    // [STATE-020]: others count the attempt as lost from then on. The control is renewed a second before.
+    for (passes, lost) in [(29, 0), (30, 1)] {
+        let room = Room::new().await;
+        let (plan, bell) = (approved(&room).await, Arc::new(tokio::sync::Notify::new()));
+        let mut parts = parts(&room, Arc::clone(&room.store), policy());
+        parts.timer = Arc::new(Bell(Arc::clone(&bell)));
+        let builder = approval_core::ApprovalsBuilder::new(parts).clock(Arc::new(room.clock.clone()));
+        let approvals = builder.separate_user().start().await.unwrap();
+        let never = Doing(async |_: ExecutionPermit| std::future::pending::<Report>().await);
+        let (plan_id, alice) = (id(&plan), Room::alice());
+        let mut call = Box::pin(approvals.execute(&alice, &plan_id, None, &Agreeable, &never));
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(call.as_mut().poll(&mut context).is_pending());
+        room.clock.advance(seconds(passes));
+        bell.notify_one();
+        assert!(call.as_mut().poll(&mut context).is_pending());
+        room.clock.advance(seconds(1));
+        assert_eq!(room.approvals.recover().await.unwrap(), lost, "after {passes} seconds");
     }
 }
 

@@ -5,7 +5,7 @@ use approval_core::{Digest, Reason};
 use approval_testkit::{FakeDirectory, Room};
 use serde_json::json;
 
-use crate::support::{Forge, always, applied, approved, execute_as, id, key_of, limited, refused, seconds};
+use crate::support::{Forge, always, applied, approved, execute_as, id, key_of, kinds, limited, refused, seconds};
 
 const NOBODYS: &str = "019ab12c-0000-7000-8000-000000000001";
 
@@ -254,6 +254,17 @@ async fn step_7_attempts_at_the_gate_are_limited() {
         assert_eq!(wrong().await, Reason::ApprovalHashMismatch);
     }
     refused(&room, &plan, Reason::RateLimited).await;
+    // What is answered before that step doesn't grow the audit without limit either, nor once the plan has ended.
+    let told = kinds(&room, &plan).await;
+    assert_eq!(told.iter().filter(|kind| *kind == "execution.refused").count(), 3);
+    for ended in [false, true] {
+        if ended {
+            room.approvals.cancel(&Room::alice(), &id(&plan)).await.unwrap();
+        }
+        let told = kinds(&room, &plan).await;
+        assert_eq!(wrong().await, Reason::ApprovalHashMismatch);
+        assert_eq!(kinds(&room, &plan).await, told);
+    }
 
     let control = room.plan("b", json!(1)).await.unwrap();
     room.decide(&control, "alice", Verdict::Approve).await.unwrap();

@@ -14,7 +14,7 @@ use approval_core::{
 };
 use approval_testkit::Room;
 use async_trait::async_trait;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 
 /// A decision of a person who has just authenticated, on what the page shows.
@@ -53,6 +53,17 @@ impl Timer for Still {
     }
 }
 
+/// A timer that rings when it is told to.
+#[derive(Debug)]
+pub(crate) struct Bell(pub(crate) Arc<Notify>);
+
+#[async_trait]
+impl Timer for Bell {
+    async fn sleep(&self, _: Duration) {
+        self.0.notified().await;
+    }
+}
+
 /// An anchor that keeps nothing, though it says that it does, and enters a plan as it is told.
 pub(crate) struct Entering<F>(pub(crate) F);
 
@@ -63,13 +74,17 @@ impl<F> fmt::Debug for Entering<F> {
 }
 
 #[async_trait]
-impl<F: Fn() -> Result<Entered, AnchorError> + Send + Sync> Anchor for Entering<F> {
+impl<F, Fut> Anchor for Entering<F>
+where
+    F: Fn(AnchorEntry) -> Fut + Send + Sync,
+    Fut: Future<Output = Result<Entered, AnchorError>> + Send,
+{
     fn rollback(&self) -> Rollback {
         Rollback::Local
     }
 
-    async fn enter(&self, _: AnchorEntry) -> Result<Entered, AnchorError> {
-        self.0()
+    async fn enter(&self, entry: AnchorEntry) -> Result<Entered, AnchorError> {
+        self.0(entry).await
     }
 
     async fn entry(&self, _: PlanId) -> Result<Option<AnchorEntry>, AnchorError> {

@@ -4,7 +4,7 @@ mod actors;
 mod forge;
 mod store;
 
-pub(crate) use actors::{Agreeable, Doing, Drafting, Entering, Held, Still, decision, draft, reporting};
+pub(crate) use actors::{Agreeable, Bell, Doing, Drafting, Entering, Held, Still, decision, draft, reporting};
 pub(crate) use forge::{Forge, key_of};
 pub(crate) use store::Interposed;
 
