@@ -1,19 +1,15 @@
 //! Connections, and who may listen to them.
 
 use std::str::FromStr as _;
-use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::{ClientConfig, RootCertStore};
 use tokio_postgres::NoTls;
 use tokio_postgres::config::{Host, SslMode};
-use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::error::OpenError;
 use crate::options::PostgresOptions;
+use crate::tls::Tls;
 
 /// Makes a pool; no connection is opened yet.
 pub(crate) fn pool(options: &PostgresOptions) -> Result<Pool, OpenError> {
@@ -32,7 +28,7 @@ pub(crate) fn pool(options: &PostgresOptions) -> Result<Pool, OpenError> {
     }
     let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
     let manager = if config.get_ssl_mode() == SslMode::Require {
-        Manager::from_config(config, MakeRustlsConnect::new(tls(options)?), recycling)
+        Manager::from_config(config, Tls::new(options.certificates.as_deref())?, recycling)
     } else {
         // Within one machine nobody listens; a server that offers TLS there mostly has no name to verify.
         config.ssl_mode(SslMode::Disable);
@@ -57,29 +53,6 @@ fn remote(host: &Host) -> Option<String> {
         #[cfg(unix)]
         Host::Unix(_) => None,
     }
-}
-
-/// TLS in which the server's certificate and name are always verified.
-fn tls(options: &PostgresOptions) -> Result<ClientConfig, OpenError> {
-    let mut roots = RootCertStore::empty();
-    match &options.certificates {
-        None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
-        Some(pem) => {
-            let failed = |error: String| OpenError::Certificates(error);
-            for certificate in CertificateDer::pem_slice_iter(pem) {
-                let certificate = certificate.map_err(|error| failed(error.to_string()))?;
-                roots.add(certificate).map_err(|error| failed(error.to_string()))?;
-            }
-            if roots.is_empty() {
-                return Err(failed("there is none in them".to_owned()));
-            }
-        }
-    }
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| OpenError::Unusable(error.to_string()))?;
-    Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }
 
 /// An error with what caused it: the address itself, in which there may be a password, is in neither.

@@ -8,6 +8,7 @@ mod read;
 mod schema;
 mod sql;
 mod store;
+mod tls;
 mod transient;
 mod write;
 mod writer;

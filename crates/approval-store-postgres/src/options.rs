@@ -53,7 +53,7 @@ impl PostgresOptions {
         self
     }
 
-    /// The certificates (PEM) of those who may vouch for the server, in place of those whom browsers trust.
+    /// The certificates (PEM) of those who may vouch for the server, in place of those whom the system trusts.
     #[must_use]
     pub fn certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.certificates = Some(pem.into());
