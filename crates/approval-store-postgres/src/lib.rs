@@ -4,6 +4,7 @@ mod connect;
 mod error;
 mod fault;
 mod options;
+mod patience;
 mod read;
 mod schema;
 mod sql;

@@ -11,11 +11,11 @@ use approval_core::Clock;
 use approval_core::store::{CommitError, Transition};
 use deadpool_postgres::Pool;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::Instant;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
 
 use crate::fault::{Fault, Remedy};
+use crate::patience::Patience;
 use crate::read;
 use crate::sql::{Schema, Session, one_after_the_other};
 use crate::write;
@@ -28,6 +28,9 @@ const TOGETHER: u32 = 2;
 
 /// How often the transaction of one transition is begun anew because another came first.
 const TRIES: u32 = 200;
+
+/// How long to wait before a server that didn't answer is asked again.
+const RECONNECT: Duration = Duration::from_millis(50);
 
 type Outcome = Result<(), CommitError>;
 
@@ -117,13 +120,13 @@ impl Task {
 
     /// Commits these in one transaction, which is begun anew where that helps.
     async fn commit(&self, transitions: &[&Transition], tries: u32) -> Result<Vec<Outcome>, Fault> {
-        let deadline = Instant::now() + self.patience;
+        let patience = Patience::new(self.patience);
         let mut overtaken = 0;
         loop {
             let fault = match self.attempt(transitions).await {
                 Ok(outcomes) => return Ok(outcomes),
                 Err(Failure::Rolled(fault)) => fault,
-                Err(Failure::InDoubt { xact, outcomes }) => match self.was_committed(&xact, deadline).await {
+                Err(Failure::InDoubt { xact, outcomes }) => match self.was_committed(&xact, patience).await {
                     Some(true) => return Ok(outcomes),
                     Some(false) => continue,
                     None => return Err(Fault::Unknown),
@@ -136,11 +139,11 @@ impl Task {
                         return Err(Fault::Contention);
                     }
                     // The first few times at once: mostly the other has committed by then.
-                    tokio::time::sleep(Duration::from_millis(u64::from(overtaken.saturating_sub(2).min(20)))).await;
+                    patience.pause(Duration::from_millis(overtaken.saturating_sub(2).min(20).into())).await;
                 }
-                Remedy::Reconnect if Instant::now() < deadline => {
+                Remedy::Reconnect if !patience.is_over() => {
                     tracing::warn!(%fault, "the database is tried again");
-                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    patience.pause(RECONNECT).await;
                 }
                 Remedy::Reconnect | Remedy::None => return Err(fault),
             }
@@ -218,7 +221,7 @@ impl Task {
     }
 
     /// Whether this transaction was committed; `None` where nobody can say so in time.
-    async fn was_committed(&self, xact: &str, deadline: Instant) -> Option<bool> {
+    async fn was_committed(&self, xact: &str, patience: Patience) -> Option<bool> {
         loop {
             let status = match self.pool.get().await {
                 Ok(client) => client.query_typed("SELECT pg_xact_status($1::text::xid8)", &[(&xact, Type::TEXT)]).await,
@@ -236,8 +239,8 @@ impl Task {
             match status.as_deref() {
                 Some("committed") => return Some(true),
                 Some("aborted") => return Some(false),
-                _ if Instant::now() >= deadline => return None,
-                _ => tokio::time::sleep(Duration::from_millis(50)).await,
+                _ if patience.is_over() => return None,
+                _ => patience.pause(RECONNECT).await,
             }
         }
     }
