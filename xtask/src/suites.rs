@@ -14,6 +14,7 @@ pub(crate) mod hostile;
 mod model;
 mod msrv;
 mod mutants;
+mod postgres;
 mod python;
 mod rmcp;
 pub(crate) mod spec;
@@ -65,6 +66,7 @@ pub(crate) const SUITES: &[Suite] = &[
     vectors::SUITE,
     hostile::SUITE,
     model::SUITE,
+    postgres::SUITE,
     python::SUITE,
     targets::SUITE,
     msrv::SUITE,

@@ -153,7 +153,8 @@ pub struct PlanIndex {
 /// An audit event as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventRow {
-    /// The order in which events were committed, from 1 on; 0 in an event that is yet to be written.
+    /// Its place in the order in which events were committed, from 1 on. An event has one where it was found by it, in
+    /// [`Store::events`] and [`Snapshot::events`]; otherwise it may be 0, as it is in an event that is yet to be written.
     pub position: u64,
     /// Who wrote it.
     pub writer: WriterId,

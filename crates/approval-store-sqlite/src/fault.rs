@@ -1,11 +1,13 @@
 //! What can go wrong once the database is open.
 
+use std::sync::Arc;
+
 use approval_core::store::{CommitError, StoreError};
 use approval_core::transient::TransientError;
 use rusqlite::ErrorCode;
 
 /// Why the database can't be read or written.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum Fault {
     /// The work broke off: a transition panicked. What it had written was rolled back.
     #[error("the work broke off: a transition panicked, and nothing was written")]
@@ -19,9 +21,12 @@ pub(crate) enum Fault {
     /// A number is larger than the database holds.
     #[error("{0} is larger than the database holds")]
     Number(u64),
+    /// The transaction failed in the work of another who shared it.
+    #[error("the transaction was rolled back, and nothing was written")]
+    RolledBack,
     /// SQLite fails.
     #[error("{0}")]
-    Sqlite(rusqlite::Error),
+    Sqlite(Arc<rusqlite::Error>),
     /// A column holds what was never written there.
     #[error("`{value}` is not a {expected}: somebody has edited the database")]
     Unreadable {
@@ -36,7 +41,7 @@ impl From<rusqlite::Error> for Fault {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Locked,
-            _ => Self::Sqlite(error),
+            _ => Self::Sqlite(Arc::new(error)),
         }
     }
 }

@@ -9,6 +9,7 @@ mod store;
 mod transient;
 mod worker;
 mod write;
+mod writer;
 
 pub use error::OpenError;
 pub use store::{SqliteOptions, SqliteStore};

@@ -8,7 +8,7 @@ use approval_core::seal::Tag;
 use approval_core::store::{EventRow, Include, PlanIndex, PlanPage, PlanQuery, PlanRows, Reads, Row, RowKey, Snapshot};
 use approval_core::{PlanId, Timestamp, WriterId};
 use rusqlite::types::Value;
-use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params, params_from_iter};
+use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params, params_from_iter};
 
 use crate::fault::Fault;
 
@@ -19,49 +19,49 @@ const EVENT: &str = "position, writer, sequence, plan, sealed";
 /// Looks something up at one moment.
 pub(crate) fn at_one_moment<T>(
     connection: &mut Connection,
-    look: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>,
+    look: impl FnOnce(&Connection) -> Result<T, Fault>,
 ) -> Result<T, Fault> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Deferred)?;
     look(&transaction)
 }
 
 /// All that a transition is shown.
-pub(crate) fn snapshot(transaction: &Transaction<'_>, reads: &Reads, now: Timestamp) -> Result<Snapshot, Fault> {
-    let rows = rows(transaction, &reads.rows)?;
+pub(crate) fn snapshot(connection: &Connection, reads: &Reads, now: Timestamp) -> Result<Snapshot, Fault> {
+    let rows = rows(connection, &reads.rows)?;
     Ok(Snapshot {
         now,
         plan: match reads.plan {
-            Some(id) => plan(transaction, id, Include::Records)?,
+            Some(id) => plan(connection, id, Include::Records)?,
             None => None,
         },
         rows: rows.into_iter().map(|row| (row.key.clone(), row)).collect::<BTreeMap<RowKey, Row>>(),
-        attempts: attempts(transaction, &reads.attempts)?,
+        attempts: attempts(connection, &reads.attempts)?,
         open_plans: match &reads.open_plans_of {
-            Some(requester) => open_plans(transaction, requester, now)?,
+            Some(requester) => open_plans(connection, requester, now)?,
             None => 0,
         },
         lane: match reads.lane {
-            Some(writer) => lane(transaction, writer)?,
+            Some(writer) => lane(connection, writer)?,
             None => None,
         },
-        heads: if reads.unnamed_heads { unnamed_heads(transaction)? } else { Vec::new() },
+        heads: if reads.unnamed_heads { unnamed_heads(connection)? } else { Vec::new() },
         events: match reads.events_after {
-            Some(after) => events(transaction, after, u32::MAX)?,
+            Some(after) => events(connection, after, u32::MAX)?,
             None => Vec::new(),
         },
     })
 }
 
-pub(crate) fn plan(transaction: &Transaction<'_>, plan: PlanId, include: Include) -> Result<Option<PlanRows>, Fault> {
+pub(crate) fn plan(connection: &Connection, plan: PlanId, include: Include) -> Result<Option<PlanRows>, Fault> {
     let sql = format!("SELECT {PLAN} FROM plans WHERE plan = ?1");
-    let index = transaction.prepare_cached(&sql)?.query_row([plan.to_string()], |row| Ok(index_of(row))).optional()?;
-    index.transpose()?.map(|index| with_rows(transaction, index, include)).transpose()
+    let index = connection.prepare_cached(&sql)?.query_row([plan.to_string()], |row| Ok(index_of(row))).optional()?;
+    index.transpose()?.map(|index| with_rows(connection, index, include)).transpose()
 }
 
-fn with_rows(transaction: &Transaction<'_>, index: PlanIndex, include: Include) -> Result<PlanRows, Fault> {
+fn with_rows(connection: &Connection, index: PlanIndex, include: Include) -> Result<PlanRows, Fault> {
     let plan = index.plan.to_string();
     let sql = format!("SELECT {RECORD} FROM records WHERE plan = ?1");
-    let mut statement = transaction.prepare_cached(&sql)?;
+    let mut statement = connection.prepare_cached(&sql)?;
     let mut found = statement.query([&plan])?;
     let mut rows = Vec::new();
     while let Some(row) = found.next()? {
@@ -71,12 +71,12 @@ fn with_rows(transaction: &Transaction<'_>, index: PlanIndex, include: Include) 
         }
     }
     let sql = format!("SELECT {EVENT} FROM events WHERE plan = ?1 ORDER BY position DESC LIMIT 1");
-    let last = transaction.prepare_cached(&sql)?.query_row([&plan], |row| Ok(event_of(row))).optional()?;
+    let last = connection.prepare_cached(&sql)?.query_row([&plan], |row| Ok(event_of(row))).optional()?;
     Ok(PlanRows { index, rows, last_event: last.transpose()? })
 }
 
-pub(crate) fn executing(transaction: &Transaction<'_>) -> Result<Vec<PlanId>, Fault> {
-    let mut statement = transaction.prepare_cached("SELECT plan FROM plans WHERE state = ?1 ORDER BY plan")?;
+pub(crate) fn executing(connection: &Connection) -> Result<Vec<PlanId>, Fault> {
+    let mut statement = connection.prepare_cached("SELECT plan FROM plans WHERE state = ?1 ORDER BY plan")?;
     let mut found = statement.query([State::Executing.name()])?;
     let mut plans = Vec::new();
     while let Some(row) = found.next()? {
@@ -85,9 +85,9 @@ pub(crate) fn executing(transaction: &Transaction<'_>) -> Result<Vec<PlanId>, Fa
     Ok(plans)
 }
 
-pub(crate) fn rows(transaction: &Transaction<'_>, keys: &[RowKey]) -> Result<Vec<Row>, Fault> {
+pub(crate) fn rows(connection: &Connection, keys: &[RowKey]) -> Result<Vec<Row>, Fault> {
     let sql = format!("SELECT {RECORD} FROM records WHERE kind = ?1 AND id = ?2");
-    let mut statement = transaction.prepare_cached(&sql)?;
+    let mut statement = connection.prepare_cached(&sql)?;
     let mut rows = Vec::new();
     for key in keys {
         let found = statement.query_row([key.kind.name(), &key.id], |row| Ok(record_of(row))).optional()?;
@@ -97,13 +97,13 @@ pub(crate) fn rows(transaction: &Transaction<'_>, keys: &[RowKey]) -> Result<Vec
 }
 
 /// [STORE-006]
-pub(crate) fn attempts(transaction: &Transaction<'_>, effects: &[Tag]) -> Result<Vec<(PlanId, PlanRows)>, Fault> {
+pub(crate) fn attempts(connection: &Connection, effects: &[Tag]) -> Result<Vec<(PlanId, PlanRows)>, Fault> {
     let columns = PLAN.replace("plan,", "plans.plan,");
     let sql = format!(
         "SELECT {columns} FROM attempts JOIN plans ON plans.plan = attempts.plan \
          WHERE attempts.effect = ?1 AND plans.state IN (?2, ?3, ?4)"
     );
-    let mut statement = transaction.prepare_cached(&sql)?;
+    let mut statement = connection.prepare_cached(&sql)?;
     let [executing, partial, unknown] = [State::Executing, State::Partial, State::Unknown].map(State::name);
     let mut plans: BTreeMap<PlanId, PlanIndex> = BTreeMap::new();
     for effect in effects {
@@ -113,40 +113,40 @@ pub(crate) fn attempts(transaction: &Transaction<'_>, effects: &[Tag]) -> Result
             plans.insert(index.plan, index);
         }
     }
-    let with_rows = |(plan, index)| Ok((plan, with_rows(transaction, index, Include::Records)?));
+    let with_rows = |(plan, index)| Ok((plan, with_rows(connection, index, Include::Records)?));
     plans.into_iter().map(with_rows).collect()
 }
 
-fn open_plans(transaction: &Transaction<'_>, requester: &str, now: Timestamp) -> Result<u32, Fault> {
+fn open_plans(connection: &Connection, requester: &str, now: Timestamp) -> Result<u32, Fault> {
     let open: Vec<&str> = State::ALL.into_iter().filter(|state| state.is_open()).map(State::name).collect();
     let places = vec!["?"; open.len()].join(", ");
     let sql = format!("SELECT count(*) FROM plans WHERE expires_at > ? AND requester = ? AND state IN ({places})");
     let now = Value::from(now.unix_millis());
     let states = open.into_iter().map(|state| Value::from(state.to_owned()));
     let values = [now, Value::from(requester.to_owned())].into_iter().chain(states);
-    let count: i64 = transaction.prepare_cached(&sql)?.query_row(params_from_iter(values), |row| row.get(0))?;
+    let count: i64 = connection.prepare_cached(&sql)?.query_row(params_from_iter(values), |row| row.get(0))?;
     Ok(u32::try_from(count).unwrap_or(u32::MAX))
 }
 
-fn lane(transaction: &Transaction<'_>, writer: WriterId) -> Result<Option<EventRow>, Fault> {
+fn lane(connection: &Connection, writer: WriterId) -> Result<Option<EventRow>, Fault> {
     let sql = format!("SELECT {EVENT} FROM events WHERE writer = ?1 ORDER BY sequence DESC LIMIT 1");
-    let last = transaction.prepare_cached(&sql)?.query_row([writer.to_string()], |row| Ok(event_of(row))).optional()?;
+    let last = connection.prepare_cached(&sql)?.query_row([writer.to_string()], |row| Ok(event_of(row))).optional()?;
     last.transpose()
 }
 
-fn unnamed_heads(transaction: &Transaction<'_>) -> Result<Vec<EventRow>, Fault> {
+fn unnamed_heads(connection: &Connection) -> Result<Vec<EventRow>, Fault> {
     // Every process that ever began has a lane. The index holds the unnamed ones only.
-    let mut statement = transaction.prepare_cached("SELECT writer FROM lanes WHERE named = 0 ORDER BY writer")?;
+    let mut statement = connection.prepare_cached("SELECT writer FROM lanes WHERE named = 0 ORDER BY writer")?;
     let mut found = statement.query([])?;
     let mut heads = Vec::new();
     while let Some(row) = found.next()? {
-        heads.extend(lane(transaction, parsed(row.get(0)?, "writer id")?)?);
+        heads.extend(lane(connection, parsed(row.get(0)?, "writer id")?)?);
     }
     Ok(heads)
 }
 
 /// [STORE-007]
-pub(crate) fn list(transaction: &Transaction<'_>, query: &PlanQuery) -> Result<PlanPage, Fault> {
+pub(crate) fn list(connection: &Connection, query: &PlanQuery) -> Result<PlanPage, Fault> {
     let mut conditions = Vec::new();
     let mut values = Vec::new();
     let mut must = |condition: String, value: Vec<Value>| {
@@ -173,7 +173,7 @@ pub(crate) fn list(transaction: &Transaction<'_>, query: &PlanQuery) -> Result<P
     // One more than is asked for: it says whether more follow.
     let sql = format!("SELECT {PLAN} FROM plans {only} ORDER BY plan DESC LIMIT ?");
     values.push(Value::from(i64::from(query.limit) + 1));
-    let mut statement = transaction.prepare_cached(&sql)?;
+    let mut statement = connection.prepare_cached(&sql)?;
     let mut found = statement.query(params_from_iter(values))?;
     let mut indexes = Vec::new();
     while let Some(row) = found.next()? {
@@ -181,16 +181,16 @@ pub(crate) fn list(transaction: &Transaction<'_>, query: &PlanQuery) -> Result<P
     }
     let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
     let more = indexes.len() > limit;
-    let with_rows = |index: PlanIndex| Ok((index.plan, with_rows(transaction, index, Include::Records)?));
+    let with_rows = |index: PlanIndex| Ok((index.plan, with_rows(connection, index, Include::Records)?));
     let plans = indexes.into_iter().take(limit).map(with_rows).collect::<Result<_, Fault>>()?;
     Ok(PlanPage { plans, more })
 }
 
-pub(crate) fn events(transaction: &Transaction<'_>, after: u64, limit: u32) -> Result<Vec<EventRow>, Fault> {
+pub(crate) fn events(connection: &Connection, after: u64, limit: u32) -> Result<Vec<EventRow>, Fault> {
     // No event is at a position that the database can't hold.
     let after = i64::try_from(after).unwrap_or(i64::MAX);
     let sql = format!("SELECT {EVENT} FROM events WHERE position > ?1 ORDER BY position LIMIT ?2");
-    let mut statement = transaction.prepare_cached(&sql)?;
+    let mut statement = connection.prepare_cached(&sql)?;
     let mut found = statement.query(params![after, limit])?;
     let mut events = Vec::new();
     while let Some(row) = found.next()? {

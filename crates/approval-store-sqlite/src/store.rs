@@ -11,7 +11,7 @@ use approval_core::store::{
 };
 use approval_core::{Clock, PlanId};
 use async_trait::async_trait;
-use rusqlite::Transaction;
+use rusqlite::Connection;
 
 use crate::error::OpenError;
 use crate::fault::Fault;
@@ -19,6 +19,7 @@ use crate::open::{self, Connections};
 use crate::read;
 use crate::worker::Worker;
 use crate::write;
+use crate::writer::Writer;
 
 /// Plans, their audit, and short-lived values in one SQLite file.
 ///
@@ -27,7 +28,7 @@ use crate::write;
 pub struct SqliteStore {
     // Dropped in this order: the last to close the file is one that may write its log back into it.
     pub(crate) reader: Worker,
-    pub(crate) writer: Worker,
+    pub(crate) writer: Writer,
     clock: Arc<dyn Clock>,
 }
 
@@ -78,14 +79,14 @@ impl SqliteStore {
         let failed = |source| OpenError::Thread { path: path.to_owned(), source };
         Ok(Self {
             reader: Worker::start("store-reader", reader).map_err(failed)?,
-            writer: Worker::start("store-writer", writer).map_err(failed)?,
+            writer: Writer::start(writer).map_err(failed)?,
             clock,
         })
     }
 
     async fn look<T: Send + 'static>(
         &self,
-        look: impl FnOnce(&Transaction<'_>) -> Result<T, Fault> + Send + 'static,
+        look: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, StoreError> {
         let found = self.reader.run(move |connection| read::at_one_moment(connection, look)).await;
         found.map_err(|fault: Fault| fault.into())
@@ -106,7 +107,7 @@ impl Store for SqliteStore {
     }
 
     async fn plan(&self, plan: PlanId, include: Include) -> Result<Option<PlanRows>, StoreError> {
-        self.look(move |transaction| read::plan(transaction, plan, include)).await
+        self.look(move |connection| read::plan(connection, plan, include)).await
     }
 
     async fn executing(&self) -> Result<Vec<PlanId>, StoreError> {
@@ -115,20 +116,20 @@ impl Store for SqliteStore {
 
     async fn rows(&self, keys: &[RowKey]) -> Result<Vec<Row>, StoreError> {
         let keys = keys.to_vec();
-        self.look(move |transaction| read::rows(transaction, &keys)).await
+        self.look(move |connection| read::rows(connection, &keys)).await
     }
 
     async fn attempts(&self, effects: &[Tag]) -> Result<Vec<(PlanId, PlanRows)>, StoreError> {
         let effects = effects.to_vec();
-        self.look(move |transaction| read::attempts(transaction, &effects)).await
+        self.look(move |connection| read::attempts(connection, &effects)).await
     }
 
     async fn list(&self, query: &PlanQuery) -> Result<PlanPage, StoreError> {
         let query = query.clone();
-        self.look(move |transaction| read::list(transaction, &query)).await
+        self.look(move |connection| read::list(connection, &query)).await
     }
 
     async fn events(&self, after: u64, limit: u32) -> Result<Vec<EventRow>, StoreError> {
-        self.look(move |transaction| read::events(transaction, after, limit)).await
+        self.look(move |connection| read::events(connection, after, limit)).await
     }
 }

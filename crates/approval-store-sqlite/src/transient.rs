@@ -3,7 +3,7 @@
 use approval_core::Timestamp;
 use approval_core::transient::{Transient, TransientError};
 use async_trait::async_trait;
-use rusqlite::{OptionalExtension as _, TransactionBehavior, params};
+use rusqlite::{OptionalExtension as _, params};
 
 use crate::fault::Fault;
 use crate::read;
@@ -24,9 +24,9 @@ impl Transient for SqliteStore {
     async fn find(&self, key: &str, now: Timestamp) -> Result<Option<Vec<u8>>, TransientError> {
         let key = key.to_owned();
         let found = self.reader.run(move |connection| {
-            read::at_one_moment(connection, |transaction| {
+            read::at_one_moment(connection, |connection| {
                 let sql = "SELECT sealed FROM transient WHERE key = ?1 AND expires_at > ?2";
-                let mut statement = transaction.prepare_cached(sql)?;
+                let mut statement = connection.prepare_cached(sql)?;
                 Ok(statement.query_row(params![key, now.unix_millis()], |row| row.get(0)).optional()?)
             })
         });
@@ -37,13 +37,11 @@ impl Transient for SqliteStore {
         let key = key.to_owned();
         let taken = self.writer.run(move |connection| {
             // What is returned was removed for good: the commit comes before the answer.
-            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let sql = "DELETE FROM transient WHERE key = ?1 RETURNING sealed, expires_at";
-            let removed = transaction
+            let removed = connection
                 .prepare_cached(sql)?
                 .query_row([key], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?)))
                 .optional()?;
-            transaction.commit()?;
             Ok(removed.filter(|(_, expires_at)| now.unix_millis() < *expires_at).map(|(sealed, _)| sealed))
         });
         taken.await.map_err(|fault: Fault| fault.into())

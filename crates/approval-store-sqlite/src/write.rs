@@ -2,52 +2,46 @@
 
 use approval_core::Clock;
 use approval_core::store::{CommitError, EventRow, PlanIndex, Row, Transition, Write};
-use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, params};
 
 use crate::fault::Fault;
 use crate::read;
 
-/// Reads, applies and writes a transition in one transaction, beside which no other writes. [STORE-001]
-pub(crate) fn commit(
-    connection: &mut Connection,
-    clock: &dyn Clock,
-    transition: &Transition,
-) -> Result<(), CommitError> {
-    // The lock is taken before anything is read: what is decided on stays so until it is written.
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(Fault::from)?;
-    let snapshot = read::snapshot(&transaction, transition.reads(), clock.now())?; // [STORE-005]
-    // From here on every return but the last drops the transaction, which rolls it back. [STORE-002]
+/// Runs a transition inside a transaction, beside which no other writes. What it has written is the caller's to take back where it
+/// fails. [STORE-001] [STORE-002]
+pub(crate) fn commit(connection: &Connection, clock: &dyn Clock, transition: &Transition) -> Result<(), CommitError> {
+    let snapshot = read::snapshot(connection, transition.reads(), clock.now())?; // [STORE-005]
     for write in transition.apply(&snapshot)? {
-        if !apply(&transaction, &write)? {
+        if !apply(connection, &write)? {
             return Err(CommitError::Conflict);
         }
     }
-    Ok(transaction.commit().map_err(Fault::from)?)
+    Ok(())
 }
 
 /// Writes, unless something stands in the way: whether nothing did.
-fn apply(transaction: &Transaction<'_>, write: &Write) -> Result<bool, Fault> {
+fn apply(connection: &Connection, write: &Write) -> Result<bool, Fault> {
     match write {
-        Write::Insert(row) => insert(transaction, row),
-        Write::Replace { from, row } => replace(transaction, *from, row),
+        Write::Insert(row) => insert(connection, row),
+        Write::Replace { from, row } => replace(connection, *from, row),
         Write::Remove(key) => {
-            let mut statement = transaction.prepare_cached("DELETE FROM records WHERE kind = ?1 AND id = ?2")?;
+            let mut statement = connection.prepare_cached("DELETE FROM records WHERE kind = ?1 AND id = ?2")?;
             statement.execute([key.kind.name(), &key.id])?;
             Ok(true)
         }
-        Write::Index(index) => put_index(transaction, index).map(|()| true),
+        Write::Index(index) => put_index(connection, index).map(|()| true),
         Write::Attempt { plan, effects } => {
             let sql = "INSERT INTO attempts (effect, plan) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
-            let mut statement = transaction.prepare_cached(sql)?;
+            let mut statement = connection.prepare_cached(sql)?;
             for effect in effects {
                 statement.execute([effect.to_string(), plan.to_string()])?;
             }
             Ok(true)
         }
-        Write::Event(event) => append(transaction, event),
+        Write::Event(event) => append(connection, event),
         Write::NameHeads(writers) => {
             let sql = "UPDATE lanes SET named = 1 WHERE writer = ?1";
-            let mut statement = transaction.prepare_cached(sql)?;
+            let mut statement = connection.prepare_cached(sql)?;
             for writer in writers {
                 statement.execute([writer.to_string()])?;
             }
@@ -57,47 +51,47 @@ fn apply(transaction: &Transaction<'_>, write: &Write) -> Result<bool, Fault> {
 }
 
 /// [STORE-003]
-fn insert(transaction: &Transaction<'_>, row: &Row) -> Result<bool, Fault> {
+fn insert(connection: &Connection, row: &Row) -> Result<bool, Fault> {
     let sql = "INSERT INTO records (kind, id, plan, revision, sealed) VALUES (?1, ?2, ?3, ?4, ?5) \
                ON CONFLICT (kind, id) DO NOTHING";
     let Row { key, plan, revision, sealed } = row;
     let plan = plan.map(|plan| plan.to_string());
     let values = params![key.kind.name(), key.id, plan, number(*revision)?, sealed];
-    Ok(transaction.prepare_cached(sql)?.execute(values)? == 1)
+    Ok(connection.prepare_cached(sql)?.execute(values)? == 1)
 }
 
 /// [STORE-004]
-fn replace(transaction: &Transaction<'_>, from: u64, row: &Row) -> Result<bool, Fault> {
+fn replace(connection: &Connection, from: u64, row: &Row) -> Result<bool, Fault> {
     let sql = "UPDATE records SET plan = ?3, revision = ?4, sealed = ?5 \
                WHERE kind = ?1 AND id = ?2 AND revision = ?6";
     let Row { key, plan, revision, sealed } = row;
     let plan = plan.map(|plan| plan.to_string());
     let values = params![key.kind.name(), key.id, plan, number(*revision)?, sealed, number(from)?];
-    Ok(transaction.prepare_cached(sql)?.execute(values)? == 1)
+    Ok(connection.prepare_cached(sql)?.execute(values)? == 1)
 }
 
-fn put_index(transaction: &Transaction<'_>, index: &PlanIndex) -> Result<(), Fault> {
+fn put_index(connection: &Connection, index: &PlanIndex) -> Result<(), Fault> {
     let sql = "INSERT OR REPLACE INTO plans (plan, requester, target, state, revision, created_at, expires_at) \
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
     let PlanIndex { plan, requester, target, state, revision, created_at, expires_at } = index;
     let (created_at, expires_at) = (created_at.unix_millis(), expires_at.unix_millis());
     let values = params![plan.to_string(), requester, target, state.name(), number(*revision)?, created_at, expires_at];
-    transaction.prepare_cached(sql)?.execute(values)?;
+    connection.prepare_cached(sql)?.execute(values)?;
     Ok(())
 }
 
 /// The database gives the position: one more than the last.
-fn append(transaction: &Transaction<'_>, event: &EventRow) -> Result<bool, Fault> {
+fn append(connection: &Connection, event: &EventRow) -> Result<bool, Fault> {
     let sql = "INSERT INTO events (writer, sequence, plan, sealed) VALUES (?1, ?2, ?3, ?4) \
                ON CONFLICT (writer, sequence) DO NOTHING";
     let EventRow { position: _, writer, sequence, plan, sealed } = event;
     let plan = plan.map(|plan| plan.to_string());
     let values = params![writer.to_string(), number(*sequence)?, plan, sealed];
-    let appended = transaction.prepare_cached(sql)?.execute(values)? == 1;
+    let appended = connection.prepare_cached(sql)?.execute(values)? == 1;
     if appended {
         // A writer that has gone on is unnamed again.
         let sql = "INSERT INTO lanes (writer, named) VALUES (?1, 0) ON CONFLICT (writer) DO UPDATE SET named = 0";
-        transaction.prepare_cached(sql)?.execute([writer.to_string()])?;
+        connection.prepare_cached(sql)?.execute([writer.to_string()])?;
     }
     Ok(appended)
 }

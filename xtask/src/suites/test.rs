@@ -19,6 +19,9 @@ pub(crate) const SUITE: Suite = Suite {
     run,
 };
 
+/// A package whose tests are a suite of their own.
+const ELSEWHERE: &str = super::postgres::PACKAGE;
+
 fn run(context: &Context) -> Result<Report> {
     let mut report = Report::default();
     match cargo_tool(context, "cargo-nextest") {
@@ -29,6 +32,8 @@ fn run(context: &Context) -> Result<Report> {
             command.args([
                 "test",
                 "--workspace",
+                "--exclude",
+                ELSEWHERE,
                 "--locked",
                 "--no-fail-fast",
                 "--lib",
@@ -50,7 +55,16 @@ fn run(context: &Context) -> Result<Report> {
 fn with_nextest(context: &Context, program: &std::path::Path, report: &mut Report) -> Result<()> {
     let nextest_command = |verb| {
         let mut command = Command::new(program);
-        command.current_dir(&context.root).args(["nextest", verb, "--workspace", "--locked", "--color", "never"]);
+        command.current_dir(&context.root).args([
+            "nextest",
+            verb,
+            "--workspace",
+            "--exclude",
+            ELSEWHERE,
+            "--locked",
+            "--color",
+            "never",
+        ]);
         command
     };
     let mut command = nextest_command("run");
@@ -79,7 +93,7 @@ fn run_tests(mut command: Command, context: &Context, with_ignored: &[&str]) -> 
 }
 
 /// Enters counts, and doubts them: they must be there, and agree with the program's ending.
-fn enter(what: &str, counts: Option<Counts>, output: &Output, report: &mut Report) {
+pub(super) fn enter(what: &str, counts: Option<Counts>, output: &Output, report: &mut Report) {
     let Some(Counts { passed, failed, skipped }) = counts else {
         report.failed(what, format!("no result was printed; {}", output.ending()));
         return;

@@ -41,7 +41,8 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("approval-rmcp", &["approval-store-*", "approval-web", "askama", "libsqlite3-sys", "rusqlite", "tokio-postgres"]),
-    ("approval-store-sqlite", &["axum", "hyper", "reqwest", "rmcp"]),
+    ("approval-store-postgres", &["axum", "hyper", "reqwest", "rmcp", "rusqlite"]),
+    ("approval-store-sqlite", &["axum", "hyper", "reqwest", "rmcp", "tokio-postgres"]),
     ("approval-testkit", &["axum", "hyper", "rmcp", "rusqlite"]),
     ("approval-web", &["approval-rmcp", "approval-store-*", "libsqlite3-sys", "rmcp", "rusqlite", "tokio-postgres"]),
 ];

@@ -1,0 +1,19 @@
+#![doc = include_str!("../README.md")]
+
+mod connect;
+mod error;
+mod fault;
+mod options;
+mod patience;
+mod read;
+mod schema;
+mod sql;
+mod store;
+mod tls;
+mod transient;
+mod write;
+mod writer;
+
+pub use error::OpenError;
+pub use options::PostgresOptions;
+pub use store::PostgresStore;

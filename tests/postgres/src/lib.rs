@@ -1,0 +1,176 @@
+//! A PostgreSQL server of a test's own: on a socket in a directory of its own, gone when it is dropped.
+#![forbid(unsafe_code)]
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, Result, bail};
+use tempfile::TempDir;
+
+/// Where Debian keeps the programs, one directory for each version.
+const DEBIAN: &str = "/usr/lib/postgresql";
+
+/// The user as whom the server runs where the tests run as root, which it refuses.
+const USER: &str = "postgres";
+
+/// Whether what was committed outlives a machine that loses its power.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// As in production.
+    Durable,
+    /// Nothing is synced: for tests in which no machine loses its power.
+    Unsynced,
+}
+
+/// How a server is ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// It ends its connections, and then itself.
+    Fast,
+    /// As if the machine had lost its power, but for the file system: what follows is a recovery.
+    Immediate,
+}
+
+/// A server. It listens on a socket only.
+#[derive(Debug)]
+pub struct Server {
+    directory: TempDir,
+    programs: PathBuf,
+    as_user: bool,
+    durability: Durability,
+}
+
+impl Server {
+    /// Makes a cluster and starts it.
+    ///
+    /// # Errors
+    /// Where PostgreSQL isn't installed, or doesn't start: with what it says.
+    pub fn start(durability: Durability) -> Result<Self> {
+        let programs = programs()?;
+        // A short path: that of a socket has little room.
+        let directory = tempfile::Builder::new().prefix("pg").tempdir()?;
+        let as_user = run(Command::new("id").arg("-u"))?.trim() == "0";
+        if as_user {
+            run(Command::new("chown").arg(USER).arg(directory.path()))?;
+        }
+        let server = Self { directory, programs, as_user, durability };
+        let data = server.data();
+        let made = server
+            .program("initdb")
+            .arg("-D")
+            .arg(&data)
+            .args(["-A", "trust", "-U", USER, "-E", "UTF8"])
+            .args(["--locale=C", "-N"])
+            .output()?;
+        if !made.status.success() {
+            bail!("initdb: {}", String::from_utf8_lossy(&made.stderr));
+        }
+        server.resume()?;
+        Ok(server)
+    }
+
+    /// The address of its database, in libpq's keywords.
+    #[must_use]
+    pub fn address(&self) -> String {
+        format!("host={} user={USER} dbname={USER}", self.directory.path().display())
+    }
+
+    /// Ends the server; its data stays.
+    ///
+    /// # Errors
+    /// Where it doesn't end.
+    pub fn stop(&self, ending: Ending) -> Result<()> {
+        let mode = match ending {
+            Ending::Fast => "fast",
+            Ending::Immediate => "immediate",
+        };
+        self.control(&["stop", "-w", "-m", mode].map(OsStr::new))
+    }
+
+    /// Starts it again.
+    ///
+    /// # Errors
+    /// Where it doesn't start.
+    pub fn resume(&self) -> Result<()> {
+        let sync = match self.durability {
+            Durability::Durable => "on",
+            Durability::Unsynced => "off",
+        };
+        let options = format!(
+            "-c listen_addresses= -c unix_socket_directories={} -c fsync={sync} -c full_page_writes={sync} \
+             -c max_connections=200 -c shared_buffers=64MB",
+            self.directory.path().display()
+        );
+        let log = self.directory.path().join("log");
+        let started = self.control(&[
+            OsStr::new("start"),
+            OsStr::new("-w"),
+            OsStr::new("-l"),
+            log.as_os_str(),
+            OsStr::new("-o"),
+            OsStr::new(&options),
+        ]);
+        started.with_context(|| std::fs::read_to_string(&log).unwrap_or_default())
+    }
+
+    fn data(&self) -> PathBuf {
+        self.directory.path().join("data")
+    }
+
+    fn control(&self, arguments: &[&OsStr]) -> Result<()> {
+        // What it starts would keep a pipe open.
+        let mut command = self.program("pg_ctl");
+        command.arg("-D").arg(self.data()).args(arguments);
+        let status = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status()?;
+        if !status.success() {
+            bail!("pg_ctl {}: {status}", arguments.first().copied().unwrap_or_default().display());
+        }
+        Ok(())
+    }
+
+    fn program(&self, name: &str) -> Command {
+        let program = self.programs.join(name);
+        let mut command = if self.as_user {
+            let mut command = Command::new("setpriv");
+            command.args([&format!("--reuid={USER}"), &format!("--regid={USER}"), "--init-groups"]).arg(program);
+            command
+        } else {
+            Command::new(program)
+        };
+        command.current_dir("/");
+        command
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have been stopped already.
+        let _ = self.stop(Ending::Immediate);
+    }
+}
+
+/// The directory with `initdb` and `pg_ctl`: of the newest version that is there.
+fn programs() -> Result<PathBuf> {
+    let versions = std::fs::read_dir(DEBIAN).into_iter().flatten().flatten().map(|entry| entry.path().join("bin"));
+    let mut candidates: Vec<PathBuf> = versions.collect();
+    candidates.sort_by_key(|path| {
+        let version = path.parent().and_then(Path::file_name).and_then(OsStr::to_str);
+        version.and_then(|version| version.parse::<u32>().ok())
+    });
+    if let Some(path) = std::env::var_os("PATH") {
+        candidates.splice(0..0, std::env::split_paths(&path));
+    }
+    let complete = |path: &PathBuf| path.join("initdb").is_file() && path.join("pg_ctl").is_file();
+    candidates.into_iter().rev().find(complete).context(
+        "PostgreSQL isn't installed: `apt-get install postgresql`, or what your system calls the package with `initdb`",
+    )
+}
+
+fn run(command: &mut Command) -> Result<String> {
+    let output = command.output().with_context(|| format!("running {command:?}"))?;
+    if !output.status.success() {
+        bail!("{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}

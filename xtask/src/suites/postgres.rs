@@ -1,0 +1,34 @@
+//! The PostgreSQL store, on servers of the tests' own.
+
+use anyhow::Result;
+
+use super::counts::libtest;
+use super::test::enter;
+use super::{LIMIT, Suite, Tier};
+use crate::command::stream;
+use crate::context::Context;
+use crate::report::Report;
+use crate::tools::ensure_postgres;
+
+pub(crate) const SUITE: Suite = Suite {
+    name: "postgres",
+    about: "the PostgreSQL store keeps the contract, on servers of the tests' own",
+    needs: "PostgreSQL 15 or newer; on CI's machine it is installed",
+    tier: Tier::Each,
+    run,
+};
+
+/// The package of the tests.
+pub(super) const PACKAGE: &str = "postgres";
+
+fn run(context: &Context) -> Result<Report> {
+    if let Err(error) = ensure_postgres() {
+        return Ok(Report::skip("all", format!("PostgreSQL can't be had: {error:#}")));
+    }
+    let mut report = Report::default();
+    let mut command = context.cargo();
+    command.args(["test", "--package", PACKAGE, "--locked", "--no-fail-fast"]).env("CARGO_TERM_COLOR", "never");
+    let output = stream(&mut command, LIMIT)?;
+    enter("cargo test --package postgres", libtest(&output.text), &output, &mut report);
+    Ok(report)
+}
