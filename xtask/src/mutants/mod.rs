@@ -5,6 +5,7 @@
 
 mod outcomes;
 pub(crate) mod plan;
+mod tree;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -62,16 +63,19 @@ pub(crate) fn sha256(path: &Path) -> Result<String> {
     Ok(output.split_whitespace().next().unwrap_or_default().to_owned())
 }
 
-/// Runs the mutants of one file, in a copy of the repository.
+/// Runs the mutants of one file, in a copy of the repository: one that ends early leaves a mutant there.
 fn mutate(context: &Context, plan: &Plan, program: &Path, file: &str, group: &Group) -> Result<Found> {
     let output = context.metadata.target_directory.join("xtask-mutants");
     if output.exists() {
         fs::remove_dir_all(&output).with_context(|| format!("removing `{}`", output.display()))?;
     }
+    let tree = context.metadata.target_directory.join("xtask-mutants-tree");
+    tree::copy(&context.root, &tree)?;
     let mut command = Command::new(program);
     command
-        .current_dir(&context.root)
+        .current_dir(&tree)
         .env("CARGO_TARGET_DIR", context.metadata.target_directory.join("xtask-mutants-target"))
+        .env("CARGO_PROFILE_DEV_DEBUG", "0")
         .envs(&group.environment)
         .args([
             "mutants",
@@ -80,6 +84,7 @@ fn mutate(context: &Context, plan: &Plan, program: &Path, file: &str, group: &Gr
             "--test-package",
             &plan.package,
             "--no-shuffle",
+            "--in-place",
             "--colors=never",
         ])
         // The baseline is run: where the tests fail on what is there, every mutant would seem to be noticed.
