@@ -34,7 +34,8 @@ pub(crate) struct Group {
     #[expect(dead_code, reason = "it is for people")]
     name: String,
     files: Vec<String>,
-    pub(crate) tests: Vec<String>,
+    /// What `cargo test` is given. A stage is for the mutants that those before it didn't notice.
+    pub(crate) stages: Vec<Vec<String>>,
     #[serde(default)]
     pub(crate) environment: BTreeMap<String, String>,
 }
@@ -78,6 +79,16 @@ pub(crate) struct Reason {
     pub(crate) file: String,
     pub(crate) name: String,
     pub(crate) reason: String,
+}
+
+impl Found {
+    /// Adds what a further stage found: it has run what wasn't noticed before.
+    pub(super) fn then(&mut self, stage: Self) {
+        self.caught += stage.caught;
+        self.timeout += stage.timeout;
+        self.unviable += stage.unviable;
+        self.missed = stage.missed;
+    }
 }
 
 impl Plan {
