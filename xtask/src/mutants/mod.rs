@@ -94,6 +94,10 @@ fn mutate(context: &Context, plan: &Plan, program: &Path, file: &str, group: &Gr
             bail!("the mutants of `{file}`: {}", ended.ending());
         }
         let written = output.join("mutants.out");
+        // Of a file without mutants, nothing is written.
+        if !written.join("outcomes.json").exists() {
+            break;
+        }
         found.then(outcomes::read(&written.join("outcomes.json"))?);
         if found.missed.is_empty() {
             break;
