@@ -73,7 +73,7 @@ fn mutate(context: &Context, plan: &Plan, program: &Path, file: &str, group: &Gr
     }
     tree::copy(&context.root, &tree)?;
     let mut found = Found::default();
-    for tests in &group.stages {
+    for stage in &group.stages {
         let mut command = Command::new(program);
         command
             .current_dir(&tree)
@@ -86,8 +86,10 @@ fn mutate(context: &Context, plan: &Plan, program: &Path, file: &str, group: &Gr
             // The baseline is run: where the tests fail on what is there, every mutant would seem to be noticed.
             .args(["--timeout", TEST_SECONDS, "--file", file, "--output"])
             .arg(&output)
-            .arg("--")
-            .args(tests);
+            // Where only the tests' own phase is told which to take, all are built for each mutant.
+            .args(stage.targets.iter().map(|target| format!("--cargo-arg={target}")))
+            .args(["--", "--"])
+            .args(stage.skip.iter().map(|name| format!("--skip={name}")));
         let ended = stream(&mut command, LONGEST)?;
         // 2: mutants were missed; 3: some took too long. Anything else says nothing about mutants.
         if ended.timed_out || !matches!(ended.status.code(), Some(0 | 2 | 3)) {

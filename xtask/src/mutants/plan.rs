@@ -34,10 +34,22 @@ pub(crate) struct Group {
     #[expect(dead_code, reason = "it is for people")]
     name: String,
     files: Vec<String>,
-    /// What `cargo test` is given. A stage is for the mutants that those before it didn't notice.
-    pub(crate) stages: Vec<Vec<String>>,
+    /// Each is for the mutants that those before it didn't notice.
+    #[serde(rename = "stage")]
+    pub(crate) stages: Vec<Stage>,
     #[serde(default)]
     pub(crate) environment: BTreeMap<String, String>,
+}
+
+/// Tests that are run for each mutant.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Stage {
+    /// Which targets, in the words of `cargo test`.
+    pub(crate) targets: Vec<String>,
+    /// The tests that are left out.
+    #[serde(default)]
+    pub(crate) skip: Vec<String>,
 }
 
 /// `results.toml`: what was found, file by file.
