@@ -24,7 +24,7 @@ use plan::{Found, Group, Plan, Results};
 const LONGEST: Duration = Duration::from_secs(4 * 60 * 60);
 
 /// The longest that the tests of one mutant may take, in seconds. Unmutated they take a fraction of it.
-const TEST_SECONDS: &str = "60";
+const TEST_SECONDS: &str = "25";
 
 /// `cargo xtask mutants`: runs the files whose kept result is of other contents, and begins no further one after `minutes`.
 pub(crate) fn run(context: &Context, minutes: u64, only: &[String]) -> Result<ExitCode> {
