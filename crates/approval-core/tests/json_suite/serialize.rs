@@ -75,6 +75,26 @@ fn a_record_is_written_sorted() {
 }
 
 #[test]
+fn every_kind_of_number_is_written() {
+    let signed = (i8::MIN, i16::MIN, i32::MIN, -9_007_199_254_740_991_i64, -1_isize);
+    let unsigned = (u8::MAX, u16::MAX, u32::MAX, 9_007_199_254_740_991_u64, 1_usize);
+    let decimal = (0.5_f64, -0.0_f64, 1e-7_f64, 1e-21_f64);
+    #[derive(Serialize)]
+    struct Numbers<S, U, D> {
+        signed: S,
+        unsigned: U,
+        decimal: D,
+    }
+    assert_eq!(
+        written(Numbers { signed, unsigned, decimal }),
+        concat!(
+            r#"{"decimal":[0.5,0,1e-7,1e-21],"signed":[-128,-32768,-2147483648,-9007199254740991,-1],"#,
+            r#""unsigned":[255,65535,4294967295,9007199254740991,1]}"#
+        )
+    );
+}
+
+#[test]
 fn integers_beyond_the_range_are_refused() {
     // [DIG-022]
     assert_eq!(
