@@ -5,15 +5,16 @@ use std::sync::Arc;
 use std::task::{Context, Waker};
 
 use approval_core::anchor::{Anchor, AnchorEntry, AnchorError, AnchorKind, Entered, NoAnchor, Standing};
-use approval_core::record::{Isolation, Outcome, Reconciled, Rollback, Rule, State, Verdict};
+use approval_core::json::{Document, Limits};
+use approval_core::record::{Isolation, Outcome, Reconciled, RecordKind, Rollback, Rule, State, Verdict};
 use approval_core::{ApprovalsBuilder, BuildError, PlanId, PlanView, Reason};
 use approval_testkit::{MemoryAnchor, Room};
 use serde_json::json;
 use tokio::sync::Notify;
 
 use crate::support::{
-    Bell, Entering, Held, Interposed, always, applied, approved, events, id, kinds, parts, refused, reporting, run,
-    seconds, start, start_over, state,
+    Bell, Entering, Forge, Held, Interposed, always, applied, approved, events, id, kinds, parts, refused, reporting,
+    run, seconds, start, start_over, state,
 };
 
 async fn anchored(anchor: impl Anchor + 'static) -> (Room, Arc<dyn Anchor>) {
@@ -325,6 +326,9 @@ async fn an_attempt_that_only_the_anchor_knows_is_told_of_until_it_is_resolved()
         let told = events(&room).await.pop().unwrap();
         assert_eq!(told["event"]["kind"], "execution.reconciled");
         assert_eq!(told["event"]["claimId"], claim.to_string());
+        let beside = approval_core::store::RowKey::new(RecordKind::Reconciliation, format!("anchor.{plan}"));
+        let word = Document::from_value(&Forge::new(&room).read(&beside), &Limits::PLAN).unwrap();
+        assert_eq!(told["event"]["recordDigest"], word.digest().to_string());
         assert_eq!(told["event"]["planId"].as_str(), whole.then(|| id(&lost)).as_deref());
         let again = room.approvals.reconcile(plan, Reconciled::NotApplied, "op").await.unwrap_err();
         assert!(matches!(again.reason(), Reason::PayloadInvalid | Reason::IntegrityFailure), "{again}");
