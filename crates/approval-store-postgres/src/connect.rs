@@ -8,11 +8,24 @@ use tokio_postgres::NoTls;
 use tokio_postgres::config::{Host, SslMode};
 
 use crate::error::OpenError;
+use crate::fault::Fault;
 use crate::options::PostgresOptions;
+use crate::schema::{self, Contents};
+use crate::sql::{Schema, Session};
 use crate::tls::Tls;
 
+/// Opens a database, and makes its tables if they aren't there.
+pub(crate) async fn open(options: &PostgresOptions, contents: Contents) -> Result<(Pool, Schema), OpenError> {
+    let schema = Schema::new(&options.schema).ok_or_else(|| OpenError::Schema(options.schema.clone()))?;
+    let pool = pool(options)?;
+    let client = pool.get().await.map_err(|error| OpenError::Unusable(Fault::from(error).to_string()))?;
+    schema::prepare(Session { client: &client, schema: &schema }, &contents).await?;
+    drop(client);
+    Ok((pool, schema))
+}
+
 /// Makes a pool; no connection is opened yet.
-pub(crate) fn pool(options: &PostgresOptions) -> Result<Pool, OpenError> {
+fn pool(options: &PostgresOptions) -> Result<Pool, OpenError> {
     let mut config =
         tokio_postgres::Config::from_str(&options.address).map_err(|error| OpenError::Address(described(&error)))?;
     if config.get_ssl_mode() != SslMode::Require

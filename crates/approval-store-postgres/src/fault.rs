@@ -2,6 +2,7 @@
 
 use std::error::Error as _;
 
+use approval_core::anchor::AnchorError;
 use approval_core::store::{CommitError, StoreError};
 use approval_core::transient::TransientError;
 use tokio_postgres::error::SqlState;
@@ -105,6 +106,12 @@ impl From<deadpool_postgres::PoolError> for Fault {
 }
 
 impl From<Fault> for StoreError {
+    fn from(fault: Fault) -> Self {
+        Self(fault.to_string())
+    }
+}
+
+impl From<Fault> for AnchorError {
     fn from(fault: Fault) -> Self {
         Self(fault.to_string())
     }

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod anchor;
 mod connect;
 mod error;
 mod fault;
@@ -14,6 +15,7 @@ mod transient;
 mod write;
 mod writer;
 
+pub use anchor::PostgresAnchor;
 pub use error::OpenError;
 pub use options::PostgresOptions;
 pub use store::PostgresStore;

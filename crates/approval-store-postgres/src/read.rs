@@ -308,10 +308,10 @@ fn event_of(row: &Found, position: u64) -> Result<EventRow, Fault> {
     })
 }
 
-fn parsed<T: FromStr>(text: String, expected: &'static str) -> Result<T, Fault> {
+pub(crate) fn parsed<T: FromStr>(text: String, expected: &'static str) -> Result<T, Fault> {
     text.parse().map_err(|_| Fault::Unreadable { expected, value: text })
 }
 
-fn number_of(number: i64, expected: &'static str) -> Result<u64, Fault> {
+pub(crate) fn number_of(number: i64, expected: &'static str) -> Result<u64, Fault> {
     u64::try_from(number).map_err(|_| Fault::Unreadable { expected, value: number.to_string() })
 }

@@ -6,34 +6,53 @@ use crate::error::OpenError;
 use crate::fault::Fault;
 use crate::sql::Session;
 
-/// The steps from each version to the next: the first makes version 1 of an empty schema. A step that was released never
-/// changes; a new form is a new step.
-const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_initial.sql")];
+/// What is kept in a schema.
+pub(crate) struct Contents {
+    /// The steps from each version to the next: the first makes version 1 of an empty schema. A step that was released never
+    /// changes; a new form is a new step.
+    migrations: &'static [&'static str],
+    /// Tables by which it is known.
+    known_by: &'static [&'static str],
+}
 
-/// The version of the schema that this program writes.
-fn newest() -> i32 {
-    i32::try_from(MIGRATIONS.len()).unwrap_or(i32::MAX)
+/// The tables of a store.
+pub(crate) const STORE: Contents = Contents {
+    migrations: &[include_str!("../migrations/store/0001_initial.sql")],
+    known_by: &["version", "records", "events"],
+};
+
+/// The tables of an anchor.
+pub(crate) const ANCHOR: Contents = Contents {
+    migrations: &[include_str!("../migrations/anchor/0001_initial.sql")],
+    known_by: &["version", "memory", "entries"],
+};
+
+impl Contents {
+    /// The version of the schema that this program writes.
+    fn newest(&self) -> i32 {
+        i32::try_from(self.migrations.len()).unwrap_or(i32::MAX)
+    }
 }
 
 /// Makes an empty or older schema one of the present form, in one transaction. Of several replicas that start at once, one
 /// does it and the others wait. Another's schema is left alone.
-pub(crate) async fn prepare(session: Session<'_>) -> Result<(), OpenError> {
+pub(crate) async fn prepare(session: Session<'_>, contents: &Contents) -> Result<(), OpenError> {
     // A connection that is handed back in the middle of a transaction would take it along.
     session.batch("BEGIN").await.map_err(unusable)?;
-    let prepared = migrate(session).await;
+    let prepared = migrate(session, contents).await;
     let end = if prepared.is_ok() { "COMMIT" } else { "ROLLBACK" };
     let ended = session.batch(end).await.map_err(unusable);
     prepared.and(ended)
 }
 
-async fn migrate(session: Session<'_>) -> Result<(), OpenError> {
+async fn migrate(session: Session<'_>, contents: &Contents) -> Result<(), OpenError> {
     let name = session.schema.name();
     // Until the transaction ends: so it works behind a pooler.
     let lock = "SELECT pg_advisory_xact_lock(hashtextextended('mutation-approval ' || $1, 0))";
     session.query(lock, &[(&name, Type::TEXT)]).await.map_err(unusable)?;
-    let found = version(session).await?;
-    if found > newest() {
-        return Err(OpenError::Newer { schema: name.to_owned(), found, known: newest() });
+    let found = version(session, contents).await?;
+    if found > contents.newest() {
+        return Err(OpenError::Newer { schema: name.to_owned(), found, known: contents.newest() });
     }
     if found == 0 {
         let make = format!(
@@ -44,17 +63,20 @@ async fn migrate(session: Session<'_>) -> Result<(), OpenError> {
         );
         session.batch(&make).await.map_err(unusable)?;
     }
-    for migration in MIGRATIONS.iter().skip(usize::try_from(found).unwrap_or(usize::MAX)) {
+    for migration in contents.migrations.iter().skip(usize::try_from(found).unwrap_or(usize::MAX)) {
         session.batch(&session.schema.statement(migration)).await.map_err(unusable)?;
     }
-    if found < newest() {
-        session.query("UPDATE @version SET version = $1", &[(&newest(), Type::INT4)]).await.map_err(unusable)?;
+    if found < contents.newest() {
+        session
+            .query("UPDATE @version SET version = $1", &[(&contents.newest(), Type::INT4)])
+            .await
+            .map_err(unusable)?;
     }
     Ok(())
 }
 
 /// The version of the schema, 0 where there is nothing in it; another's is refused.
-async fn version(session: Session<'_>) -> Result<i32, OpenError> {
+async fn version(session: Session<'_>, contents: &Contents) -> Result<i32, OpenError> {
     let name = session.schema.name();
     let tables = "SELECT relname::text FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace \
                   WHERE nspname = $1 AND relkind IN ('r', 'p', 'v', 'm', 'f')";
@@ -65,7 +87,7 @@ async fn version(session: Session<'_>) -> Result<i32, OpenError> {
         return Ok(0);
     }
     let foreign = || OpenError::Foreign(name.to_owned());
-    if !["version", "records", "events"].iter().all(|ours| tables.iter().any(|table| table == ours)) {
+    if !contents.known_by.iter().all(|ours| tables.iter().any(|table| table == ours)) {
         return Err(foreign());
     }
     let rows = session.query("SELECT version FROM @version", &[]).await.map_err(|_| foreign())?;

@@ -17,7 +17,7 @@ use crate::error::OpenError;
 use crate::fault::{Fault, Remedy};
 use crate::options::PostgresOptions;
 use crate::read;
-use crate::schema;
+use crate::schema::STORE;
 use crate::sql::{Schema, Session};
 use crate::writer::{Task, Writer};
 
@@ -40,11 +40,7 @@ impl PostgresStore {
     /// When the options are not good, the server can't be reached or refuses, or the tables are another program's or of a newer
     /// version.
     pub async fn open(options: PostgresOptions) -> Result<Self, OpenError> {
-        let schema = Schema::new(&options.schema).ok_or_else(|| OpenError::Schema(options.schema.clone()))?;
-        let pool = connect::pool(&options)?;
-        let client = pool.get().await.map_err(|error| OpenError::Unusable(Fault::from(error).to_string()))?;
-        schema::prepare(Session { client: &client, schema: &schema }).await?;
-        drop(client);
+        let (pool, schema) = connect::open(&options, STORE).await?;
         let schema = Arc::new(schema);
         let task = Task {
             pool: pool.clone(),

@@ -1,11 +1,15 @@
-//! The store keeps both contracts.
+//! The store keeps both contracts, and the anchor its own.
 
 #![allow(clippy::unwrap_used, reason = "a test says what it expects by failing")]
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use approval_store_postgres::{PostgresOptions, PostgresStore};
-use approval_testkit::{store_suite, transient_suite};
+use approval_core::Audience;
+use approval_core::anchor::Anchor as _;
+use approval_store_postgres::{OpenError, PostgresAnchor, PostgresOptions, PostgresStore};
+use approval_testkit::ill_formed::AUDIENCE;
+use approval_testkit::{anchor_suite, store_suite, transient_suite};
 use postgres::{Durability, Server};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -32,4 +36,35 @@ async fn short_lived_values() {
     })
     .await;
     assert_eq!(ran, number);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_anchor_remembers() {
+    let server = Server::start(Durability::Unsynced).unwrap();
+    let mut schemas = BTreeMap::new();
+    let ran = anchor_suite::test_all(|name| {
+        let number = schemas.len();
+        let number = *schemas.entry(name.to_owned()).or_insert(number);
+        let options = PostgresOptions::new(server.address()).schema(format!("a{number}"));
+        async move { PostgresAnchor::open(options, Audience::from(AUDIENCE)).await.unwrap() }
+    })
+    .await;
+    assert_eq!(ran, schemas.len());
+}
+
+#[tokio::test]
+async fn the_memory_of_another_installation() {
+    let server = Server::start(Durability::Unsynced).unwrap();
+    let open = async |audience: &str| {
+        let options = PostgresOptions::new(server.address()).schema("anchor");
+        PostgresAnchor::open(options, Audience::from(audience)).await.unwrap()
+    };
+    open(AUDIENCE).await.begin().await.unwrap();
+    let other = open("urn:uuid:00000000-0000-4000-8000-000000000002").await;
+    for refused in [other.standing().await.map(drop), other.begin().await, other.entries().await.map(drop)] {
+        let told = refused.unwrap_err().to_string();
+        assert!(told.contains(&format!("the memory of another installation, `{AUDIENCE}`")), "{told}");
+    }
+    let tables = PostgresStore::open(PostgresOptions::new(server.address()).schema("anchor")).await;
+    assert!(matches!(tables, Err(OpenError::Foreign(_))), "an anchor's schema is no store's");
 }

@@ -34,9 +34,22 @@ pub(crate) struct Group {
     #[expect(dead_code, reason = "it is for people")]
     name: String,
     files: Vec<String>,
-    pub(crate) tests: Vec<String>,
+    /// Each is for the mutants that those before it didn't notice.
+    #[serde(rename = "stage")]
+    pub(crate) stages: Vec<Stage>,
     #[serde(default)]
     pub(crate) environment: BTreeMap<String, String>,
+}
+
+/// Tests that are run for each mutant.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Stage {
+    /// Which targets, in the words of `cargo test`.
+    pub(crate) targets: Vec<String>,
+    /// The tests that are left out.
+    #[serde(default)]
+    pub(crate) skip: Vec<String>,
 }
 
 /// `results.toml`: what was found, file by file.
@@ -78,6 +91,16 @@ pub(crate) struct Reason {
     pub(crate) file: String,
     pub(crate) name: String,
     pub(crate) reason: String,
+}
+
+impl Found {
+    /// Adds what a further stage found: it has run what wasn't noticed before.
+    pub(super) fn then(&mut self, stage: Self) {
+        self.caught += stage.caught;
+        self.timeout += stage.timeout;
+        self.unviable += stage.unviable;
+        self.missed = stage.missed;
+    }
 }
 
 impl Plan {

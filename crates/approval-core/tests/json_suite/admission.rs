@@ -287,6 +287,6 @@ fn the_limits_are_those_of_the_profile() {
     let sizes = |limits: Limits| (limits.max_bytes(), limits.max_nodes());
     assert_eq!(sizes(Limits::ARGUMENTS), (2 * 1024 * 1024, 200_000));
     assert_eq!(sizes(Limits::PLAN), (16 * 1024 * 1024, 2_000_000));
-    assert_eq!(Limits::RESULT.max_bytes(), 16 * 1024);
+    assert_eq!(sizes(Limits::RESULT), (16 * 1024, 8 * 1024));
     assert_eq!((Limits::MAX_DEPTH, Limits::MAX_NUMBER_LEN), (64, 40));
 }

@@ -94,6 +94,8 @@ fn what_doesnt_fit_is_named_with_its_place() {
         ("/planId", Value::Null),
         ("/steps", serde_json::json!({})),
         ("/steps/0", serde_json::json!(["apply", "None"])),
+        ("/steps/0", Value::Bool(true)),
+        ("/steps/0/verb", Value::Bool(false)),
         ("/steps/0/verb", serde_json::json!("destroy\u{202e}\u{7}")),
         ("/steps/0/verb", serde_json::json!({ "apply": 1 })),
         ("/steps/0/precondition", serde_json::json!({ "Version": 1, "None": 2 })),
@@ -115,6 +117,7 @@ fn what_doesnt_fit_is_named_with_its_place() {
         let document = Document::from_value(&bad, &Limits::PLAN).unwrap();
         seen.push(document.read::<Plan>().unwrap_err().to_string());
     }
+    seen.push(read::<BTreeMap<String, ()>>(r#"{ "nothing": 1 }"#).unwrap_err().to_string());
     let mut bad = good.clone();
     bad["steps"][1]["a~/b"] = Value::Null;
     seen.push(Document::from_value(&bad, &Limits::PLAN).unwrap().read::<Plan>().unwrap_err().to_string());

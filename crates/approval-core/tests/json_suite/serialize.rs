@@ -75,6 +75,30 @@ fn a_record_is_written_sorted() {
 }
 
 #[test]
+fn every_kind_of_number_is_written() {
+    let signed = (i8::MIN, i16::MIN, i32::MIN, -9_007_199_254_740_991_i64, -1_isize);
+    let unsigned = (u8::MAX, u16::MAX, u32::MAX, 9_007_199_254_740_991_u64, 1_usize);
+    let decimal = (0.5_f64, -0.0_f64, 1e-7_f64, 1e-21_f64);
+    #[derive(Serialize)]
+    struct Nothing;
+
+    #[derive(Serialize)]
+    struct Numbers<S, U, D> {
+        nothing: Nothing,
+        signed: S,
+        unsigned: U,
+        decimal: D,
+    }
+    assert_eq!(
+        written(Numbers { nothing: Nothing, signed, unsigned, decimal }),
+        concat!(
+            r#"{"decimal":[0.5,0,1e-7,1e-21],"nothing":null,"signed":[-128,-32768,-2147483648,-9007199254740991,-1],"#,
+            r#""unsigned":[255,65535,4294967295,9007199254740991,1]}"#
+        )
+    );
+}
+
+#[test]
 fn integers_beyond_the_range_are_refused() {
     // [DIG-022]
     assert_eq!(
@@ -145,6 +169,18 @@ fn a_failure_of_the_value_itself_is_passed_on() {
     let error = Document::from_serialize(&BTreeMap::from([("a", Stubborn)]), &Limits::ARGUMENTS).unwrap_err();
     assert_eq!(error.code(), "unserializable");
     assert_eq!(error.to_string(), "a value that can't be serialised, at `/a`: not today");
+
+    struct Telling;
+
+    impl Serialize for Telling {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            serializer.serialize_u64(u64::MAX).map_err(|error| S::Error::custom(format!("it says: {error}")))
+        }
+    }
+
+    let error = Document::from_serialize(&BTreeMap::from([("a", Telling)]), &Limits::ARGUMENTS).unwrap_err();
+    let told = "it says: an integral number beyond ±9007199254740991; send it as a string";
+    assert!(error.to_string().ends_with(told), "{error}");
 }
 
 #[test]

@@ -5,15 +5,16 @@ use std::sync::Arc;
 use std::task::{Context, Waker};
 
 use approval_core::anchor::{Anchor, AnchorEntry, AnchorError, AnchorKind, Entered, NoAnchor, Standing};
-use approval_core::record::{Isolation, Outcome, Reconciled, Rollback, Rule, State, Verdict};
+use approval_core::json::{Document, Limits};
+use approval_core::record::{Isolation, Outcome, Reconciled, RecordKind, Rollback, Rule, State, Verdict};
 use approval_core::{ApprovalsBuilder, BuildError, PlanId, PlanView, Reason};
 use approval_testkit::{MemoryAnchor, Room};
 use serde_json::json;
 use tokio::sync::Notify;
 
 use crate::support::{
-    Bell, Entering, Held, Interposed, always, applied, approved, events, id, kinds, parts, refused, reporting, run,
-    seconds, start, start_over, state,
+    Bell, Entering, Forge, Held, Interposed, always, applied, approved, events, id, kinds, parts, refused, reporting,
+    run, seconds, start, start_over, state,
 };
 
 async fn anchored(anchor: impl Anchor + 'static) -> (Room, Arc<dyn Anchor>) {
@@ -239,19 +240,39 @@ async fn a_claim_that_the_store_lacks_counts_as_unresolved() {
     room.decide(&lost, "alice", Verdict::Approve).await.unwrap();
     let nothing = reporting(Outcome::Applied);
     room.approvals.execute(&Room::alice(), &id(&lost), None, &room.target, &nothing).await.unwrap();
-    let memory = room.memory.clone().unwrap();
-    {
-        let mut tables = memory.tables();
-        let plan = lost.header.plan_id;
-        tables.plans.remove(&plan);
-        tables.rows.retain(|_, row| row.plan != Some(plan));
-        tables.attempts.retain(|(_, attempted)| *attempted != plan);
-    }
+    forget(&room, lost.header.plan_id);
     refused(&room, &before, Reason::OutcomeUnknown).await;
     let after = room.plan("a", json!(3)).await.unwrap();
     assert_eq!(after.warnings[0].plan_id, lost.header.plan_id);
     room.decide(&after, "alice", Verdict::Approve).await.unwrap();
     applied(&room, &after).await;
+}
+
+#[tokio::test]
+async fn attempts_that_the_store_knows_and_those_that_only_the_anchor_knows_are_told_of_once_each() {
+    // [ANCHOR-002]
+    let (room, _) = remembering().await;
+    let mut attempts = Vec::new();
+    for value in 1..3 {
+        let plan = room.plan("a", json!(value)).await.unwrap();
+        room.decide(&plan, "alice", Verdict::Approve).await.unwrap();
+        run(&room, &plan, &reporting(Outcome::Unknown)).await.unwrap();
+        attempts.push(plan.header.plan_id);
+    }
+    forget(&room, attempts[1]);
+    let warned = room.plan("a", json!(3)).await.unwrap().warnings;
+    let mut warned: Vec<_> = warned.into_iter().map(|warning| warning.plan_id).collect();
+    warned.sort();
+    assert_eq!(warned, attempts);
+}
+
+/// The store loses a plan.
+fn forget(room: &Room, plan: PlanId) {
+    let memory = room.memory.clone().unwrap();
+    let mut tables = memory.tables();
+    tables.plans.remove(&plan);
+    tables.rows.retain(|_, row| row.plan != Some(plan));
+    tables.attempts.retain(|(_, attempted)| *attempted != plan);
 }
 
 #[tokio::test]
@@ -305,6 +326,9 @@ async fn an_attempt_that_only_the_anchor_knows_is_told_of_until_it_is_resolved()
         let told = events(&room).await.pop().unwrap();
         assert_eq!(told["event"]["kind"], "execution.reconciled");
         assert_eq!(told["event"]["claimId"], claim.to_string());
+        let beside = approval_core::store::RowKey::new(RecordKind::Reconciliation, format!("anchor.{plan}"));
+        let word = Document::from_value(&Forge::new(&room).read(&beside), &Limits::PLAN).unwrap();
+        assert_eq!(told["event"]["recordDigest"], word.digest().to_string());
         assert_eq!(told["event"]["planId"].as_str(), whole.then(|| id(&lost)).as_deref());
         let again = room.approvals.reconcile(plan, Reconciled::NotApplied, "op").await.unwrap_err();
         assert!(matches!(again.reason(), Reason::PayloadInvalid | Reason::IntegrityFailure), "{again}");

@@ -451,6 +451,8 @@ async fn a_service_without_keys_signs_nothing() {
     unsigned.pause("op").await.unwrap();
     assert_eq!(unsigned.checkpoint().await.unwrap(), None);
     assert!(export(&unsigned).await.iter().all(|line| is_event(line)));
+    assert!(unsigned.key_set().is_none());
+    assert_eq!(room.approvals.key_set(), Some(keys(&room)), "the control");
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use approval_core::record::{Outcome, Reconciled, State, Verdict};
+use approval_core::record::{Outcome, Reconciled, RecordKind, State, Verdict};
 use approval_core::seal::{KeyRing, KeyState, MasterKey};
 use approval_core::{Approvals, ApprovalsBuilder, KeyId, Person, Policy, Reason, Terms};
 use approval_testkit::{FakeDirectory, Room, SeededEntropy};
@@ -57,6 +57,13 @@ async fn a_muted_requester_gets_no_plan() {
     let told: Vec<_> = told.iter().filter_map(|event| event["event"]["kind"].as_str()).collect();
     assert_eq!(told.iter().filter(|kind| **kind == "requester.muted").count(), 3);
     assert_eq!(told.iter().filter(|kind| **kind == "requester.unmuted").count(), 1);
+    assert_eq!(mutes(&room), [4]);
+}
+
+/// The revisions of what says who is muted.
+fn mutes(room: &Room) -> Vec<u64> {
+    let tables = room.memory.as_ref().unwrap().tables();
+    tables.rows.values().filter(|row| row.key.kind == RecordKind::Mute).map(|row| row.revision).collect()
 }
 
 async fn with_keys(room: &Room, keys: &[(&str, u8, KeyState)]) -> Approvals {
@@ -77,7 +84,11 @@ async fn a_mute_and_a_rejection_outlive_a_rotated_key_and_a_mute_can_be_lifted()
     let rotated = with_keys(&room, &[("next", 8, KeyState::Active), ("test", 7, KeyState::VerifyOnly)]).await;
     let plan = async |name: &str| rotated.plan(&Room::alice(), room.target.call(name, &json!(1)), &room.target).await;
     assert_eq!(plan("a").await.unwrap_err().reason(), Reason::RateLimited);
+    // Under a key that only verifies nothing is written, unless to lift it.
+    rotated.mute(&alice, seconds(7200), "op").await.unwrap();
+    assert_eq!(mutes(&room), [1, 1]);
     rotated.mute(&alice, seconds(0), "op").await.unwrap();
+    assert_eq!(mutes(&room), [2, 2]);
     plan("a").await.unwrap();
     assert_eq!(plan("r").await.unwrap_err().reason(), Reason::RecentlyRejected);
 }

@@ -21,6 +21,21 @@ async fn challenged(room: &Room, name: &str) -> PlanView {
 }
 
 #[tokio::test]
+async fn a_page_is_below_the_surface_that_was_configured() {
+    // [SURF-002]
+    let room = Room::new().await;
+    let plan = room.plan("a", json!(1)).await.unwrap();
+    assert_eq!(room.approvals.surface(), "http://127.0.0.1:8080");
+    let page = room.approvals.plan_url(plan.header.plan_id);
+    assert_eq!(page, format!("http://127.0.0.1:8080/plans/{}", id(&plan)));
+    assert_eq!(
+        format!("{:?}", room.approvals),
+        "Approvals { audience: Audience(\"urn:uuid:00000000-0000-4000-8000-000000000001\"), \
+         surface: \"http://127.0.0.1:8080\", .. }"
+    );
+}
+
+#[tokio::test]
 async fn who_may_do_what_on_a_page() {
     // [SURF-001, DEC-002]
     let room = Room::with_policy(always(Rule::quorum(2, ["sre".into()]))).await;
