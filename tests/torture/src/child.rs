@@ -6,6 +6,7 @@ use approval_core::record::Verdict;
 use approval_testkit::Room;
 use serde_json::json;
 
+use crate::Fault;
 use crate::steps::{Steps, say};
 use crate::world::{Place, World};
 
@@ -13,8 +14,9 @@ use crate::world::{Place, World};
 pub(crate) const PLANS: u64 = 200;
 
 /// Makes plans, has them decided, and executes them, until it is killed. What it says is acknowledged.
-pub(crate) async fn serve(place: &Place, now: Timestamp, stop: u64) -> Result<()> {
-    let world = World::open(place, now, &Steps::new(stop)).await?;
+pub(crate) async fn serve(place: &Place, now: Timestamp, stop: u64, fault: Option<Fault>) -> Result<()> {
+    let mut world = World::open(place, now, &Steps::new(stop)).await?;
+    world.executor.fault = fault;
     say(format_args!("begun"));
     for number in 0..PLANS {
         let call = world.target.call(&format!("{now} {number}"), &json!(number));
@@ -28,6 +30,11 @@ pub(crate) async fn serve(place: &Place, now: Timestamp, stop: u64) -> Result<()
         }
         world.decide(&plan, Verdict::Approve).await?;
         say(format_args!("approved {id}"));
+        match fault {
+            Some(Fault::EarlyAcknowledgement) => say(format_args!("applied {id}")),
+            Some(Fault::EffectBeforeClaim) => world.executor.act(id)?,
+            Some(Fault::EffectTwice) | None => {}
+        }
         if number % 4 == 1 {
             // Of two who execute it at once, one finds that the other does, or has.
             let (one, other) = tokio::join!(world.execute(id), world.execute(id));

@@ -8,12 +8,13 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use approval_core::{Clock as _, Entropy as _};
 use approval_testkit::{FakeClock, SeededEntropy};
+use clap::ValueEnum as _;
 use postgres::{Durability, Server};
 
-use crate::Kind;
 use crate::child::PLANS;
 use crate::verify::{Acknowledged, Findings, look};
 use crate::world::{Database, Place};
+use crate::{Fault, Kind};
 
 /// The boundaries of a start and of four plans, one of each kind: a kill at each, before those at random moments.
 const BOUNDARIES: u64 = 45;
@@ -34,7 +35,7 @@ enum Moment {
 }
 
 /// Kills a server so many times.
-pub(crate) async fn run(store: Kind, kills: u64, seed: u64) -> Result<()> {
+pub(crate) async fn run(store: Kind, kills: u64, seed: u64, fault: Option<Fault>) -> Result<()> {
     let server = match store {
         Kind::Sqlite => None,
         // Killed is the one who uses it; what it is asked to keep it keeps as in production.
@@ -53,7 +54,7 @@ pub(crate) async fn run(store: Kind, kills: u64, seed: u64) -> Result<()> {
             _ => Moment::Random { lines: number(&random, 40)?, spins: number(&random, 2_000_000)? },
         };
         let (acknowledged, stopped) =
-            one(&place, clock.now().unix_millis(), moment).with_context(|| format!("kill {kill}"))?;
+            one(&place, clock.now().unix_millis(), moment, fault).with_context(|| format!("kill {kill}"))?;
         clock.advance(LIFE);
         *places.entry(stopped.clone()).or_default() += 1;
         look(&place, clock.now(), &acknowledged, &mut findings)
@@ -87,11 +88,19 @@ fn new_scene(server: Option<&Server>, kill: u64) -> Result<(tempfile::TempDir, P
 }
 
 /// Starts a server and kills it: what it has acknowledged, and where it was killed.
-fn one(place: &Place, now: i64, moment: Moment) -> Result<(BTreeMap<approval_core::PlanId, Acknowledged>, String)> {
+fn one(
+    place: &Place,
+    now: i64,
+    moment: Moment,
+    fault: Option<Fault>,
+) -> Result<(BTreeMap<approval_core::PlanId, Acknowledged>, String)> {
     let mut command = Command::new(std::env::current_exe()?);
     command.arg("serve").arg(&place.directory).args(["--now", &now.to_string()]);
     if let Database::Address(address) = &place.database {
         command.args(["--address", address]);
+    }
+    if let Some(name) = fault.and_then(|fault| Some(fault.to_possible_value()?.get_name().to_owned())) {
+        command.args(["--fault", &name]);
     }
     let stop = match moment {
         Moment::Boundary(boundary) => boundary,

@@ -38,6 +38,9 @@ enum Act {
         /// Which random moments: the same seed makes the same ones, as far as a machine repeats itself
         #[arg(long, default_value_t = 1)]
         seed: u64,
+        /// Put a fault into the server, which must be found
+        #[arg(long)]
+        fault: Option<Fault>,
     },
     /// Be the server that is killed
     #[command(hide = true)]
@@ -53,6 +56,9 @@ enum Act {
         /// At which boundary to stop and wait for the end; at none, where it is 0
         #[arg(long)]
         stop: u64,
+        /// What it does wrong
+        #[arg(long)]
+        fault: Option<Fault>,
     },
 }
 
@@ -60,6 +66,17 @@ enum Act {
 enum Kind {
     Postgres,
     Sqlite,
+}
+
+/// What a server may do wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Fault {
+    /// It says that a plan was applied before it is.
+    EarlyAcknowledgement,
+    /// It acts before it has claimed the plan.
+    EffectBeforeClaim,
+    /// It acts twice.
+    EffectTwice,
 }
 
 fn main() -> ExitCode {
@@ -75,10 +92,10 @@ fn main() -> ExitCode {
 #[tokio::main]
 async fn act(act: Act) -> Result<()> {
     match act {
-        Act::Kill { store, kills, seed } => kills::run(store, kills, seed).await,
-        Act::Serve { directory, address, now, stop } => {
+        Act::Kill { store, kills, seed, fault } => kills::run(store, kills, seed, fault).await,
+        Act::Serve { directory, address, now, stop, fault } => {
             let database = address.map_or(Database::File, Database::Address);
-            child::serve(&Place { directory, database }, Timestamp::from_unix_millis(now), stop).await
+            child::serve(&Place { directory, database }, Timestamp::from_unix_millis(now), stop, fault).await
         }
     }
 }

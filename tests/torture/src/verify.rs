@@ -129,7 +129,9 @@ async fn look_at(
             findings.applied += u64::from(state == State::Applied);
             findings.unknown += u64::from(state == State::Unknown);
         }
-        _ if open => drop(world.approvals.cancel(&Room::alice(), &plan.to_string()).await?),
+        _ if open => {
+            world.approvals.cancel(&Room::alice(), &plan.to_string()).await?;
+        }
         _ => {}
     }
     Ok(())

@@ -23,6 +23,7 @@ use approval_testkit::{
 };
 use async_trait::async_trait;
 
+use crate::Fault;
 use crate::steps::{StepAnchor, StepStore, Steps};
 
 /// Where it is.
@@ -101,7 +102,7 @@ impl World {
             .separate_user()
             .start()
             .await?;
-        let executor = Recorder { effects: place.effects(), steps: Arc::clone(steps) };
+        let executor = Recorder { effects: place.effects(), steps: Arc::clone(steps), fault: None };
         Ok(Self { clock, target: FakeTarget::new(), approvals, executor })
     }
 
@@ -125,17 +126,28 @@ impl World {
 pub(crate) struct Recorder {
     effects: PathBuf,
     steps: Arc<Steps>,
+    pub(crate) fault: Option<Fault>,
+}
+
+impl Recorder {
+    pub(crate) fn act(&self, plan: PlanId) -> io::Result<()> {
+        let mut effects = OpenOptions::new().create(true).append(true).open(&self.effects)?;
+        // At once, so that it is there or isn't.
+        effects.write_all(format!("{plan}\n").as_bytes())
+    }
 }
 
 #[async_trait]
 impl Executor for Recorder {
     async fn execute(&self, permit: ExecutionPermit) -> Report {
         self.steps.reach(format_args!("before the effect"));
-        let done = OpenOptions::new().create(true).append(true).open(&self.effects).and_then(|mut effects| {
-            // At once, so that it is there or isn't.
-            effects.write_all(format!("{}\n", permit.plan_id()).as_bytes())
-        });
+        let acts = match self.fault {
+            Some(Fault::EffectTwice) => 2,
+            Some(Fault::EffectBeforeClaim) => 0,
+            Some(Fault::EarlyAcknowledgement) | None => 1,
+        };
+        let done = (0..acts).all(|_| self.act(permit.plan_id()).is_ok());
         self.steps.reach(format_args!("after the effect"));
-        Report::of(if done.is_ok() { Outcome::Applied } else { Outcome::Failed })
+        Report::of(if done { Outcome::Applied } else { Outcome::Failed })
     }
 }
