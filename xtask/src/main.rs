@@ -63,6 +63,18 @@ enum Chore {
     },
     /// Write the generated part of the specification: schemas, examples, the table of requirements
     Spec,
+    /// Kill a server, start it again, and count what it did (the suite `torture` does so a few times)
+    Torture {
+        /// How often, on each store
+        #[arg(long, default_value_t = 60)]
+        kills: u64,
+        /// Which random moments
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Only on this store: `sqlite` or `postgres`
+        #[arg(long)]
+        store: Vec<String>,
+    },
     /// Check that each requirement is enforced and checked somewhere (the suite `trace` alone)
     Trace,
     /// Write the vectors of the specification anew, from what the core says (the suite `vectors` checks them)
@@ -90,6 +102,7 @@ fn run(chore: Chore) -> Result<ExitCode> {
         Chore::Hostile { count, seed } => suites::hostile::by_hand(&Context::load(false)?, count, seed),
         Chore::Mutants { minutes, files } => mutants::run(&Context::load(false)?, minutes, &files),
         Chore::Spec => suites::spec::write(&Context::load(false)?),
+        Chore::Torture { kills, seed, store } => suites::torture::by_hand(&Context::load(false)?, &store, kills, seed),
         Chore::Trace => ci::run(false, &["trace".to_owned()]),
         Chore::Vectors { check } => suites::vectors::by_hand(&Context::load(false)?, check),
     }

@@ -20,6 +20,7 @@ mod rmcp;
 pub(crate) mod spec;
 mod targets;
 mod test;
+pub(crate) mod torture;
 mod trace;
 mod tree;
 pub(crate) mod vectors;
@@ -67,6 +68,7 @@ pub(crate) const SUITES: &[Suite] = &[
     hostile::SUITE,
     model::SUITE,
     postgres::SUITE,
+    torture::SUITE,
     python::SUITE,
     targets::SUITE,
     msrv::SUITE,

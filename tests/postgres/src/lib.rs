@@ -76,6 +76,16 @@ impl Server {
         format!("host={} user={USER} dbname={USER}", self.directory.path().display())
     }
 
+    /// Makes another database in it: its address.
+    ///
+    /// # Errors
+    /// Where that fails.
+    pub fn database(&self, name: &str) -> Result<String> {
+        let mut program = self.program("createdb");
+        run(program.arg("-h").arg(self.directory.path()).args(["-U", USER, name]))?;
+        Ok(format!("host={} user={USER} dbname={name}", self.directory.path().display()))
+    }
+
     /// Ends the server; its data stays.
     ///
     /// # Errors
