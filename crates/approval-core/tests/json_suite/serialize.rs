@@ -75,6 +75,14 @@ fn a_record_is_written_sorted() {
 }
 
 #[test]
+fn a_tuple_with_a_name_is_an_array() {
+    #[derive(Serialize)]
+    struct Pair(u8, &'static str);
+
+    assert_eq!(written(BTreeMap::from([("pair", Pair(1, "b"))])), r#"{"pair":[1,"b"]}"#);
+}
+
+#[test]
 fn every_kind_of_number_is_written() {
     let signed = (i8::MIN, i16::MIN, i32::MIN, -9_007_199_254_740_991_i64, -1_isize);
     let unsigned = (u8::MAX, u16::MAX, u32::MAX, 9_007_199_254_740_991_u64, 1_usize);
@@ -189,6 +197,7 @@ fn keys_are_strings() {
     #[serde(rename_all = "lowercase")]
     enum Key {
         One,
+        Two(u8),
     }
 
     #[derive(Serialize, PartialEq, Eq, PartialOrd, Ord)]
@@ -199,6 +208,8 @@ fn keys_are_strings() {
     refused(json_map(1_i32), Fault::NameNotAString, "/in");
     refused(json_map(true), Fault::NameNotAString, "/in");
     refused(json_map(Some("a")), Fault::NameNotAString, "/in");
+    refused(json_map(None::<&str>), Fault::NameNotAString, "/in");
+    refused(json_map(Key::Two(2)), Fault::NameNotAString, "/in");
     refused(json_map(()), Fault::NameNotAString, "/in");
     refused(json_map(["a"]), Fault::NameNotAString, "/in");
     assert_eq!(written(json_map("a")), r#"{"in":{"a":0}}"#);

@@ -125,12 +125,22 @@ async fn a_commitment_is_what_the_specification_says() {
 async fn a_commitment_is_no_equality_oracle() {
     // [LEAF-004]: but before and after of one change can be told to be equal.
     let room = Room::new().await;
-    let page = room.page(&plan_with(&room, json!(SECRET)).await, "alice").await.unwrap();
+    let plan = plan_with(&room, json!(SECRET)).await;
+    let page = room.page(&plan, "alice").await.unwrap();
     let other = room.page(&plan_with(&room, json!(SECRET)).await, "alice").await.unwrap();
     let change = &page.review.changes[0];
     let (before, after) = (change.before.as_ref().unwrap(), change.after.as_ref().unwrap());
     assert_eq!(before["password"], after["password"], "the password stays");
     assert_ne!(before["other"], after["other"], "the other one changes");
+    // Under one nonce, what changes a little could be guessed from what it was.
+    let secrets = Forge::new(&room).read(&key_of(RecordKind::Secrets, plan.header.plan_id));
+    let nonce = |side: &str, name: &str| {
+        let pointer = format!("/review/changes/0/{side}/{name}");
+        let leaf = secrets["leaves"].as_array().unwrap().iter().find(|leaf| leaf["pointer"] == pointer).unwrap();
+        leaf["nonce"].clone()
+    };
+    assert_eq!(nonce("before", "password"), nonce("after", "password"));
+    assert_ne!(nonce("before", "other"), nonce("after", "other"));
     assert_ne!(page.intent.arguments["token"], before["password"]);
     assert_ne!(page.intent.arguments["token"], other.intent.arguments["token"]);
     assert_ne!(page.header.intent_digest, other.header.intent_digest);
