@@ -143,17 +143,18 @@ fn appear_whole(directory: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Res
 }
 
 /// On a test machine without pip, Debian has it. On anybody's own machine nothing is installed unasked.
-/// PostgreSQL's programs, installed where they aren't there and this is the CI's machine.
+/// PostgreSQL's programs and a pooler, installed where they aren't there and this is the CI's machine.
 pub(crate) fn ensure_postgres() -> Result<()> {
-    let script = "ls /usr/lib/postgresql/*/bin/initdb >&2 2>/dev/null || command -v initdb";
+    let script = "(ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null || command -v initdb) && command -v pgbouncer";
     let Err(missing) = answer(Command::new("sh").args(["-c", script])) else {
         return Ok(());
     };
     if std::env::var_os("CI").is_none() {
-        return Err(missing.context("PostgreSQL's `initdb` is needed: the package `postgresql`"));
+        return Err(missing
+            .context("PostgreSQL's `initdb` and pgbouncer are needed: the packages `postgresql` and `pgbouncer`"));
     }
     apt_get(&["update", "--quiet"])?;
-    apt_get(&["install", "--quiet", "--yes", "--no-install-recommends", "postgresql"])
+    apt_get(&["install", "--quiet", "--yes", "--no-install-recommends", "postgresql", "pgbouncer"])
 }
 
 fn ensure_pip() -> Result<()> {

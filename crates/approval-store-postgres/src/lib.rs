@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod anchor;
+mod clock;
 mod connect;
 mod error;
 mod fault;

@@ -6,10 +6,11 @@ use std::str::FromStr;
 use approval_core::record::{RecordKind, State};
 use approval_core::seal::Tag;
 use approval_core::store::{EventRow, Include, PlanIndex, PlanPage, PlanQuery, PlanRows, Reads, Row, RowKey, Snapshot};
-use approval_core::{Clock, PlanId, Timestamp, WriterId};
+use approval_core::{PlanId, Timestamp, WriterId};
 use tokio::try_join;
 use tokio_postgres::types::Type;
 
+use crate::clock::StoreClock;
 use crate::fault::Fault;
 use crate::sql::{Parameter, Session};
 
@@ -20,17 +21,8 @@ const EVENT: &str = "writer, sequence, plan, sealed";
 type Found = tokio_postgres::Row;
 
 /// All that a transition is shown. What doesn't depend on another answer is asked for at once.
-pub(crate) async fn snapshot(
-    session: Session<'_>,
-    reads: &Reads,
-    clock: Option<&dyn Clock>,
-) -> Result<Snapshot, Fault> {
-    let now = async {
-        match clock {
-            Some(clock) => Ok(clock.now()),
-            None => now(session).await,
-        }
-    };
+pub(crate) async fn snapshot(session: Session<'_>, reads: &Reads, clock: &StoreClock) -> Result<Snapshot, Fault> {
+    let now = clock.now(session);
     let plan = async {
         match reads.plan {
             Some(id) => plan(session, id, Include::Records).await,
@@ -66,14 +58,6 @@ pub(crate) async fn snapshot(
             None => Vec::new(),
         },
     })
-}
-
-/// The time of the database. [STORE-005]
-async fn now(session: Session<'_>) -> Result<Timestamp, Fault> {
-    let sql = "SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
-    let rows = session.query(sql, &[]).await?;
-    let row = rows.first().ok_or(Fault::Unreadable { expected: "time", value: String::new() })?;
-    Ok(Timestamp::from_unix_millis(row.try_get(0)?))
 }
 
 pub(crate) async fn plan(session: Session<'_>, plan: PlanId, include: Include) -> Result<Option<PlanRows>, Fault> {

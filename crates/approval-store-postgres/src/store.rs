@@ -3,15 +3,16 @@
 use std::fmt;
 use std::sync::Arc;
 
-use approval_core::PlanId;
 use approval_core::seal::Tag;
 use approval_core::store::{
     CommitError, EventRow, Include, PlanPage, PlanQuery, PlanRows, Row, RowKey, Store, StoreError, Transition,
 };
+use approval_core::{Clock, PlanId};
 use async_trait::async_trait;
 use deadpool_postgres::{Object, Pool, Transaction};
 use tokio_postgres::IsolationLevel;
 
+use crate::clock::StoreClock;
 use crate::connect;
 use crate::error::OpenError;
 use crate::fault::{Fault, Remedy};
@@ -30,6 +31,7 @@ const TRIES: u32 = 50;
 pub struct PostgresStore {
     pool: Pool,
     schema: Arc<Schema>,
+    clock: StoreClock,
     writer: Writer,
 }
 
@@ -41,14 +43,21 @@ impl PostgresStore {
     /// version.
     pub async fn open(options: PostgresOptions) -> Result<Self, OpenError> {
         let (pool, schema) = connect::open(&options, STORE).await?;
+        let client = pool.get().await.map_err(unusable)?;
+        let clock = StoreClock::new(options.clock.clone(), Session { client: &client, schema: &schema }).await;
+        let clock = clock.map_err(unusable)?;
+        drop(client);
         let schema = Arc::new(schema);
-        let task = Task {
-            pool: pool.clone(),
-            schema: Arc::clone(&schema),
-            clock: options.clock.clone(),
-            patience: options.patience,
-        };
-        Ok(Self { pool, schema, writer: Writer::start(task) })
+        let task =
+            Task { pool: pool.clone(), schema: Arc::clone(&schema), clock: clock.clone(), patience: options.patience };
+        Ok(Self { pool, schema, clock, writer: Writer::start(task) })
+    }
+
+    /// The clock that decides expiry, for the service on this store: the database's, as far as one can tell between two
+    /// transactions, unless the options say another one. Replicas whose own clocks differ by minutes agree by it.
+    #[must_use]
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        self.clock.of_service()
     }
 
     pub(crate) async fn connection(&self) -> Result<Object, Fault> {
@@ -87,6 +96,10 @@ impl PostgresStore {
         read::number(self.session(&transaction)).await?;
         Ok(transaction.commit().await?)
     }
+}
+
+fn unusable(fault: impl Into<Fault>) -> OpenError {
+    OpenError::Unusable(fault.into().to_string())
 }
 
 /// A transaction that sees one moment, and ends when it is dropped.

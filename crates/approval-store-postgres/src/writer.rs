@@ -7,13 +7,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use approval_core::Clock;
 use approval_core::store::{CommitError, Transition};
 use deadpool_postgres::Pool;
 use tokio::sync::{mpsc, oneshot};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
 
+use crate::clock::StoreClock;
 use crate::fault::{Fault, Remedy};
 use crate::patience::Patience;
 use crate::read;
@@ -48,7 +48,7 @@ pub(crate) struct Writer(mpsc::UnboundedSender<Job>);
 pub(crate) struct Task {
     pub(crate) pool: Pool,
     pub(crate) schema: Arc<Schema>,
-    pub(crate) clock: Option<Arc<dyn Clock>>,
+    pub(crate) clock: StoreClock,
     pub(crate) patience: Duration,
 }
 
@@ -179,9 +179,10 @@ impl Task {
         transitions: &[&Transition],
     ) -> Result<(Vec<Outcome>, Option<String>), Fault> {
         let (mut outcomes, mut xact) = (Vec::new(), None);
-        let mut before = "BEGIN ISOLATION LEVEL SERIALIZABLE; SAVEPOINT begun";
+        // Of a table that is read as a whole, every change would count as a change of what was read.
+        let mut before = "BEGIN ISOLATION LEVEL SERIALIZABLE; SET LOCAL enable_seqscan = off; SAVEPOINT begun";
         for transition in transitions {
-            let look = read::snapshot(session, transition.reads(), self.clock.as_deref());
+            let look = read::snapshot(session, transition.reads(), &self.clock);
             let (begun, snapshot) = one_after_the_other(session.batch(before), look).await;
             begun?;
             let snapshot = snapshot?;

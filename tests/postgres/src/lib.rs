@@ -2,8 +2,9 @@
 #![forbid(unsafe_code)]
 
 use std::ffi::OsStr;
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 use tempfile::TempDir;
@@ -13,6 +14,9 @@ const DEBIAN: &str = "/usr/lib/postgresql";
 
 /// The user as whom the server runs where the tests run as root, which it refuses.
 const USER: &str = "postgres";
+
+/// The port by which a pooler's socket is named.
+const PORT: u16 = 6432;
 
 /// Whether what was committed outlives a machine that loses its power.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,7 +144,11 @@ impl Server {
     }
 
     fn program(&self, name: &str) -> Command {
-        let program = self.programs.join(name);
+        self.as_server(self.programs.join(name).as_os_str())
+    }
+
+    /// A program that runs as whom the server runs.
+    fn as_server(&self, program: &OsStr) -> Command {
         let mut command = if self.as_user {
             let mut command = Command::new("setpriv");
             command.args([&format!("--reuid={USER}"), &format!("--regid={USER}"), "--init-groups"]).arg(program);
@@ -183,4 +191,58 @@ fn run(command: &mut Command) -> Result<String> {
         bail!("{command:?}: {}", String::from_utf8_lossy(&output.stderr));
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// A pooler before a server, which hands each transaction to whatever connection is free.
+#[derive(Debug)]
+pub struct Pooler {
+    directory: TempDir,
+    process: Child,
+}
+
+impl Pooler {
+    /// Starts pgbouncer in transaction mode.
+    ///
+    /// # Errors
+    /// Where it isn't installed, or doesn't start.
+    pub fn start(server: &Server) -> Result<Self> {
+        let directory = tempfile::Builder::new().prefix("pb").tempdir()?;
+        let (socket, target) = (directory.path().display(), server.directory.path().display());
+        let configuration = format!(
+            "[databases]\n* = host={target} user={USER}\n\n[pgbouncer]\npool_mode = transaction\nauth_type = any\n\
+             listen_port = {PORT}\nunix_socket_dir = {socket}\nmax_client_conn = 500\ndefault_pool_size = 3\n"
+        );
+        let file = directory.path().join("pgbouncer.ini");
+        std::fs::write(&file, configuration)?;
+        if server.as_user {
+            run(Command::new("chown").args(["-R", USER]).arg(directory.path()))?;
+        }
+        let mut command = server.as_server(OsStr::new("pgbouncer"));
+        let mut process = command.arg(&file).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+        let mut said = BufReader::new(process.stderr.take().context("its log")?).lines();
+        let mut log = Vec::new();
+        for line in said.by_ref() {
+            log.push(line?);
+            if log.last().is_some_and(|line| line.contains("process up")) {
+                // What nobody reads would stop it.
+                std::thread::spawn(move || said.for_each(drop));
+                return Ok(Self { directory, process });
+            }
+        }
+        bail!("pgbouncer ended: {}", log.join("; "))
+    }
+
+    /// The address of the server's database behind it.
+    #[must_use]
+    pub fn address(&self) -> String {
+        format!("host={} port={PORT} user={USER} dbname={USER}", self.directory.path().display())
+    }
+}
+
+impl Drop for Pooler {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
 }

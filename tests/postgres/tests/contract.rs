@@ -10,7 +10,7 @@ use approval_core::anchor::Anchor as _;
 use approval_store_postgres::{OpenError, PostgresAnchor, PostgresOptions, PostgresStore};
 use approval_testkit::ill_formed::AUDIENCE;
 use approval_testkit::{anchor_suite, store_suite, transient_suite};
-use postgres::{Durability, Server};
+use postgres::{Durability, Pooler, Server};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn plans_and_audit() {
@@ -19,6 +19,21 @@ async fn plans_and_audit() {
     let ran = store_suite::test_all(|clock| {
         number += 1;
         let options = PostgresOptions::new(server.address()).schema(format!("s{number}")).clock(Arc::new(clock));
+        async move { PostgresStore::open(options).await.unwrap() }
+    })
+    .await;
+    assert_eq!(ran, number);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn plans_and_audit_behind_a_pooler() {
+    // In transaction mode: two statements of one caller may reach the server on different connections.
+    let server = Server::start(Durability::Unsynced).unwrap();
+    let pooler = Pooler::start(&server).unwrap();
+    let mut number = 0;
+    let ran = store_suite::test_all(|clock| {
+        number += 1;
+        let options = PostgresOptions::new(pooler.address()).schema(format!("s{number}")).clock(Arc::new(clock));
         async move { PostgresStore::open(options).await.unwrap() }
     })
     .await;

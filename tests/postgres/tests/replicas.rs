@@ -2,7 +2,7 @@
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test says what it expects by failing")]
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use approval_core::record::RecordKind;
 use approval_core::store::{EventRow, Reads, Row, RowKey, Store as _, Transition, Write};
@@ -158,4 +158,32 @@ async fn connections_that_somebody_ends() {
     let after = replica(&server).await;
     assert_eq!(counted(&after).await, ROUNDS, "each was counted once");
     assert_eq!(after.events(0, 1000).await.unwrap().len() as u64, ROUNDS);
+}
+
+#[tokio::test]
+async fn the_clock_is_the_databases() {
+    // [STORE-005]
+    let server = Server::start(Durability::Unsynced).unwrap();
+    let (admin, connection) = tokio_postgres::connect(&server.address(), tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    let says = async || -> i64 {
+        let sql = "SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
+        admin.query_one(sql, &[]).await.unwrap().get(0)
+    };
+    let store = replica(&server).await;
+    for _ in 0..3 {
+        let before = says().await;
+        let told = store.clock().now().unix_millis();
+        assert!(told >= before, "it is never behind");
+        let shown = Arc::new(Mutex::new(None));
+        let kept = Arc::clone(&shown);
+        let look = Transition::new("look", Reads::default(), move |snapshot| {
+            *kept.lock().unwrap() = Some(snapshot.now.unix_millis());
+            Ok(Vec::new())
+        });
+        store.commit(look).await.unwrap();
+        let after = says().await;
+        let shown = shown.lock().unwrap().unwrap();
+        assert!(before <= shown && shown <= after + 1, "{before} {shown} {after}");
+    }
 }
