@@ -125,7 +125,7 @@ pub(super) fn unescaped(canonical: &str) -> Cow<'_, str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_special, plain_len};
+    use super::{is_plain_ascii, is_special, plain_len};
 
     #[test]
     fn every_byte_is_found_at_every_place() {
@@ -136,6 +136,20 @@ mod tests {
                 bytes.resize(20, 0xff);
                 let expected = if is_special(byte) { place } else { 20 };
                 assert_eq!(plain_len(&bytes), expected, "{byte:#x} at {place}");
+            }
+        }
+    }
+
+    #[test]
+    fn plain_ascii_is_every_byte_below_128_but_the_backslash() {
+        let plain = |byte: u8| byte.is_ascii() && byte != b'\\';
+        for place in 0..8 {
+            for byte in 0..=u8::MAX {
+                for others in [b'a', 0x00, 0x5b, 0x5d, 0x7f] {
+                    let mut bytes = [others; 8];
+                    bytes[place] = byte;
+                    assert_eq!(is_plain_ascii(u64::from_be_bytes(bytes)), plain(byte), "{byte:#x} at {place}");
+                }
             }
         }
     }

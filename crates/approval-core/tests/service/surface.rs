@@ -1,11 +1,13 @@
 //! What a person sees.
 
+use std::sync::Arc;
+
 use approval_core::record::{Identity, Rule, State, Verdict};
 use approval_core::{InboxQuery, PlanView, Reason, Scope};
 use approval_testkit::{FakeDirectory, Room};
 use serde_json::json;
 
-use crate::support::{Forge, always, applied, approved, id, key_of, seconds};
+use crate::support::{Forge, Interposed, always, applied, approved, id, key_of, seconds, start_over};
 
 async fn inbox(room: &Room, person: &str, scope: Scope) -> Vec<String> {
     let query = InboxQuery { scope, after: None, limit: 100 };
@@ -111,6 +113,25 @@ async fn an_inbox_shows_ones_own_and_what_waits_for_one() {
     assert_eq!(inbox(&room, "carol", Scope::Pending).await, [id(&second)]);
     room.clock.advance(seconds(900));
     assert_eq!(inbox(&room, "carol", Scope::Pending).await, [] as [String; 0], "time alone has ended it");
+}
+
+#[tokio::test]
+async fn one_plan_that_does_not_hold_together_hides_no_other() {
+    // [SURF-003]: what the store fails to tell is another matter.
+    let room = Room::new().await;
+    let first = room.plan("a", json!(1)).await.unwrap();
+    room.clock.advance(seconds(1));
+    let second = room.plan("b", json!(1)).await.unwrap();
+    assert_eq!(inbox(&room, "alice", Scope::Mine).await, [id(&second), id(&first)], "the control");
+    Forge::new(&room).edit_state(&second, |state| state["revision"] = json!(7));
+    assert_eq!(inbox(&room, "alice", Scope::Mine).await, [id(&first)]);
+
+    let store = Arc::new(Interposed::new(room.memory.clone().unwrap()));
+    let unread = start_over(&room, Arc::clone(&store) as _, always(Rule::same_subject()), |builder| builder).await;
+    store.fail_reads();
+    let query = InboxQuery { scope: Scope::Mine, after: None, limit: 100 };
+    let refused = unread.inbox(&FakeDirectory::identity("alice"), query).await.unwrap_err();
+    assert_eq!(refused.reason(), Reason::StoreUnavailable);
 }
 
 #[tokio::test]

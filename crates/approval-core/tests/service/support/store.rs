@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use approval_core::PlanId;
 use approval_core::seal::Tag;
@@ -20,11 +21,12 @@ pub(crate) struct Interposed {
     inner: MemoryStore,
     before: Mutex<Vec<(&'static str, Happening)>>,
     failing: Mutex<Option<&'static str>>,
+    unread: AtomicBool,
 }
 
 impl Interposed {
     pub(crate) fn new(inner: MemoryStore) -> Self {
-        Self { inner, before: Mutex::default(), failing: Mutex::default() }
+        Self { inner, before: Mutex::default(), failing: Mutex::default(), unread: AtomicBool::default() }
     }
 
     /// Lets something happen once, before the next transition of this name commits.
@@ -35,6 +37,11 @@ impl Interposed {
     /// Lets every transition of this name fail, or none.
     pub(crate) fn fail(&self, transition: Option<&'static str>) {
         *self.failing.lock().unwrap() = transition;
+    }
+
+    /// From now on no plan can be read.
+    pub(crate) fn fail_reads(&self) {
+        self.unread.store(true, Ordering::Relaxed);
     }
 
     fn happening(&self, name: &str) -> Option<Happening> {
@@ -63,6 +70,9 @@ impl Store for Interposed {
     }
 
     async fn plan(&self, plan: PlanId, include: Include) -> Result<Option<PlanRows>, StoreError> {
+        if self.unread.load(Ordering::Relaxed) {
+            return Err(StoreError("told to".to_owned()));
+        }
         self.inner.plan(plan, include).await
     }
 
