@@ -77,7 +77,7 @@ impl Approvals {
                     return Ok(InboxPage { entries, next: after });
                 }
             }
-            if !page.more || page.plans.is_empty() || looked_at >= LOOKED_AT {
+            if !page.more || looked_at >= LOOKED_AT {
                 let next = after.filter(|_| page.more);
                 return Ok(InboxPage { entries, next });
             }

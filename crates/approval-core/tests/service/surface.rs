@@ -159,6 +159,28 @@ async fn an_inbox_goes_page_by_page() {
 }
 
 #[tokio::test]
+async fn a_page_of_an_inbox_is_filled_past_what_is_not_for_its_reader() {
+    // [SURF-003]: nobody approves their own.
+    let room = Room::with_policy(always(Rule::other_subject([]))).await;
+    let bob = FakeDirectory::requester("bob");
+    let mut others = Vec::new();
+    for name in ["a", "b", "c", "d", "e"] {
+        if name == "a" || name == "e" {
+            others.push(id(&challenged(&room, name).await));
+            continue;
+        }
+        let own = room.approvals.plan(&bob, room.target.call(name, &json!(1)), &room.target).await.unwrap();
+        room.approvals.challenge(&bob, &id(&own), None).await.unwrap();
+        room.clock.advance(seconds(1));
+    }
+    others.reverse();
+    let query = InboxQuery { scope: Scope::Pending, after: None, limit: 2 };
+    let page = room.approvals.inbox(&FakeDirectory::identity("bob"), query).await.unwrap();
+    let seen: Vec<_> = page.entries.iter().map(|entry| entry.header.plan_id.to_string()).collect();
+    assert_eq!(seen, others);
+}
+
+#[tokio::test]
 async fn a_page_opens_no_secret() {
     // [LEAF-008]
     let room = Room::new().await;
