@@ -64,6 +64,7 @@ fn read(trace: &str) -> Result<Vec<(String, usize, usize)>> {
             if let Some((_, text)) = call.split_once(", \"")
                 && call.starts_with("write(1<")
                 && let Some((word, _)) = text.split_once(' ')
+                && BEFORE.iter().any(|(said, ..)| *said == word)
             {
                 said.push((word.to_owned(), std::mem::take(&mut commits), std::mem::take(&mut entries)));
             }
