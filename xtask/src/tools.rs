@@ -157,6 +157,18 @@ pub(crate) fn ensure_postgres() -> Result<()> {
     apt_get(&["install", "--quiet", "--yes", "--no-install-recommends", "postgresql", "pgbouncer"])
 }
 
+/// A program that Debian has in a package of its name, installed where it isn't there and this is the CI's machine.
+pub(crate) fn ensure_program(name: &str) -> Result<()> {
+    let Err(missing) = answer(Command::new(name).arg("--version")) else {
+        return Ok(());
+    };
+    if std::env::var_os("CI").is_none() {
+        return Err(missing.context(format!("`{name}` is needed")));
+    }
+    apt_get(&["update", "--quiet"])?;
+    apt_get(&["install", "--quiet", "--yes", "--no-install-recommends", name])
+}
+
 fn ensure_pip() -> Result<()> {
     let Err(missing) = answer(Command::new("python3").args(["-m", "pip", "--version"])) else {
         return Ok(());

@@ -14,11 +14,11 @@ use crate::world::{Place, World};
 pub(crate) const PLANS: u64 = 200;
 
 /// Makes plans, has them decided, and executes them, until it is killed. What it says is acknowledged.
-pub(crate) async fn serve(place: &Place, now: Timestamp, stop: u64, fault: Option<Fault>) -> Result<()> {
+pub(crate) async fn serve(place: &Place, now: Timestamp, stop: u64, plans: u64, fault: Option<Fault>) -> Result<()> {
     let mut world = World::open(place, now, &Steps::new(stop)).await?;
     world.executor.fault = fault;
     say(format_args!("begun"));
-    for number in 0..PLANS {
+    for number in 0..plans {
         let call = world.target.call(&format!("{now} {number}"), &json!(number));
         let plan = world.approvals.plan(&Room::alice(), call, &world.target).await?;
         let id = plan.header.plan_id;

@@ -6,6 +6,7 @@
 mod child;
 mod kills;
 mod steps;
+mod syncs;
 mod verify;
 mod world;
 
@@ -42,6 +43,8 @@ enum Act {
         #[arg(long)]
         fault: Option<Fault>,
     },
+    /// Look at what a server on a file asks of the system before it says that something is kept
+    Syncs,
     /// Be the server that is killed
     #[command(hide = true)]
     Serve {
@@ -56,6 +59,9 @@ enum Act {
         /// At which boundary to stop and wait for the end; at none, where it is 0
         #[arg(long)]
         stop: u64,
+        /// How many plans it makes at most
+        #[arg(long, default_value_t = child::PLANS)]
+        plans: u64,
         /// What it does wrong
         #[arg(long)]
         fault: Option<Fault>,
@@ -93,9 +99,10 @@ fn main() -> ExitCode {
 async fn act(act: Act) -> Result<()> {
     match act {
         Act::Kill { store, kills, seed, fault } => kills::run(store, kills, seed, fault).await,
-        Act::Serve { directory, address, now, stop, fault } => {
+        Act::Syncs => syncs::look(),
+        Act::Serve { directory, address, now, stop, plans, fault } => {
             let database = address.map_or(Database::File, Database::Address);
-            child::serve(&Place { directory, database }, Timestamp::from_unix_millis(now), stop, fault).await
+            child::serve(&Place { directory, database }, Timestamp::from_unix_millis(now), stop, plans, fault).await
         }
     }
 }

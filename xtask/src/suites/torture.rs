@@ -8,12 +8,12 @@ use super::{LIMIT, Suite, Tier, counts};
 use crate::command::stream;
 use crate::context::Context;
 use crate::report::Report;
-use crate::tools::ensure_postgres;
+use crate::tools::{ensure_postgres, ensure_program};
 
 pub(crate) const SUITE: Suite = Suite {
     name: "torture",
-    about: "a server that is killed at every durable boundary and at random moments: each kill is a test",
-    needs: "PostgreSQL for its half",
+    about: "a server that is killed at every durable boundary and at random moments: each kill is a test; and its syncs",
+    needs: "PostgreSQL for its half, strace for the syncs",
     tier: Tier::Each,
     run,
 };
@@ -40,6 +40,10 @@ fn run(context: &Context) -> Result<Report> {
         let found = !output.succeeded() && output.text.contains(told);
         report.check(&format!("the fault {fault}"), if found { &[] } else { std::slice::from_ref(&complaint) });
     }
+    match ensure_program("strace") {
+        Ok(()) => report.add(counts::lines("syncs", &stream(program(context).arg("syncs"), LIMIT)?)),
+        Err(error) => report.skipped("syncs", format!("strace can't be had: {error:#}")),
+    }
     let kills = if context.full { MANY_KILLS } else { KILLS };
     for store in STORES {
         if store == "postgres"
@@ -65,8 +69,13 @@ pub(crate) fn by_hand(context: &Context, stores: &[String], kills: u64, seed: u6
 }
 
 fn torture(context: &Context, store: &str, kills: u64, seed: u64) -> Command {
+    let mut command = program(context);
+    command.args(["kill", "--store", store, "--kills", &kills.to_string(), "--seed", &seed.to_string()]);
+    command
+}
+
+fn program(context: &Context) -> Command {
     let mut command = context.cargo();
-    command.args(["run", "--quiet", "--locked", "--package", "torture", "--", "kill", "--store", store]);
-    command.args(["--kills", &kills.to_string(), "--seed", &seed.to_string()]);
+    command.args(["run", "--quiet", "--locked", "--package", "torture", "--"]);
     command
 }
