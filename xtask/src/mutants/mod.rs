@@ -18,7 +18,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::cache::tool_directory;
 use crate::command::{Stopwatch, answer, stream};
 use crate::context::Context;
-use plan::{Found, Group, Plan, Results};
+use plan::{Found, Group, Plan, Reasons, Results};
 
 /// The longest that the mutants of one file may take.
 const LONGEST: Duration = Duration::from_secs(4 * 60 * 60);
@@ -26,10 +26,12 @@ const LONGEST: Duration = Duration::from_secs(4 * 60 * 60);
 /// The longest that the tests of one mutant may take, in seconds. Unmutated they take a fraction of it.
 const TEST_SECONDS: &str = "25";
 
-/// `cargo xtask mutants`: runs the files whose kept result is of other contents, and begins no further one after `minutes`.
+/// `cargo xtask mutants`: runs the files whose kept result is of other contents, and of the others the mutants that went unnoticed
+/// without a reason: there may be a test now. Begins no further file after `minutes`.
 pub(crate) fn run(context: &Context, minutes: u64, only: &[String]) -> Result<ExitCode> {
     let plan = Plan::load(&context.root)?;
     let mut results = Results::load(&context.root)?;
+    let reasons = Reasons::load(&context.root)?;
     let files = plan.files(&context.root)?;
     if let Some(unknown) = only.iter().find(|file| !files.contains_key(*file)) {
         bail!("`{unknown}` is not a file of tests/mutants/plan.toml");
@@ -41,15 +43,26 @@ pub(crate) fn run(context: &Context, minutes: u64, only: &[String]) -> Result<Ex
     let mut left = 0;
     for (file, group) in files {
         let sha256 = sha256(&context.root.join(&file))?;
-        let kept = results.file.get(&file).is_some_and(|found| found.sha256 == sha256);
-        if !(only.contains(&file) || only.is_empty() && !kept) {
+        if !only.is_empty() && !only.contains(&file) {
+            continue;
+        }
+        let kept = results.file.get(&file).filter(|found| found.sha256 == sha256 && !only.contains(&file)).cloned();
+        let again: Vec<String> = match &kept {
+            Some(found) => found.missed.iter().filter(|name| !reasons.excuse(&file, name)).cloned().collect(),
+            None => Vec::new(),
+        };
+        if kept.is_some() && again.is_empty() {
             continue;
         }
         if begun.elapsed() >= limit {
             left += 1;
             continue;
         }
-        let found = Found { sha256, ..mutate(context, &plan, &program, &file, group)? };
+        let found = mutate(context, &plan, &program, &file, group, &again)?;
+        let found = match kept {
+            Some(kept) => kept.with(&again, found),
+            None => Found { sha256, ..found },
+        };
         println!("{file}: {} noticed, {} not", found.caught + found.timeout, found.missed.len());
         results.file.insert(file, found);
         results.save(&context.root)?;
@@ -64,8 +77,16 @@ pub(crate) fn sha256(path: &Path) -> Result<String> {
     Ok(output.split_whitespace().next().unwrap_or_default().to_owned())
 }
 
-/// Runs the mutants of one file, in a copy of the repository: one that ends early leaves a mutant there.
-fn mutate(context: &Context, plan: &Plan, program: &Path, file: &str, group: &Group) -> Result<Found> {
+/// Runs the mutants of one file, all or those with these names, in a copy of the repository: one that ends early leaves a mutant
+/// there.
+fn mutate(
+    context: &Context,
+    plan: &Plan,
+    program: &Path,
+    file: &str,
+    group: &Group,
+    names: &[String],
+) -> Result<Found> {
     let target = &context.metadata.target_directory;
     let (tree, output) = (target.join("xtask-mutants-tree"), target.join("xtask-mutants"));
     if output.exists() {
@@ -86,6 +107,7 @@ fn mutate(context: &Context, plan: &Plan, program: &Path, file: &str, group: &Gr
             // The baseline is run: where the tests fail on what is there, every mutant would seem to be noticed.
             .args(["--timeout", TEST_SECONDS, "--file", file, "--output"])
             .arg(&output)
+            .args((!names.is_empty()).then(|| format!("--re={}", expression(names))))
             // Where only the tests' own phase is told which to take, all are built for each mutant.
             .args(stage.targets.iter().map(|target| format!("--cargo-arg={target}")))
             .args(["--", "--"])
@@ -111,6 +133,15 @@ fn mutate(context: &Context, plan: &Plan, program: &Path, file: &str, group: &Gr
     Ok(found)
 }
 
+/// A regular expression for mutants with these names, wherever they are.
+fn expression(names: &[String]) -> String {
+    let escaped = names.iter().map(|name| {
+        let escape = |letter: char| letter.is_ascii_punctuation().then_some('\\').into_iter().chain([letter]);
+        name.chars().flat_map(escape).collect::<String>()
+    });
+    format!(": ({})$", escaped.collect::<Vec<_>>().join("|"))
+}
+
 /// The tool, built from source once: mutation testing is no part of each run.
 fn program(context: &Context, plan: &Plan) -> Result<PathBuf> {
     let name = format!("cargo-{}-{}", plan.tool.name, plan.tool.version);
@@ -127,4 +158,15 @@ fn program(context: &Context, plan: &Plan) -> Result<PathBuf> {
         }
     }
     Ok(program)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::expression;
+
+    #[test]
+    fn names_are_meant_as_they_stand() {
+        let names = ["replace < with <= in f".to_owned(), "replace A::b -> &'a [u8] with ()".to_owned()];
+        assert_eq!(expression(&names), r": (replace \< with \<\= in f|replace A\:\:b \-\> \&\'a \[u8\] with \(\))$");
+    }
 }

@@ -103,6 +103,18 @@ impl Found {
     }
 }
 
+impl Found {
+    /// What is found once these, which went unnoticed, have been run again.
+    pub(super) fn with(mut self, again: &[String], found: Self) -> Self {
+        let before = self.missed.len();
+        self.missed.retain(|name| !again.contains(name));
+        self.missed.extend(found.missed);
+        self.missed.sort();
+        self.caught += before.saturating_sub(self.missed.len());
+        self
+    }
+}
+
 impl Plan {
     pub(crate) fn load(root: &Path) -> Result<Self> {
         read(&root.join(DIRECTORY).join("plan.toml"))
@@ -139,6 +151,12 @@ impl Results {
 }
 
 impl Reasons {
+    /// Whether this mutant may go unnoticed.
+    pub(crate) fn excuse(&self, file: &str, name: &str) -> bool {
+        let of_this = |reason: &&Reason| reason.file == file && reason.name == name;
+        self.mutant.iter().find(of_this).is_some_and(|reason| !reason.reason.trim().is_empty())
+    }
+
     pub(crate) fn load(root: &Path) -> Result<Self> {
         read(&root.join(DIRECTORY).join("reasons.toml"))
     }
@@ -166,4 +184,18 @@ fn sources(path: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Found;
+
+    #[test]
+    fn what_is_noticed_now_counts_as_noticed() {
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let kept = Found { caught: 5, missed: names(&["a", "b", "b", "excused"]), ..Found::default() };
+        let again = Found { caught: 2, missed: names(&["b"]), ..Found::default() };
+        let found = kept.with(&names(&["a", "b"]), again);
+        assert_eq!((found.caught, found.missed), (7, names(&["b", "excused"])));
+    }
 }

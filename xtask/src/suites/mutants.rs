@@ -34,16 +34,21 @@ fn run(context: &Context) -> Result<Report> {
             report.skipped(file, "its mutants were run before it was changed");
             continue;
         }
-        let excused = |name: &String| {
-            let of_this = |reason: &&crate::mutants::plan::Reason| reason.file == *file && reason.name == *name;
-            reasons.mutant.iter().find(of_this).is_some_and(|reason| !reason.reason.trim().is_empty())
-        };
-        let complaints: Vec<String> =
-            found.missed.iter().filter(|name| !excused(name)).map(|name| format!("no test notices `{name}`")).collect();
+        let complaints: Vec<String> = found
+            .missed
+            .iter()
+            .filter(|name| !reasons.excuse(file, name))
+            .map(|name| format!("no test notices `{name}`"))
+            .collect();
         report.check(file, &complaints);
     }
     for reason in &reasons.mutant {
-        let stale = results.file.get(&reason.file).is_none_or(|found| !found.missed.contains(&reason.name));
+        if !files.contains_key(&reason.file) {
+            report.failed(&reason.file, format!("`{}` has a reason, and the file is not mutated", reason.name));
+            continue;
+        }
+        // Of a file that was not run yet, nobody knows.
+        let stale = results.file.get(&reason.file).is_some_and(|found| !found.missed.contains(&reason.name));
         if stale {
             report.failed(&reason.file, format!("`{}` has a reason and is noticed, or does not exist", reason.name));
         }
