@@ -9,7 +9,7 @@ use approval_testkit::{FakeDirectory, Room, test_signing_keys};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::support::{Forge, Held, always, approved, decision, events, id, seconds, start};
+use crate::support::{Forge, Held, always, applied, approved, decision, events, id, seconds, start};
 
 async fn receipt_for(room: &Room, plan: &PlanView, person: &str) -> Result<Vec<u8>, Reason> {
     let receipt = room.approvals.receipt(&FakeDirectory::identity(person), &id(plan)).await;
@@ -228,6 +228,18 @@ async fn a_plan_that_is_executing_has_no_receipt_yet() {
     assert_eq!(receipt_for(&room, &plan, "alice").await, Err(Reason::ExecutionInProgress));
     held.release(Outcome::Applied).await.unwrap();
     assert_eq!(verified(&receipt(&room, &plan).await).receipt.state, State::Applied);
+}
+
+#[tokio::test]
+async fn a_plan_whose_records_were_pruned_has_no_receipt_any_more() {
+    // [RCPT-031]
+    let room = Room::new().await;
+    let plan = approved(&room).await;
+    applied(&room, &plan).await;
+    room.approvals.operators_receipt(plan.header.plan_id).await.unwrap();
+    Forge::new(&room).edit_state(&plan, |state| state["pruned"] = json!(true));
+    let refused = room.approvals.operators_receipt(plan.header.plan_id).await.unwrap_err();
+    assert_eq!(refused.reason(), Reason::AlreadyExecuted);
 }
 
 #[tokio::test]
