@@ -8,7 +8,7 @@ use tokio_postgres::NoTls;
 use tokio_postgres::config::{Host, SslMode};
 
 use crate::error::OpenError;
-use crate::fault::Fault;
+use crate::fault::{Fault, told};
 use crate::options::PostgresOptions;
 use crate::schema::{self, Contents};
 use crate::sql::{Schema, Session};
@@ -27,7 +27,7 @@ pub(crate) async fn open(options: &PostgresOptions, contents: Contents) -> Resul
 /// Makes a pool; no connection is opened yet.
 fn pool(options: &PostgresOptions) -> Result<Pool, OpenError> {
     let mut config =
-        tokio_postgres::Config::from_str(&options.address).map_err(|error| OpenError::Address(described(&error)))?;
+        tokio_postgres::Config::from_str(&options.address).map_err(|error| OpenError::Address(told(&error)))?;
     if config.get_ssl_mode() != SslMode::Require
         && let Some(host) = config.get_hosts().iter().find_map(remote)
     {
@@ -66,9 +66,4 @@ fn remote(host: &Host) -> Option<String> {
         #[cfg(unix)]
         Host::Unix(_) => None,
     }
-}
-
-/// An error with what caused it: the address itself, in which there may be a password, is in neither.
-pub(crate) fn described(error: &dyn std::error::Error) -> String {
-    error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}"))
 }

@@ -1,7 +1,5 @@
 //! What can go wrong once the database is open.
 
-use std::error::Error as _;
-
 use approval_core::anchor::AnchorError;
 use approval_core::store::{CommitError, StoreError};
 use approval_core::transient::TransientError;
@@ -41,8 +39,8 @@ pub(crate) enum Fault {
     },
 }
 
-/// What the server says is in the source of the error.
-fn told(error: &tokio_postgres::Error) -> String {
+/// An error with its source: there stands what the server says. The address, in which there may be a password, is in neither.
+pub(crate) fn told(error: &dyn std::error::Error) -> String {
     error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}"))
 }
 

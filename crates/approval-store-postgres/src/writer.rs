@@ -158,11 +158,8 @@ impl Task {
             Ok((outcomes, Some(xact))) => (outcomes, xact),
             ended => {
                 // Where this fails the connection is gone, and the transaction with it.
-                let rolled = session.batch("ROLLBACK").await;
-                return match (ended, rolled) {
-                    (Ok((outcomes, _)), _) => Ok(outcomes),
-                    (Err(fault), _) => Err(fault.into()),
-                };
+                let _ = session.batch("ROLLBACK").await;
+                return Ok(ended?.0);
             }
         };
         match session.batch("COMMIT").await {
@@ -190,7 +187,7 @@ impl Task {
             let outcome = match catch_unwind(AssertUnwindSafe(|| transition.apply(&snapshot))) {
                 Ok(Ok(writes)) if writes.is_empty() => Ok(()),
                 Ok(Ok(writes)) => {
-                    let current = session.client.query_typed("SELECT pg_current_xact_id()::text", &[]);
+                    let current = session.query("SELECT pg_current_xact_id()::text", &[]);
                     let (whole, current) = one_after_the_other(write::apply(session, &writes), current).await;
                     if whole? {
                         if transition.reads().events_after.is_some() {

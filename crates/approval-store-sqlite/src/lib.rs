@@ -6,6 +6,7 @@ mod open;
 mod read;
 mod schema;
 mod store;
+mod thread;
 mod transient;
 mod worker;
 mod write;

@@ -3,27 +3,21 @@
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
-use std::thread::{self, JoinHandle};
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use crate::fault::Fault;
+use crate::thread::Thread;
 
 type Job = Box<dyn FnOnce(&mut Connection) + Send>;
 
 /// Owns a connection on a thread of its own, so that no call of SQLite ever blocks an asynchronous task.
-#[derive(Debug)]
-pub(crate) struct Worker {
-    jobs: Option<mpsc::Sender<Job>>,
-    thread: Option<JoinHandle<()>>,
-}
+pub(crate) struct Worker(Thread<Job>);
 
 impl Worker {
     pub(crate) fn start(name: &str, connection: Connection) -> io::Result<Self> {
-        let (jobs, queue) = mpsc::channel();
-        let thread = thread::Builder::new().name(name.to_owned()).spawn(move || work(connection, &queue))?;
-        Ok(Self { jobs: Some(jobs), thread: Some(thread) })
+        Thread::start(name, move |queue| work(connection, queue)).map(Self)
     }
 
     /// Does this after all that was asked before. It is done even if nobody waits for it any more.
@@ -40,18 +34,8 @@ impl Worker {
             // Nobody may be waiting for the answer.
             let _ = answer.send(job(connection));
         });
-        self.jobs.as_ref().and_then(|jobs| jobs.send(job).ok()).ok_or(Fault::Closed)?;
+        self.0.ask(job)?;
         answered.await.unwrap_or_else(|_| Err(Fault::BrokeOff.into()))
-    }
-}
-
-impl Drop for Worker {
-    /// What was asked before is still done; then the connection is closed.
-    fn drop(&mut self) {
-        drop(self.jobs.take());
-        if let Some(Err(_)) = self.thread.take().map(JoinHandle::join) {
-            tracing::error!("a thread of the store panicked");
-        }
     }
 }
 

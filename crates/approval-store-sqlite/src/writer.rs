@@ -4,12 +4,12 @@
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
-use std::thread::{self, JoinHandle};
 
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::oneshot;
 
 use crate::fault::Fault;
+use crate::thread::Thread;
 
 /// The most jobs in one transaction.
 const BATCH: usize = 64;
@@ -53,17 +53,11 @@ where
 }
 
 /// Owns the connection that writes, on a thread of its own.
-#[derive(Debug)]
-pub(crate) struct Writer {
-    jobs: Option<mpsc::Sender<Box<dyn Job>>>,
-    thread: Option<JoinHandle<()>>,
-}
+pub(crate) struct Writer(Thread<Box<dyn Job>>);
 
 impl Writer {
     pub(crate) fn start(connection: Connection) -> io::Result<Self> {
-        let (jobs, queue) = mpsc::channel();
-        let thread = thread::Builder::new().name("store-writer".to_owned()).spawn(move || work(connection, &queue))?;
-        Ok(Self { jobs: Some(jobs), thread: Some(thread) })
+        Thread::start("store-writer", move |queue| work(connection, queue)).map(Self)
     }
 
     /// Does this in a transaction, after all that was asked before, and answers once it has committed: where it fails, nothing of
@@ -75,18 +69,8 @@ impl Writer {
     {
         let (answer, answered) = oneshot::channel();
         let job: Box<dyn Job> = Box::new(Asked { work: Some(job), done: None, answer });
-        self.jobs.as_ref().and_then(|jobs| jobs.send(job).ok()).ok_or(Fault::Closed)?;
+        self.0.ask(job)?;
         answered.await.unwrap_or_else(|_| Err(Fault::BrokeOff.into()))
-    }
-}
-
-impl Drop for Writer {
-    /// What was asked before is still done; then the connection is closed.
-    fn drop(&mut self) {
-        drop(self.jobs.take());
-        if let Some(Err(_)) = self.thread.take().map(JoinHandle::join) {
-            tracing::error!("a thread of the store panicked");
-        }
     }
 }
 

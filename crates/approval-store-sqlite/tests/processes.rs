@@ -6,11 +6,10 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
-use approval_core::record::RecordKind;
-use approval_core::store::{EventRow, Reads, Row, RowKey, Store as _, Transition, Write};
-use approval_core::{Reason, Refusal, WriterId};
+use approval_core::WriterId;
+use approval_core::store::Store as _;
 use approval_store_sqlite::SqliteStore;
-use approval_testkit::{FakeClock, SeededEntropy};
+use approval_testkit::{FakeClock, SeededEntropy, count};
 use tempfile::tempdir;
 
 /// How often each process counts.
@@ -20,31 +19,9 @@ fn open(path: &Path) -> SqliteStore {
     SqliteStore::open(path, Arc::new(FakeClock::new())).unwrap()
 }
 
-fn key() -> RowKey {
-    RowKey::new(RecordKind::Pause, "count")
-}
-
 /// Adds one to what is there, with an event of this writer.
 async fn count(store: &SqliteStore, writer: WriterId, sequence: u64) {
-    let reads = Reads { rows: vec![key()], ..Reads::default() };
-    let count = Transition::new("count", reads, move |snapshot| {
-        let before = snapshot.rows.get(&key());
-        let count: u64 = match before {
-            None => 0,
-            Some(row) => std::str::from_utf8(&row.sealed)
-                .ok()
-                .and_then(|count| count.parse().ok())
-                .ok_or_else(|| Refusal::new(Reason::Internal, "no count"))?,
-        };
-        let row = |revision| Row { key: key(), plan: None, revision, sealed: (count + 1).to_string().into_bytes() };
-        let put = match before {
-            None => Write::Insert(row(1)),
-            Some(before) => Write::Replace { from: before.revision, row: row(before.revision + 1) },
-        };
-        let event = EventRow { position: 0, writer, sequence, plan: None, sealed: b"counted".to_vec() };
-        Ok(vec![put, Write::Event(event)])
-    });
-    store.commit(count).await.unwrap();
+    store.commit(count::count(writer, sequence)).await.unwrap();
 }
 
 fn child(role: &str, path: &Path) -> Child {
@@ -74,8 +51,7 @@ async fn child_that_counts() {
 }
 
 async fn counted(store: &SqliteStore) -> u64 {
-    let rows = store.rows(&[key()]).await.unwrap();
-    rows.first().map_or(0, |row| std::str::from_utf8(&row.sealed).unwrap().parse().unwrap())
+    count::counted(store).await.unwrap().map_or(0, |(count, _)| count)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -92,9 +68,7 @@ async fn processes_that_start_and_count_at_once() {
     for mut child in children {
         assert!(child.wait().unwrap().success());
     }
-    assert_eq!(counted(&store).await, 4 * ROUNDS);
-    let row = store.rows(&[key()]).await.unwrap().pop().unwrap();
-    assert_eq!(row.revision, 4 * ROUNDS);
+    assert_eq!(count::counted(&store).await.unwrap(), Some((4 * ROUNDS, 4 * ROUNDS)), "the count, and its revision");
     let events = store.events(0, 10_000).await.unwrap();
     let positions: Vec<u64> = events.iter().map(|event| event.position).collect();
     assert_eq!(positions, (1..=4 * ROUNDS).collect::<Vec<_>>());

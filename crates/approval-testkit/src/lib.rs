@@ -14,6 +14,7 @@
 mod anchor;
 pub mod anchor_suite;
 mod clock;
+pub mod count;
 mod directory;
 mod entropy;
 pub mod ill_formed;

@@ -5,10 +5,10 @@
 use std::sync::{Arc, Mutex};
 
 use approval_core::record::RecordKind;
-use approval_core::store::{EventRow, Reads, Row, RowKey, Store as _, Transition, Write};
+use approval_core::store::{Reads, Row, RowKey, Store as _, Transition, Write};
 use approval_core::{Reason, Refusal, WriterId};
 use approval_store_postgres::{PostgresOptions, PostgresStore};
-use approval_testkit::SeededEntropy;
+use approval_testkit::{SeededEntropy, count};
 use postgres::{Durability, Ending, Server};
 
 /// How often each replica counts.
@@ -18,35 +18,8 @@ async fn replica(server: &Server) -> Arc<PostgresStore> {
     Arc::new(PostgresStore::open(PostgresOptions::new(server.address())).await.unwrap())
 }
 
-fn key() -> RowKey {
-    RowKey::new(RecordKind::Pause, "count")
-}
-
-/// Adds one to what is there, with an event of this writer.
-fn count(writer: WriterId, sequence: u64) -> Transition {
-    let reads = Reads { rows: vec![key()], ..Reads::default() };
-    Transition::new("count", reads, move |snapshot| {
-        let before = snapshot.rows.get(&key());
-        let count: u64 = match before {
-            None => 0,
-            Some(row) => std::str::from_utf8(&row.sealed)
-                .ok()
-                .and_then(|count| count.parse().ok())
-                .ok_or_else(|| Refusal::new(Reason::Internal, "no count"))?,
-        };
-        let row = |revision| Row { key: key(), plan: None, revision, sealed: (count + 1).to_string().into_bytes() };
-        let put = match before {
-            None => Write::Insert(row(1)),
-            Some(before) => Write::Replace { from: before.revision, row: row(before.revision + 1) },
-        };
-        let event = EventRow { position: 0, writer, sequence, plan: None, sealed: b"counted".to_vec() };
-        Ok(vec![put, Write::Event(event)])
-    })
-}
-
 async fn counted(store: &PostgresStore) -> u64 {
-    let rows = store.rows(&[key()]).await.unwrap();
-    rows.first().map_or(0, |row| std::str::from_utf8(&row.sealed).unwrap().parse().unwrap())
+    count::counted(store).await.unwrap().map_or(0, |(count, _)| count)
 }
 
 fn writer(seed: u64) -> WriterId {
@@ -62,7 +35,7 @@ async fn replicas_that_start_and_count_at_once() {
         tokio::spawn(async move {
             let store = replica(&server).await;
             for sequence in 1..=ROUNDS {
-                store.commit(count(writer(seed), sequence)).await.unwrap();
+                store.commit(count::count(writer(seed), sequence)).await.unwrap();
                 if sequence % 10 == 0 {
                     // Those who read the audit number it.
                     store.events(0, 1).await.unwrap();
@@ -118,14 +91,14 @@ async fn a_server_that_is_stopped_and_started() {
     let server = Server::start(Durability::Durable).unwrap();
     let store = replica(&server).await;
     for (sequence, ending) in (1..).zip([Ending::Fast, Ending::Immediate]) {
-        store.commit(count(writer(1), sequence)).await.unwrap();
+        store.commit(count::count(writer(1), sequence)).await.unwrap();
         server.stop(ending).unwrap();
         // Asked while nobody answers: it waits, and is done once there is somebody.
         let waits = tokio::spawn({
             let store = Arc::clone(&store);
-            async move { store.commit(count(writer(2), sequence)).await }
+            async move { store.commit(count::count(writer(2), sequence)).await }
         });
-        assert!(store.rows(&[key()]).await.is_err(), "nobody answers");
+        assert!(count::counted(store.as_ref()).await.is_err(), "nobody answers");
         server.resume().unwrap();
         waits.await.unwrap().unwrap();
         assert_eq!(counted(&store).await, 2 * sequence);
@@ -144,7 +117,7 @@ async fn connections_that_somebody_ends() {
         let store = Arc::clone(&store);
         async move {
             for sequence in 1..=ROUNDS {
-                store.commit(count(writer(1), sequence)).await.unwrap();
+                store.commit(count::count(writer(1), sequence)).await.unwrap();
                 counts.send(()).unwrap();
             }
         }
