@@ -249,3 +249,24 @@ async fn a_writer_whose_last_event_is_gone_writes_no_more() {
     *room.memory.as_ref().unwrap().tables() = whole;
     room.approvals.challenge(&Room::alice(), &id(&plan), None).await.unwrap();
 }
+
+#[test]
+fn an_event_of_another_plan_is_not_chained_to_this_ones() {
+    // [AUDIT-008]
+    use approval_core::audit::{Chain, EventDraft, EventKind};
+    use approval_core::{Digest, PlanId, Timestamp, WriterId};
+    let writer: WriterId = "AAAAAAAAAAAAAAAAAAAAAA".parse().unwrap();
+    let [plan, other]: [PlanId; 2] = [1, 2].map(|n| format!("019ab12c-0000-7000-8000-00000000000{n}").parse().unwrap());
+    let (previous, digest) = (Digest::of_bytes(b"the event before"), Digest::of_bytes(b"the plan"));
+    let mut chain = Chain::at(writer, None, Some((plan, Some(previous))));
+    let mut append = |plan| {
+        let draft = EventDraft::of_plan(EventKind::ExecutionRefused, plan, digest);
+        chain.append(draft, Timestamp::from_unix_millis(0)).unwrap()
+    };
+    let (elsewhere, _) = append(other);
+    assert_eq!(elsewhere.plan_previous, None);
+    let (first, document) = append(plan);
+    assert_eq!((first.plan_previous, first.sequence), (Some(previous), 2));
+    let (second, _) = append(plan);
+    assert_eq!(second.plan_previous, Some(document.digest()));
+}

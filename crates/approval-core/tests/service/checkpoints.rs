@@ -99,6 +99,18 @@ async fn a_checkpoint_proves_all_events_its_own_included() {
     // Without keys nothing is proven.
     let report = verify(lines.join("\n").as_bytes(), &Evidence::default()).unwrap();
     assert_eq!((report.checkpoints, report.proven), (2, None));
+    // And what is no checkpoint's envelope is named all the same. [CKPT-010]
+    let at = lines.iter().position(|line| !is_event(line)).unwrap();
+    let another_type = lines[at].replacen("checkpoint", "receipt", 1);
+    let spaced = lines[at].replacen(',', ", ", 1);
+    for other in [another_type, spaced] {
+        assert!(other != lines[at] && other.starts_with("{\"payload\":"), "{other}");
+        let mut lines = lines.clone();
+        lines[at] = other;
+        let fault = verify(lines.join("\n").as_bytes(), &Evidence::default()).unwrap_err();
+        assert_eq!((fault.code, fault.place.line), (FaultCode::CheckpointMalformed, at as u64 + 1));
+        assert_eq!(fault.detail, "not a checkpoint's envelope in canonical form");
+    }
 }
 
 #[tokio::test]

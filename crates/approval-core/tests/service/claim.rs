@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use approval_core::record::{Outcome, Reconciled, Rule, State, StepOutcome, Verdict};
+use approval_core::record::{Outcome, Reconciled, RecordKind, RequesterAssurance, Rule, State, StepOutcome, Verdict};
 use approval_core::{
     Approvals, Clock as _, DeadlinePassed, ExecutionPermit, ExecutionView, PlanView, Policy, Reason, Refusal, Report,
     Terms,
@@ -12,8 +12,8 @@ use approval_testkit::{FakeTarget, Room};
 use serde_json::json;
 
 use crate::support::{
-    Agreeable, Bell, Doing, Held, Interposed, Still, always, applied, approved, decision, id, kinds, parts, refused,
-    reporting, run, seconds, start_over, state,
+    Agreeable, Bell, Doing, Forge, Held, Interposed, Still, always, applied, approved, decision, id, key_of, kinds,
+    parts, refused, reporting, run, seconds, start_over, state,
 };
 
 fn policy() -> Policy {
@@ -355,7 +355,7 @@ async fn recovery_at_the_start() {
 
 #[tokio::test]
 async fn a_late_outcome_is_taken_until_the_attempt_was_resolved() {
-    // [STATE-021, STATE-031]
+    // [STATE-021, STATE-022, STATE-031]
     for (resolved, late) in [(false, Outcome::Applied), (false, Outcome::Failed), (true, Outcome::Applied)] {
         let room = Room::new().await;
         let plan = approved(&room).await;
@@ -371,8 +371,16 @@ async fn a_late_outcome_is_taken_until_the_attempt_was_resolved() {
             false => (late, "execution.settled_late"),
         };
         assert_eq!(done.execution.outcome, outcome);
+        // Who claimed it is known to nobody but the process that did.
+        let assurance = match resolved {
+            true => RequesterAssurance::Environment,
+            false => RequesterAssurance::VerifiedToken,
+        };
+        assert_eq!(done.execution.enforcement.requester_assurance, assurance);
         assert_eq!(room.execute(&plan).await.unwrap().execution.outcome, outcome);
         assert_eq!(kinds(&room, &plan).await.last().unwrap(), told);
+        let row = Forge::new(&room).row(&key_of(RecordKind::Execution, plan.header.plan_id));
+        assert_eq!(row.revision, u64::from(!resolved), "how often it was recorded before");
     }
 }
 

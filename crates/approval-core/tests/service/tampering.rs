@@ -378,3 +378,51 @@ async fn recovery_passes_over_a_broken_plan() {
     assert_eq!(room.approvals.recover().await.unwrap(), 1);
     drop((broken, lost));
 }
+
+#[tokio::test]
+async fn records_that_the_key_vouches_for_and_that_are_not_the_plans() {
+    // [GATE-030, GATE-040]: by the key's holder, who wrote a member that the index doesn't have.
+    type Change = fn(&mut serde_json::Value);
+    let another = "019ab12c-0000-7000-8000-000000000001";
+    let stranger: Change = |record| record["planId"] = json!("019ab12c-0000-7000-8000-000000000001");
+    let elsewhere: Change = |header| header["audience"] = json!("urn:uuid:00000000-0000-4000-8000-000000000002");
+    let header = "the header is another plan's";
+    let state = "the plan state is another plan's, or of another revision";
+    for (kind, change, detail) in [
+        (RecordKind::Header, stranger, header),
+        (RecordKind::Header, elsewhere, header),
+        (RecordKind::PlanState, stranger, state),
+        (RecordKind::PlanState, |state| state["revision"] = json!(77), state),
+    ] {
+        let room = Room::new().await;
+        let plan = approved(&room).await;
+        assert_ne!(id(&plan), another);
+        Forge::new(&room).edit(&key_of(kind, plan.header.plan_id), change);
+        let refusal = refused(&room, &plan, Reason::IntegrityFailure).await;
+        assert_eq!(refusal.detail(), detail);
+    }
+}
+
+#[tokio::test]
+async fn an_outcome_that_the_key_vouches_for_and_that_is_not_the_plans() {
+    // [GATE-040, REC-030]
+    let room = Room::new().await;
+    let plan = approved(&room).await;
+    applied(&room, &plan).await;
+    let (forge, memory) = (Forge::new(&room), room.memory.clone().unwrap());
+    let whole = memory.tables().clone();
+    forge.edit(&key_of(RecordKind::Result, plan.header.plan_id), |result| result["toolResult"] = json!({"a": 2}));
+    let refusal = room.execute(&plan).await.unwrap_err();
+    assert_eq!(refusal.reason(), Reason::IntegrityFailure);
+    assert_eq!(refusal.detail(), "the result is not the one that the execution names");
+    *memory.tables() = whole;
+
+    let other = approval_core::Digest::of_bytes(b"another plan");
+    let digest = forge.edit(&key_of(RecordKind::Execution, plan.header.plan_id), |execution| {
+        execution["planDigest"] = json!(other);
+    });
+    forge.edit_state(&plan, |state| state["execution"] = json!(digest));
+    let refusal = room.execute(&plan).await.unwrap_err();
+    assert_eq!(refusal.reason(), Reason::ApprovalHashMismatch);
+    assert_eq!(refusal.detail(), "the execution is for another digest");
+}
