@@ -1,4 +1,4 @@
-//! What the core costs, held against targets. Times are ratios to something else measured in the same run, since a
+//! What core and stores cost, held against targets. Times are ratios to something else measured in the same run, since a
 //! machine's own speed says nothing.
 
 mod audit;
@@ -7,10 +7,13 @@ mod cycle;
 mod plan;
 mod receipt;
 mod report;
+mod stores;
 mod timing;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Result;
 use clap::{Parser, Subcommand};
 use peak_alloc::PeakAlloc;
 
@@ -33,11 +36,25 @@ enum Measurement {
         #[arg(long)]
         check: bool,
     },
+    /// The approved cycle on durable stores, against bare commits of the same bytes
+    Stores {
+        /// Fail where a target is missed
+        #[arg(long)]
+        check: bool,
+        /// Measure with a million stored plans and a million audit events too, which takes minutes and several GiB
+        #[arg(long)]
+        million: bool,
+        /// Where SQLite's files are made: on a disk, since in memory nothing is synced
+        #[arg(long, value_name = "DIR", default_value = ".")]
+        directory: PathBuf,
+    },
 }
 
-fn main() -> ExitCode {
-    let Measurement::Core { check } = Arguments::parse().measurement;
-    let report = core::measure();
+fn main() -> Result<ExitCode> {
+    let (report, check) = match Arguments::parse().measurement {
+        Measurement::Core { check } => (core::measure(), check),
+        Measurement::Stores { check, million, directory } => (stores::measure(&directory, million)?, check),
+    };
     report.print();
-    if check && report.missed() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    Ok(if check && report.missed() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

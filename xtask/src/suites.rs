@@ -3,6 +3,7 @@
 pub(crate) mod advisories;
 pub(crate) mod bench;
 mod clippy;
+mod contention;
 mod counts;
 mod demo;
 mod deny;
@@ -69,6 +70,7 @@ pub(crate) const SUITES: &[Suite] = &[
     model::SUITE,
     postgres::SUITE,
     torture::SUITE,
+    contention::SUITE,
     python::SUITE,
     targets::SUITE,
     msrv::SUITE,

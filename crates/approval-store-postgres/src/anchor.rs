@@ -55,7 +55,10 @@ impl PostgresAnchor {
     async fn remembered(&self, sql: &str, parameters: &[Parameter<'_>]) -> Result<Vec<Row>, AnchorError> {
         let client = self.connection().await?;
         match self.standing_in(&client).await? {
-            Standing::Kept => Ok(self.session(&client).query(sql, parameters).await?),
+            Standing::Kept => {
+                let done = self.session(&client).query(sql, parameters).await;
+                Ok(connect::give_back(client, done)?)
+            }
             Standing::Missing => Err(AnchorError(MISSING.to_owned())),
         }
     }

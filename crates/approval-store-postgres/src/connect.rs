@@ -3,12 +3,12 @@
 use std::str::FromStr as _;
 use std::time::Duration;
 
-use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
 use tokio_postgres::NoTls;
 use tokio_postgres::config::{Host, SslMode};
 
 use crate::error::OpenError;
-use crate::fault::{Fault, told};
+use crate::fault::{Fault, Remedy, told};
 use crate::options::PostgresOptions;
 use crate::schema::{self, Contents};
 use crate::sql::{Schema, Session};
@@ -22,6 +22,15 @@ pub(crate) async fn open(options: &PostgresOptions, contents: Contents) -> Resul
     schema::prepare(Session { client: &client, schema: &schema }, &contents).await?;
     drop(client);
     Ok((pool, schema))
+}
+
+/// Gives a connection back, unless another one may do what this one couldn't: what it was told when it was made, such as that it
+/// may only read, holds for as long as it is kept.
+pub(crate) fn give_back<T>(client: Object, done: Result<T, Fault>) -> Result<T, Fault> {
+    if done.as_ref().is_err_and(|fault| fault.remedy() == Remedy::Reconnect) {
+        drop(Object::take(client));
+    }
+    done
 }
 
 /// Makes a pool; no connection is opened yet.

@@ -38,7 +38,8 @@ pub(crate) async fn snapshot(session: Session<'_>, reads: &Reads, clock: &StoreC
     let heads = async { if reads.unnamed_heads { unnamed_heads(session).await } else { Ok(Vec::new()) } };
     let rows = rows(session, &reads.rows);
     let attempts = attempts(session, &reads.attempts);
-    let (now, plan, rows, attempts, lane, heads) = try_join!(now, plan, rows, attempts, lane, heads)?;
+    // In this order, and last what asks twice: of several that fail, the first that was asked is the cause of the others.
+    let (now, plan, rows, lane, heads, attempts) = try_join!(biased; now, plan, rows, lane, heads, attempts)?;
     Ok(Snapshot {
         now,
         plan,
@@ -65,7 +66,7 @@ pub(crate) async fn plan(session: Session<'_>, plan: PlanId, include: Include) -
     let sql = format!("SELECT {PLAN} FROM @plans WHERE plan = $1");
     let parameters: [Parameter<'_>; 1] = [(&id, Type::TEXT)];
     let index = session.query(&sql, &parameters);
-    let (index, mut rows) = try_join!(index, rows_of(session, std::slice::from_ref(&id), include))?;
+    let (index, mut rows) = try_join!(biased; index, rows_of(session, std::slice::from_ref(&id), include))?;
     let Some(index) = index.first() else { return Ok(None) };
     let index = index_of(index)?;
     Ok(Some(rows.remove(&index.plan).unwrap_or_default().with(index)))
@@ -105,7 +106,7 @@ async fn rows_of(
     );
     let last_parameters: [Parameter<'_>; 1] = [(&plans, Type::TEXT_ARRAY)];
     let (records, last) =
-        try_join!(session.query(&records, &records_parameters), session.query(&last, &last_parameters))?;
+        try_join!(biased; session.query(&records, &records_parameters), session.query(&last, &last_parameters))?;
     for row in &records {
         let record = record_of(row)?;
         if let Some(plan) = record.plan {
@@ -224,10 +225,10 @@ pub(crate) async fn has_unnumbered(session: Session<'_>) -> Result<bool, Fault> 
 
 /// The events that this transaction sees and nobody has numbered. Those of transactions that had ended when the last ones were
 /// numbered are numbered, or don't exist. Where the database was restored into another cluster, its transactions have other
-/// numbers: then all are looked at.
+/// numbers: then all are looked at, and so they are where somebody has removed the note.
 const UNNUMBERED: &str = "SELECT entry FROM @events LEFT JOIN @positions USING (entry) WHERE position IS NULL \
-    AND xact >= (SELECT CASE WHEN before > pg_snapshot_xmin(pg_current_snapshot()) THEN '0'::xid8 ELSE before END \
-                 FROM @numbered)";
+    AND xact >= coalesce((SELECT CASE WHEN before > pg_snapshot_xmin(pg_current_snapshot()) THEN '0'::xid8 \
+                          ELSE before END FROM @numbered), '0'::xid8)";
 
 /// Numbers the events that nobody has numbered yet, in the order of their entries: an event that follows another, of its plan or
 /// its writer, was written by a transaction that saw it. Two who do this at once conflict.
@@ -237,7 +238,9 @@ pub(crate) async fn number(session: Session<'_>) -> Result<(), Fault> {
          + row_number() OVER (ORDER BY entry), entry FROM ({UNNUMBERED}) AS unnumbered"
     );
     session.query(&sql, &[]).await?;
-    session.query("UPDATE @numbered SET before = pg_snapshot_xmin(pg_current_snapshot())", &[]).await?;
+    let note = "INSERT INTO @numbered (before) VALUES (pg_snapshot_xmin(pg_current_snapshot())) \
+                ON CONFLICT (is_only_row) DO UPDATE SET before = excluded.before";
+    session.query(note, &[]).await?;
     Ok(())
 }
 

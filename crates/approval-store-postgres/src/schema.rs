@@ -55,13 +55,13 @@ async fn migrate(session: Session<'_>, contents: &Contents) -> Result<(), OpenEr
         return Err(OpenError::Newer { schema: name.to_owned(), found, known: contents.newest() });
     }
     if found == 0 {
-        let make = format!(
-            "CREATE SCHEMA IF NOT EXISTS \"{name}\"; {}",
-            session
-                .schema
-                .statement("CREATE TABLE @version (version integer NOT NULL); INSERT INTO @version VALUES (0)")
-        );
-        session.batch(&make).await.map_err(unusable)?;
+        // One that somebody has made for a role that may make none is taken as it is.
+        let known = session.query("SELECT FROM pg_namespace WHERE nspname = $1", &[(&name, Type::TEXT)]).await;
+        if known.map_err(unusable)?.is_empty() {
+            session.batch(&format!("CREATE SCHEMA \"{name}\"")).await.map_err(unusable)?;
+        }
+        let version = "CREATE TABLE @version (version integer NOT NULL); INSERT INTO @version VALUES (0)";
+        session.batch(&session.schema.statement(version)).await.map_err(unusable)?;
     }
     for migration in contents.migrations.iter().skip(usize::try_from(found).unwrap_or(usize::MAX)) {
         session.batch(&session.schema.statement(migration)).await.map_err(unusable)?;

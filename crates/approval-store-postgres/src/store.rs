@@ -84,7 +84,8 @@ impl PostgresStore {
             }
             drop(look);
             tried += 1;
-            match self.try_number(&mut client).await {
+            let numbered = self.try_number(&mut client).await;
+            match connect::give_back(client, numbered) {
                 Err(fault) if fault.remedy() == Remedy::Again && tried < TRIES => {}
                 done => return done,
             }

@@ -5,6 +5,7 @@ use approval_core::transient::{Transient, TransientError};
 use async_trait::async_trait;
 use tokio_postgres::types::Type;
 
+use crate::connect::give_back;
 use crate::fault::Fault;
 use crate::store::PostgresStore;
 
@@ -21,7 +22,8 @@ impl Transient for PostgresStore {
             (&expires_at, Type::INT8),
             (&sealed, Type::BYTEA),
         ];
-        self.alone(&client).query(sql, &put).await?;
+        let done = self.alone(&client).query(sql, &put).await;
+        give_back(client, done)?;
         Ok(())
     }
 
@@ -36,7 +38,8 @@ impl Transient for PostgresStore {
         let client = self.connection().await?;
         // Of several who delete one row at once, one gets it.
         let sql = "DELETE FROM @transient WHERE key = $1 RETURNING sealed, expires_at";
-        let taken = self.alone(&client).query(sql, &[(&key, Type::TEXT)]).await?;
+        let taken = self.alone(&client).query(sql, &[(&key, Type::TEXT)]).await;
+        let taken = give_back(client, taken)?;
         let Some(row) = taken.first() else { return Ok(None) };
         let (sealed, expires_at): (Vec<u8>, i64) =
             (row.try_get(0).map_err(Fault::from)?, row.try_get(1).map_err(Fault::from)?);
@@ -45,9 +48,9 @@ impl Transient for PostgresStore {
 
     async fn sweep(&self, now: Timestamp) -> Result<(), TransientError> {
         let client = self.connection().await?;
-        self.alone(&client)
-            .query("DELETE FROM @transient WHERE expires_at <= $1", &[(&now.unix_millis(), Type::INT8)])
-            .await?;
+        let sql = "DELETE FROM @transient WHERE expires_at <= $1";
+        let done = self.alone(&client).query(sql, &[(&now.unix_millis(), Type::INT8)]).await;
+        give_back(client, done)?;
         Ok(())
     }
 }

@@ -111,6 +111,6 @@ async fn append(session: Session<'_>, event: &EventRow) -> Result<bool, Fault> {
     Ok(session.query(sql, &parameters).await?.len() == 1)
 }
 
-fn number(number: u64) -> Result<i64, Fault> {
+pub(crate) fn number(number: u64) -> Result<i64, Fault> {
     i64::try_from(number).map_err(|_| Fault::Number(number))
 }

@@ -7,17 +7,19 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use approval_core::store::{CommitError, Transition};
+use approval_core::WriterId;
+use approval_core::store::{CommitError, Transition, Write};
 use deadpool_postgres::Pool;
 use tokio::sync::{mpsc, oneshot};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
 
 use crate::clock::StoreClock;
+use crate::connect::give_back;
 use crate::fault::{Fault, Remedy};
 use crate::patience::Patience;
 use crate::read;
-use crate::sql::{Schema, Session, one_after_the_other};
+use crate::sql::{Parameter, Schema, Session, one_after_the_other};
 use crate::write;
 
 /// The most transitions in one transaction.
@@ -73,7 +75,14 @@ enum Failure {
     /// Nothing was written.
     Rolled(Fault),
     /// The connection was lost while this transaction was committed. If it was, these are the outcomes.
-    InDoubt { xact: String, outcomes: Vec<Outcome> },
+    InDoubt { mark: Mark, outcomes: Vec<Outcome> },
+}
+
+/// By what a transaction that wrote something is known.
+struct Mark {
+    xact: String,
+    /// One of its events. What tells of nothing, the renewal of a lease, may be done twice.
+    event: Option<(WriterId, u64)>,
 }
 
 impl From<Fault> for Failure {
@@ -126,7 +135,7 @@ impl Task {
             let fault = match self.attempt(transitions).await {
                 Ok(outcomes) => return Ok(outcomes),
                 Err(Failure::Rolled(fault)) => fault,
-                Err(Failure::InDoubt { xact, outcomes }) => match self.was_committed(&xact, patience).await {
+                Err(Failure::InDoubt { mark, outcomes }) => match self.was_committed(&mark, patience).await {
                     Some(true) => return Ok(outcomes),
                     Some(false) => continue,
                     None => return Err(Fault::Unknown),
@@ -154,28 +163,28 @@ impl Task {
     async fn attempt(&self, transitions: &[&Transition]) -> Result<Vec<Outcome>, Failure> {
         let client = self.pool.get().await.map_err(Fault::from)?;
         let session = Session { client: &client, schema: &self.schema };
-        let (outcomes, xact) = match self.run(session, transitions).await {
-            Ok((outcomes, Some(xact))) => (outcomes, xact),
+        let (outcomes, mark) = match self.run(session, transitions).await {
+            Ok((outcomes, Some(mark))) => (outcomes, mark),
             ended => {
                 // Where this fails the connection is gone, and the transaction with it.
                 let _ = session.batch("ROLLBACK").await;
-                return Ok(ended?.0);
+                return Ok(give_back(client, ended)?.0);
             }
         };
         match session.batch("COMMIT").await {
             Ok(()) => Ok(outcomes),
-            Err(fault) if fault.remedy() == Remedy::Reconnect => Err(Failure::InDoubt { xact, outcomes }),
+            Err(fault) if fault.remedy() == Remedy::Reconnect => Err(Failure::InDoubt { mark, outcomes }),
             Err(fault) => Err(fault.into()),
         }
     }
 
-    /// Reads and writes all of these, one after the other; the transaction's number, where anything was written.
+    /// Reads and writes all of these, one after the other; the transaction's mark, where anything was written.
     async fn run(
         &self,
         session: Session<'_>,
         transitions: &[&Transition],
-    ) -> Result<(Vec<Outcome>, Option<String>), Fault> {
-        let (mut outcomes, mut xact) = (Vec::new(), None);
+    ) -> Result<(Vec<Outcome>, Option<Mark>), Fault> {
+        let (mut outcomes, mut xact, mut event) = (Vec::new(), None, None);
         // Of a table that is read as a whole, every change would count as a change of what was read.
         let mut before = "BEGIN ISOLATION LEVEL SERIALIZABLE; SET LOCAL enable_seqscan = off; SAVEPOINT begun";
         for transition in transitions {
@@ -195,6 +204,7 @@ impl Task {
                             read::number(session).await?;
                         }
                         xact = current?.first().map(|row| row.try_get(0)).transpose()?;
+                        event = writes.iter().find_map(told).or(event);
                         Ok(())
                     } else {
                         Err(CommitError::Conflict)
@@ -215,31 +225,55 @@ impl Task {
         if before.starts_with("ROLLBACK") {
             session.batch(before).await?;
         }
-        Ok((outcomes, xact))
+        Ok((outcomes, xact.map(|xact| Mark { xact, event })))
     }
 
     /// Whether this transaction was committed; `None` where nobody can say so in time.
-    async fn was_committed(&self, xact: &str, patience: Patience) -> Option<bool> {
+    async fn was_committed(&self, mark: &Mark, patience: Patience) -> Option<bool> {
         loop {
-            let status = match self.pool.get().await {
-                Ok(client) => client.query_typed("SELECT pg_xact_status($1::text::xid8)", &[(&xact, Type::TEXT)]).await,
-                Err(error) => {
-                    tracing::warn!(%error, "what became of a transaction can't be asked yet");
-                    Ok(Vec::new())
-                }
-            };
-            let status: Option<String> = match &status {
-                Ok(rows) => rows.first().and_then(|row| row.try_get(0).ok()),
-                // Of a number that was never given: the server that took over has not seen the transaction.
-                Err(error) if error.code() == Some(&SqlState::INVALID_PARAMETER_VALUE) => return Some(false),
-                Err(_) => None,
-            };
-            match status.as_deref() {
-                Some("committed") => return Some(true),
-                Some("aborted") => return Some(false),
-                _ if patience.is_over() => return None,
-                _ => patience.pause(RECONNECT).await,
+            match self.ask(mark).await {
+                Ok(Some(committed)) => return Some(committed),
+                Ok(None) => {}
+                Err(fault) => tracing::warn!(%fault, "what became of a transaction can't be asked yet"),
             }
+            if patience.is_over() {
+                return None;
+            }
+            patience.pause(RECONNECT).await;
         }
+    }
+
+    /// Whether this transaction was committed; `None` where the server doesn't know yet.
+    async fn ask(&self, mark: &Mark) -> Result<Option<bool>, Fault> {
+        let client = self.pool.get().await?;
+        let session = Session { client: &client, schema: &self.schema };
+        let rows = match session.query("SELECT pg_xact_status($1::text::xid8)", &[(&mark.xact, Type::TEXT)]).await {
+            // Of a number that was never given: the server that took over has not seen the transaction.
+            Err(Fault::Postgres(error)) if error.code() == Some(&SqlState::INVALID_PARAMETER_VALUE) => {
+                return Ok(Some(false));
+            }
+            rows => rows?,
+        };
+        let status: Option<String> = rows.first().map_or(Ok(None), |row| row.try_get(0))?;
+        let (writer, sequence) = match (status.as_deref(), mark.event) {
+            (Some("aborted"), _) | (Some("committed"), None) => return Ok(Some(false)),
+            (Some("committed"), Some((writer, sequence))) => (writer.to_string(), write::number(sequence)?),
+            _ => return Ok(None),
+        };
+        // It may be another's number: a server that has crashed, or has taken over, gives those again that it never heard of. And a
+        // standby may lack it: a commit whose wait for the standby was broken off is seen here. What is written now waits as well.
+        let sql = "SELECT EXISTS (SELECT FROM @events WHERE writer = $1 AND sequence = $2 AND xact = $3::text::xid8), \
+                   pg_logical_emit_message(true, 'mutation-approval', '')";
+        let parameters: [Parameter<'_>; 3] = [(&writer, Type::TEXT), (&sequence, Type::INT8), (&mark.xact, Type::TEXT)];
+        let rows = session.query(sql, &parameters).await;
+        give_back(client, rows)?.first().map(|row| Ok(row.try_get(0)?)).transpose()
+    }
+}
+
+/// The event that a write appends.
+fn told(write: &Write) -> Option<(WriterId, u64)> {
+    match write {
+        Write::Event(event) => Some((event.writer, event.sequence)),
+        _ => None,
     }
 }

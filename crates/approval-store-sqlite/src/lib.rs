@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod backup;
 mod error;
 mod fault;
 mod open;
@@ -12,5 +13,6 @@ mod worker;
 mod write;
 mod writer;
 
+pub use backup::BackupError;
 pub use error::OpenError;
 pub use store::{SqliteOptions, SqliteStore};

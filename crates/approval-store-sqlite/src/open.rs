@@ -1,7 +1,7 @@
 //! Making and opening the file.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
@@ -15,6 +15,8 @@ const STATEMENTS: usize = 64;
 
 /// Two connections to one file: one to write, one to read beside it.
 pub(crate) struct Connections {
+    /// Where the file is, whatever the working directory.
+    pub(crate) path: PathBuf,
     pub(crate) writer: Connection,
     pub(crate) reader: Connection,
 }
@@ -28,26 +30,31 @@ pub(crate) fn open(path: &Path, busy_timeout: Duration) -> Result<Connections, O
         create(path, busy_timeout)?;
     }
     // An absolute path is a path: SQLite would read a meaning into `:memory:` and `file:…`.
-    let path = &path.canonicalize().map_err(failed)?;
+    let path = path.canonicalize().map_err(failed)?;
     if !path.is_file() {
-        return Err(OpenError::Unwritable { path: path.clone(), detail: "not a file".to_owned() });
+        return Err(OpenError::Unwritable { path, detail: "not a file".to_owned() });
     }
-    is_owner_only(path)?;
-    let mut writer = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE, busy_timeout)?;
-    prepare(&mut writer, path)?;
-    let reader = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY, busy_timeout)?;
-    Ok(Connections { writer, reader })
+    is_owner_only(&path)?;
+    let mut writer = connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE, busy_timeout)?;
+    prepare(&mut writer, &path)?;
+    let reader = connect(&path, OpenFlags::SQLITE_OPEN_READ_ONLY, busy_timeout)?;
+    Ok(Connections { path, writer, reader })
+}
+
+/// The directory that a file is in, or is to be made in.
+pub(crate) fn directory_of(path: &Path) -> io::Result<PathBuf> {
+    match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    }
+    .canonicalize()
 }
 
 /// Makes the database under another name and then gives it its own, so that no other process ever sees half of it, nor one
 /// that isn't owner-only.
 fn create(path: &Path, busy_timeout: Duration) -> Result<(), OpenError> {
     let failed = |error: io::Error| OpenError::of_file(path, &error);
-    let directory = match path.parent() {
-        Some(parent) if parent != Path::new("") => parent,
-        _ => Path::new("."),
-    };
-    let directory = directory.canonicalize().map_err(failed)?;
+    let directory = directory_of(path).map_err(failed)?;
     // Owner-only from the first moment on; SQLite gives the log the permissions of the database.
     let unnamed = tempfile::Builder::new().prefix(".store-").suffix(".new").tempfile_in(directory);
     let unnamed = unnamed.map_err(failed)?.into_temp_path();
@@ -75,7 +82,7 @@ fn prepare(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
     schema::prepare(connection, path)
 }
 
-fn connect(path: &Path, access: OpenFlags, busy_timeout: Duration) -> Result<Connection, OpenError> {
+pub(crate) fn connect(path: &Path, access: OpenFlags, busy_timeout: Duration) -> Result<Connection, OpenError> {
     // Each connection stays on one thread.
     let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX);
     let connection = connection.map_err(|error| OpenError::of_sqlite(path, &error))?;
@@ -95,6 +102,9 @@ fn connect(path: &Path, access: OpenFlags, busy_timeout: Duration) -> Result<Con
         connection.pragma_update(None, "cell_size_check", true)?;
         // A commit is on the disk before it returns. [STORE-001]
         connection.pragma_update(None, "synchronous", "FULL")?;
+        // On macOS a plain sync leaves it in the disk's own memory. Elsewhere these do nothing.
+        connection.pragma_update(None, "fullfsync", true)?;
+        connection.pragma_update(None, "checkpoint_fullfsync", true)?;
         // Erased secrets are overwritten, not merely unlinked.
         connection.pragma_update(None, "secure_delete", true)?;
         Ok(())
@@ -127,7 +137,7 @@ fn is_owner_only(_: &Path) -> Result<(), OpenError> {
 }
 
 #[cfg(unix)]
-fn beside(path: &Path, suffix: &str) -> std::path::PathBuf {
+fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()

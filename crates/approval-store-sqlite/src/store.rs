@@ -1,7 +1,7 @@
 //! The store.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +29,8 @@ pub struct SqliteStore {
     // Dropped in this order: the last to close the file is one that may write its log back into it.
     pub(crate) reader: Worker,
     pub(crate) writer: Writer,
+    pub(crate) path: PathBuf,
+    pub(crate) busy_timeout: Duration,
     clock: Arc<dyn Clock>,
 }
 
@@ -74,12 +76,13 @@ impl SqliteStore {
         clock: Arc<dyn Clock>,
         options: &SqliteOptions,
     ) -> Result<Self, OpenError> {
-        let path = path.as_ref();
-        let Connections { writer, reader } = open::open(path, options.busy_timeout)?;
-        let failed = |source| OpenError::Thread { path: path.to_owned(), source };
+        let Connections { path, writer, reader } = open::open(path.as_ref(), options.busy_timeout)?;
+        let failed = |source| OpenError::Thread { path: path.clone(), source };
         Ok(Self {
             reader: Worker::start("store-reader", reader).map_err(failed)?,
             writer: Writer::start(writer).map_err(failed)?,
+            busy_timeout: options.busy_timeout,
+            path,
             clock,
         })
     }

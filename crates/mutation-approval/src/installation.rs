@@ -14,7 +14,7 @@ use approval_core::{
     Approvals, ApprovalsBuilder, BuildError, Clock, Directory, OsEntropy, Parts, Policy, Refusal, SystemClock, Terms,
 };
 use approval_rmcp::TokioTimer;
-use approval_store_sqlite::{OpenError, SqliteStore};
+use approval_store_sqlite::{BackupError, OpenError, SqliteStore};
 use approval_web::{Accounts, AccountsDirectory, AccountsError, FileError};
 
 use crate::State;
@@ -26,6 +26,8 @@ pub enum Failure {
     Accounts(#[from] AccountsError),
     #[error(transparent)]
     Anchor(#[from] AnchorError),
+    #[error(transparent)]
+    Backup(#[from] BackupError),
     #[error("{0}")]
     Build(BuildError),
     /// The claims of the store have lost what remembers them.

@@ -14,7 +14,7 @@ use tracing_subscriber::filter::{EnvFilter, FilterFn};
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use command::{anchor, audit, digest, keys, operator, receipt, user};
+use command::{anchor, audit, backup, digest, keys, operator, receipt, user};
 use installation::Failure;
 
 /// A person approves exactly what an agent may change.
@@ -31,6 +31,7 @@ enum Command {
     Anchor(anchor::AnchorCommand),
     #[command(subcommand, about = "Export and verify the audit")]
     Audit(audit::AuditCommand),
+    Backup(backup::BackupArgs),
     Demo(demo::DemoArgs),
     #[command(hide = true)]
     DemoServer(demo::ServerArgs),
@@ -83,6 +84,7 @@ async fn run(command: Command) -> Result<ExitCode, Failure> {
     match command {
         Command::Anchor(command) => anchor::run(command).await,
         Command::Audit(command) => audit::run(command).await,
+        Command::Backup(args) => backup::run(&args),
         Command::Demo(args) => demo::run(args).await,
         Command::DemoServer(args) => demo::serve(args).await,
         Command::Digest(args) => Ok(digest::run(&args)?),

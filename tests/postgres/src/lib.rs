@@ -2,7 +2,8 @@
 #![forbid(unsafe_code)]
 
 use std::ffi::OsStr;
-use std::io::{BufRead as _, BufReader};
+use std::fs::OpenOptions;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -17,6 +18,9 @@ const USER: &str = "postgres";
 
 /// The port by which a pooler's socket is named.
 const PORT: u16 = 6432;
+
+/// The name under which a standby is known to its primary.
+const STANDBY: &str = "standby";
 
 /// Whether what was committed outlives a machine that loses its power.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +40,15 @@ pub enum Ending {
     Immediate,
 }
 
+/// How much a standby has of what was acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replication {
+    /// What it had received before its primary was lost.
+    Asynchronous,
+    /// All of it: no commit is acknowledged before it is on the standby's disk.
+    Synchronous,
+}
+
 /// A server. It listens on a socket only.
 #[derive(Debug)]
 pub struct Server {
@@ -51,14 +64,7 @@ impl Server {
     /// # Errors
     /// Where PostgreSQL isn't installed, or doesn't start: with what it says.
     pub fn start(durability: Durability) -> Result<Self> {
-        let programs = programs()?;
-        // A short path: that of a socket has little room.
-        let directory = tempfile::Builder::new().prefix("pg").tempdir()?;
-        let as_user = run(Command::new("id").arg("-u"))?.trim() == "0";
-        if as_user {
-            run(Command::new("chown").arg(USER).arg(directory.path()))?;
-        }
-        let server = Self { directory, programs, as_user, durability };
+        let server = Self::nothing(durability)?;
         let data = server.data();
         let made = server
             .program("initdb")
@@ -74,10 +80,77 @@ impl Server {
         Ok(server)
     }
 
+    /// Where its data and its socket are to be.
+    fn nothing(durability: Durability) -> Result<Self> {
+        // A short path: that of a socket has little room.
+        let directory = tempfile::Builder::new().prefix("pg").tempdir()?;
+        let as_user = run(Command::new("id").arg("-u"))?.trim() == "0";
+        if as_user {
+            run(Command::new("chown").arg(USER).arg(directory.path()))?;
+        }
+        Ok(Self { directory, programs: programs()?, as_user, durability })
+    }
+
+    /// Makes a standby of this server and starts it. There may be one.
+    ///
+    /// # Errors
+    /// Where it can't be made, or doesn't start.
+    pub fn standby(&self, replication: Replication) -> Result<Self> {
+        if replication == Replication::Synchronous {
+            self.tell(&format!("ALTER SYSTEM SET synchronous_standby_names = '{STANDBY}'"))?;
+            self.tell("SELECT pg_reload_conf()")?;
+        }
+        let standby = Self::nothing(self.durability)?;
+        let primary = format!("{} application_name={STANDBY}", self.address());
+        let mut copy = standby.program("pg_basebackup");
+        copy.args(["--write-recovery-conf", "--checkpoint=fast", "--no-sync", "-d", &primary, "-D"]);
+        run(copy.arg(standby.data()))?;
+        // Once promoted it waits for nobody.
+        let mut settings = OpenOptions::new().append(true).open(standby.data().join("postgresql.auto.conf"))?;
+        settings.write_all(b"synchronous_standby_names = ''\n")?;
+        standby.resume()?;
+        Ok(standby)
+    }
+
+    /// Makes a server of a standby.
+    ///
+    /// # Errors
+    /// Where it doesn't become one.
+    pub fn promote(&self) -> Result<()> {
+        self.control(&["promote", "-w"].map(OsStr::new))
+    }
+
     /// The address of its database, in libpq's keywords.
     #[must_use]
     pub fn address(&self) -> String {
-        format!("host={} user={USER} dbname={USER}", self.directory.path().display())
+        address(self.directory.path())
+    }
+
+    /// Runs statements as its owner: what the last one answers, without a heading.
+    ///
+    /// # Errors
+    /// Where one of them fails: with what the server says.
+    pub fn tell(&self, statements: &str) -> Result<String> {
+        let mut program = self.program("psql");
+        program.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", &self.address(), "-c", statements]);
+        Ok(run(&mut program)?.trim_end().to_owned())
+    }
+
+    /// Has its database say another time than the machine's, to those who connect from now on: so many seconds later.
+    ///
+    /// # Errors
+    /// Where that fails.
+    pub fn set_ahead(&self, seconds: i64) -> Result<()> {
+        self.tell(&format!(
+            "SET client_min_messages = error; CREATE SCHEMA IF NOT EXISTS told; \
+             CREATE TABLE IF NOT EXISTS told.clock (is_only_row boolean PRIMARY KEY DEFAULT true, ahead interval); \
+             INSERT INTO told.clock (ahead) VALUES ('{seconds} seconds') \
+             ON CONFLICT (is_only_row) DO UPDATE SET ahead = excluded.ahead; \
+             CREATE OR REPLACE FUNCTION told.clock_timestamp() RETURNS timestamptz LANGUAGE sql \
+             AS 'SELECT pg_catalog.clock_timestamp() + ahead FROM told.clock'; \
+             ALTER DATABASE {USER} SET search_path = told, pg_catalog, public"
+        ))
+        .map(drop)
     }
 
     /// Makes another database in it: its address.
@@ -87,7 +160,7 @@ impl Server {
     pub fn database(&self, name: &str) -> Result<String> {
         let mut program = self.program("createdb");
         run(program.arg("-h").arg(self.directory.path()).args(["-U", USER, name]))?;
-        Ok(format!("host={} user={USER} dbname={name}", self.directory.path().display()))
+        Ok(address_of(self.directory.path(), name))
     }
 
     /// Ends the server; its data stays.
@@ -128,7 +201,9 @@ impl Server {
         started.with_context(|| std::fs::read_to_string(&log).unwrap_or_default())
     }
 
-    fn data(&self) -> PathBuf {
+    /// The directory of its data.
+    #[must_use]
+    pub fn data(&self) -> PathBuf {
         self.directory.path().join("data")
     }
 
@@ -165,6 +240,51 @@ impl Drop for Server {
     fn drop(&mut self) {
         // It may have been stopped already.
         let _ = self.stop(Ending::Immediate);
+    }
+}
+
+/// The address of the database at a socket in this directory.
+fn address(directory: &Path) -> String {
+    address_of(directory, USER)
+}
+
+fn address_of(directory: &Path, database: &str) -> String {
+    format!("host={} user={USER} dbname={database}", directory.display())
+}
+
+/// A name by which a server is found, and that another server can be given.
+#[derive(Debug)]
+pub struct Name(TempDir);
+
+impl Name {
+    /// A name for this server.
+    ///
+    /// # Errors
+    /// Where it can't be made.
+    pub fn of(server: &Server) -> Result<Self> {
+        let name = Self(tempfile::Builder::new().prefix("pn").tempdir()?);
+        name.give(server)?;
+        Ok(name)
+    }
+
+    /// Whoever connects from now on finds this server.
+    ///
+    /// # Errors
+    /// Where it can't be given.
+    pub fn give(&self, server: &Server) -> Result<()> {
+        let next = self.0.path().join("next");
+        std::os::unix::fs::symlink(server.directory.path(), &next)?;
+        Ok(std::fs::rename(next, self.server())?)
+    }
+
+    /// The address of the server that has it.
+    #[must_use]
+    pub fn address(&self) -> String {
+        address(&self.server())
+    }
+
+    fn server(&self) -> PathBuf {
+        self.0.path().join("server")
     }
 }
 

@@ -137,15 +137,15 @@ async fn connections_that_somebody_ends() {
 async fn the_clock_is_the_databases() {
     // [STORE-005]
     let server = Server::start(Durability::Unsynced).unwrap();
-    let (admin, connection) = tokio_postgres::connect(&server.address(), tokio_postgres::NoTls).await.unwrap();
-    tokio::spawn(connection);
-    let says = async || -> i64 {
-        let sql = "SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
-        admin.query_one(sql, &[]).await.unwrap().get(0)
+    let says = |function: &str| -> i64 {
+        let sql = format!("SELECT floor(extract(epoch FROM {function}()) * 1000)::bigint");
+        server.tell(&sql).unwrap().parse().unwrap()
     };
-    let store = replica(&server).await;
-    for _ in 0..3 {
-        let before = says().await;
+    // Another time than this machine's, on which the server runs, too.
+    for minutes in [-5, 0, 5] {
+        server.set_ahead(minutes * 60).unwrap();
+        let store = replica(&server).await;
+        let (before, machine) = (says("clock_timestamp"), says("pg_catalog.clock_timestamp"));
         let told = store.clock().now().unix_millis();
         assert!(told >= before, "it is never behind");
         let shown = Arc::new(Mutex::new(None));
@@ -155,8 +155,10 @@ async fn the_clock_is_the_databases() {
             Ok(Vec::new())
         });
         store.commit(look).await.unwrap();
-        let after = says().await;
+        let (after, machine_after) = (says("clock_timestamp"), says("pg_catalog.clock_timestamp"));
         let shown = shown.lock().unwrap().unwrap();
         assert!(before <= shown && shown <= after + 1, "{before} {shown} {after}");
+        let ahead = minutes * 60_000;
+        assert!(machine + ahead <= shown && shown <= machine_after + ahead + 1, "{machine} {shown} {machine_after}");
     }
 }

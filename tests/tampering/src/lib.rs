@@ -12,19 +12,44 @@
 //! said anything about must be refused.
 //!
 //! Tests that are ignored take the whole product; `cargo xtask ci --full` runs them.
-#![cfg(test)]
+//!
+//! What somebody without the key does to a database is the same for every database (`database`); SQLite's part is here, that of
+//! PostgreSQL where its servers are.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test says what it expects by failing"
+)]
 
-mod consistently;
-mod expected;
-mod mutation;
-mod put_back;
-mod scene;
-mod schema;
-mod sqlite;
-mod tally;
-mod transient;
-mod usage;
-mod values;
-mod with_the_key;
-mod without_the_key;
+pub mod database;
 mod workshop;
+
+#[cfg(test)]
+mod consistently;
+#[cfg(test)]
+mod expected;
+#[cfg(test)]
+mod mutation;
+#[cfg(test)]
+mod put_back;
+#[cfg(test)]
+mod scene;
+#[cfg(test)]
+mod schema;
+#[cfg(test)]
+mod sqlite;
+#[cfg(test)]
+mod tally;
+#[cfg(test)]
+mod transient;
+#[cfg(test)]
+mod usage;
+#[cfg(test)]
+mod values;
+#[cfg(test)]
+mod with_the_key;
+#[cfg(test)]
+mod without_the_key;

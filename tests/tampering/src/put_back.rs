@@ -12,9 +12,8 @@ use approval_core::{Approvals, ApprovalsBuilder, ExecutionView, OsEntropy, PlanI
 use approval_testkit::ill_formed::AUDIENCE;
 use approval_testkit::{FakeTarget, MemoryAnchor, Room, Tables};
 
-use crate::scene::parts;
 use crate::tally::Tally;
-use crate::workshop::{Workshop, call, decision, policy};
+use crate::workshop::{Workshop, call, decision, parts, policy};
 
 /// How the plan came to its end, before the store was put back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,10 +5,10 @@ use std::time::Duration;
 use approval_core::record::{Challenge, Outcome, Reconciled, RecordKind, State, Verdict};
 use approval_core::store::RowKey;
 use approval_core::{
-    Approvals, ApprovalsBuilder, Clock as _, ExecutionPermit, Executor, Parts, Person, PlanId, PlanView, Report,
-    Requester, Timer, Timestamp,
+    Approvals, ApprovalsBuilder, Clock as _, ExecutionPermit, Executor, Person, PlanId, PlanView, Report, Requester,
+    Timestamp,
 };
-use approval_testkit::ill_formed::{AUDIENCE, Forger};
+use approval_testkit::ill_formed::Forger;
 use approval_testkit::{FakeTarget, MemoryStore, Room, SeededEntropy, Tables};
 use async_trait::async_trait;
 use serde_json::Value;
@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 
 use crate::tally::Tally;
 use crate::usage::Use;
-use crate::workshop::{Workshop, call, decide, policy};
+use crate::workshop::{Workshop, call, decide, parts, policy};
 
 /// A store at one moment, the plan in it that is tampered with, and the calls that are made then.
 pub(crate) struct Scene {
@@ -369,19 +369,6 @@ impl Stage {
     }
 }
 
-/// The parts of another process over the same store.
-pub(crate) fn parts(room: &Room) -> Parts {
-    Parts {
-        audience: AUDIENCE.into(),
-        store: Arc::clone(&room.store),
-        sealer: Arc::clone(&room.sealer) as _,
-        directory: Arc::clone(&room.directory) as _,
-        timer: Arc::new(Still),
-        policy: policy(),
-        surface: "http://127.0.0.1:8080".to_owned(),
-    }
-}
-
 /// Another process begins to execute the plan, and is never heard of again.
 async fn begin(room: &Room, plan: &PlanView) {
     let builder = ApprovalsBuilder::new(parts(room)).clock(Arc::new(room.clock.clone())).separate_user();
@@ -402,17 +389,6 @@ struct Hanging(Notify);
 impl Executor for Hanging {
     async fn execute(&self, _permit: ExecutionPermit) -> Report {
         self.0.notify_one();
-        std::future::pending().await
-    }
-}
-
-/// A timer on which no time passes.
-#[derive(Debug)]
-struct Still;
-
-#[async_trait]
-impl Timer for Still {
-    async fn sleep(&self, _: Duration) {
         std::future::pending().await
     }
 }

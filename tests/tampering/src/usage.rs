@@ -7,8 +7,8 @@ use approval_core::{ApprovalsBuilder, BuildError, ExecutionView, InboxQuery, Per
 use approval_testkit::{FakeDirectory, FakeTarget, Room};
 use std::sync::Arc;
 
-use crate::scene::{Scene, parts};
-use crate::workshop::{Workshop, call, decision};
+use crate::scene::Scene;
+use crate::workshop::{Workshop, call, decision, parts};
 
 /// A call of the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,13 +1,19 @@
 //! A planner whose plans leave no member of a record out, and the policy that they fall under.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use approval_core::record::{
     Approver, Change, Finding, Limits, Normaliser, Precondition, PreconditionEnforcement, Rule, Severity, Source, Step,
     Target, Text, ToolReference, Verdict,
 };
 use approval_core::{
-    Call, Clock as _, DecisionRequest, Digest, Draft, DraftStep, EffectKey, FreshnessError, Group, Identified,
-    PlanError, PlanView, Planner, Policy, Refusal, ResolvedPlan, StatusView, Terms,
+    Call, Clock as _, DecisionRequest, Digest, Draft, DraftStep, EffectKey, FreshnessError, Group, Identified, Parts,
+    PlanError, PlanView, Planner, Policy, ResolvedPlan, Terms, Timer,
 };
+#[cfg(test)]
+use approval_core::{Refusal, StatusView};
+use approval_testkit::ill_formed::AUDIENCE;
 use approval_testkit::{FakeDirectory, Room};
 use async_trait::async_trait;
 use serde_json::{Map, Value, json};
@@ -115,6 +121,30 @@ impl Planner for Workshop {
     }
 }
 
+/// The parts of another process over the same store.
+pub(crate) fn parts(room: &Room) -> Parts {
+    Parts {
+        audience: AUDIENCE.into(),
+        store: Arc::clone(&room.store),
+        sealer: Arc::clone(&room.sealer) as _,
+        directory: Arc::clone(&room.directory) as _,
+        timer: Arc::new(Still),
+        policy: policy(),
+        surface: "http://127.0.0.1:8080".to_owned(),
+    }
+}
+
+/// A timer on which no time passes.
+#[derive(Debug)]
+struct Still;
+
+#[async_trait]
+impl Timer for Still {
+    async fn sleep(&self, _: Duration) {
+        std::future::pending().await
+    }
+}
+
 /// What a person decides on a plan, with all that they may say.
 pub(crate) fn decision(
     room: &Room,
@@ -133,8 +163,9 @@ pub(crate) fn decision(
 }
 
 /// Puts the plan before a person, who decides a second later.
+#[cfg(test)]
 pub(crate) async fn decide(room: &Room, plan: &PlanView, who: &str, verdict: Verdict) -> Result<StatusView, Refusal> {
     let challenge = room.approvals.challenge(&Room::alice(), &plan.header.plan_id.to_string(), None).await?.challenge;
-    room.clock.advance(std::time::Duration::from_secs(1));
+    room.clock.advance(Duration::from_secs(1));
     room.approvals.decide(decision(room, plan, &challenge, who, verdict)).await
 }

@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use approval_core::audit::{Evidence, verify};
 use approval_core::record::{Outcome, State};
-use approval_core::signing::Signer as _;
 use approval_core::{PlanId, Timestamp};
-use approval_testkit::{Room, test_signing_keys};
+use approval_testkit::Room;
+use torture::verify_audit;
 
 use crate::steps::Steps;
 use crate::world::{Place, World};
@@ -73,21 +72,7 @@ pub(crate) async fn look(
             .await
             .with_context(|| format!("plan {plan}, of which the last that was acknowledged is {last:?}"))?;
     }
-    world.approvals.checkpoint().await?;
-    let mut export = world.approvals.audit().export();
-    let mut text = String::new();
-    loop {
-        let lines = export.lines(1000).await?;
-        if lines.is_empty() {
-            break;
-        }
-        lines.iter().for_each(|line| {
-            text.push_str(line);
-            text.push('\n');
-        });
-    }
-    let keys = test_signing_keys();
-    verify(text.as_bytes(), &Evidence { keys: Some(keys.key_set()), ..Evidence::default() }).context("the audit")?;
+    verify_audit(&world.approvals).await?;
     Ok(())
 }
 

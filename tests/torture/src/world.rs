@@ -1,12 +1,11 @@
 //! What outlives a server that is killed: the store, the anchor, and the effects.
 
 use std::collections::BTreeMap;
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write as _};
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use approval_core::anchor::FileAnchor;
 use approval_core::record::Outcome;
 use approval_core::record::Verdict;
@@ -22,6 +21,7 @@ use approval_testkit::{
     FakeClock, FakeDirectory, FakeTarget, FakeTimer, Room, decision, test_key_ring, test_signing_keys,
 };
 use async_trait::async_trait;
+use torture::Effects;
 
 use crate::Fault;
 use crate::steps::{StepAnchor, StepStore, Steps};
@@ -43,22 +43,13 @@ pub(crate) enum Database {
 }
 
 impl Place {
-    fn effects(&self) -> PathBuf {
-        self.directory.join("effects")
+    fn effects(&self) -> Effects {
+        Effects::new(self.directory.join("effects"))
     }
 
     /// How often each plan has had its effect.
     pub(crate) fn count(&self) -> Result<BTreeMap<PlanId, u64>> {
-        let text = match fs::read_to_string(self.effects()) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-            Err(error) => return Err(error.into()),
-        };
-        let mut effects = BTreeMap::new();
-        for line in text.lines() {
-            *effects.entry(line.parse().with_context(|| format!("the effect `{line}`"))?).or_default() += 1;
-        }
-        Ok(effects)
+        self.effects().count()
     }
 }
 
@@ -124,16 +115,14 @@ impl World {
 /// Has an effect that anybody can see: a line in a file.
 #[derive(Debug)]
 pub(crate) struct Recorder {
-    effects: PathBuf,
+    effects: Effects,
     steps: Arc<Steps>,
     pub(crate) fault: Option<Fault>,
 }
 
 impl Recorder {
     pub(crate) fn act(&self, plan: PlanId) -> io::Result<()> {
-        let mut effects = OpenOptions::new().create(true).append(true).open(&self.effects)?;
-        // At once, so that it is there or isn't.
-        effects.write_all(format!("{plan}\n").as_bytes())
+        self.effects.act(plan)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Signing how far the audit goes.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -7,9 +8,11 @@ use super::ledger::Ledger;
 use super::{Approvals, Outgoing};
 use crate::anchor::CheckpointMark;
 use crate::audit::{
-    Checkpoint, CheckpointType, EventDraft, EventKind, Extent, Head, SignedCheckpoint, SignedCheckpointType,
+    Checkpoint, CheckpointType, Event, EventDraft, EventKind, Extent, Head, SignedCheckpoint, SignedCheckpointType,
     checkpoint_key, latest_key,
 };
+use crate::digest::Digest;
+use crate::id::{PlanId, WriterId};
 use crate::json::{Document, Limits};
 use crate::refusal::{Reason, Refusal};
 use crate::signing::{self, KeySet, SigningPurpose};
@@ -105,24 +108,24 @@ impl Approvals {
     async fn try_checkpoint(&self, sealed: Sealed) -> Result<Option<Checkpoint>, Refusal> {
         let (Some(signer), vault) = (self.service.signer.clone(), self.service.vault.clone()) else { return Ok(None) };
         let last = self.last_checkpoint().await?;
-        let mut extent = last.as_ref().map(|last| Extent::of(&last.checkpoint)).unwrap_or_default();
-        let proven = extent.events;
+        let mut reading = last.as_ref().map(|last| Reading::after(&last.checkpoint)).unwrap_or_default();
+        let proven = reading.extent.events;
         // Most of it outside the transaction, so that others don't wait.
         loop {
-            let rows = self.service.store.events(extent.events, BATCH).await.map_err(unavailable)?;
-            rows.iter().try_for_each(|row| extend(&vault, &mut extent, row, sealed))?;
+            let rows = self.service.store.events(reading.extent.events, BATCH).await.map_err(unavailable)?;
+            rows.iter().try_for_each(|row| reading.extend(&vault, row, sealed))?;
             if rows.len() < usize::try_from(BATCH).unwrap_or(usize::MAX) {
                 break;
             }
         }
-        if extent.events == proven {
+        if reading.extent.events == proven {
             return Ok(None);
         }
         let lane = self.service.lane.clone();
         let reads = Reads {
             lane: Some(lane.writer),
             rows: vec![latest_key()],
-            events_after: Some(extent.events),
+            events_after: Some(reading.extent.events),
             ..Reads::default()
         };
         let outgoing = Outgoing::new();
@@ -133,8 +136,9 @@ impl Approvals {
             if before.as_ref().map(number) != last.as_ref().map(number) {
                 return Err(Refusal::new(Reason::StoreUnavailable, "another process made a checkpoint meanwhile"));
             }
-            let mut extent = extent.clone();
-            snapshot.events.iter().try_for_each(|row| extend(&vault, &mut extent, row, sealed))?;
+            let mut reading = reading.clone();
+            snapshot.events.iter().try_for_each(|row| reading.extend(&vault, row, sealed))?;
+            let mut extent = reading.extent;
             let mut ledger = Ledger::of_server(&vault, &lane, snapshot)?;
             ledger.tell(EventDraft::new(EventKind::AuditCheckpoint))?;
             let own = ledger.head().cloned().ok_or_else(|| internal("an event without a head"))?;
@@ -254,21 +258,59 @@ fn of_revoked(vault: &Vault, row: &Row, keys: Option<&KeySet>) -> Result<SignedC
     }
 }
 
-/// Adds the next event. Nothing is signed over an audit in which one is missing.
-fn extend(vault: &Vault, extent: &mut Extent, row: &EventRow, sealed: Sealed) -> Result<(), Refusal> {
-    if row.position != extent.events + 1 {
-        return Err(broken(format!("the audit's event {} is missing", extent.events + 1)));
+/// How far an audit was read: its extent, and what the next events must follow.
+#[derive(Clone, Debug, Default)]
+struct Reading {
+    extent: Extent,
+    /// Whether what was read begins after a checkpoint. Of what lies before it only the heads are known that nobody has named.
+    after_checkpoint: bool,
+    writers: BTreeMap<WriterId, Head>,
+    plans: BTreeMap<PlanId, Digest>,
+}
+
+impl Reading {
+    fn after(checkpoint: &Checkpoint) -> Self {
+        let extent = Extent::of(checkpoint);
+        Self { writers: extent.heads.clone(), extent, after_checkpoint: true, plans: BTreeMap::new() }
     }
-    let (event, digest) = match sealed {
-        Sealed::Any => vault.event_as_it_stands(row)?,
-        // [KEYS-033]
-        Sealed::Good => {
-            let event = vault.open_event(row)?;
-            (event.record.clone(), event.digest)
+
+    /// Adds the next event. Nothing is signed over an audit in which one is missing, or has another's place.
+    fn extend(&mut self, vault: &Vault, row: &EventRow, sealed: Sealed) -> Result<(), Refusal> {
+        if row.position != self.extent.events + 1 {
+            return Err(broken(format!("the audit's event {} is missing", self.extent.events + 1)));
         }
-    };
-    extent.add(Head { writer: event.writer, sequence: event.sequence, digest }, &event.event.heads);
-    Ok(())
+        let (event, digest) = match sealed {
+            Sealed::Any => vault.event_as_it_stands(row)?,
+            // [KEYS-033]
+            Sealed::Good => {
+                let event = vault.open_event(row)?;
+                (event.record.clone(), event.digest)
+            }
+        };
+        let head = Head { writer: event.writer, sequence: event.sequence, digest };
+        // What is signed as it stands is the operator's word.
+        if sealed == Sealed::Good && !self.is_next(&event) {
+            return Err(broken(format!("the audit's event {} does not follow the one before it", row.position)));
+        }
+        self.plans.extend(event.event.plan_id.map(|plan| (plan, digest)));
+        self.writers.insert(head.writer, head.clone());
+        self.extent.add(head, &event.event.heads);
+        Ok(())
+    }
+
+    /// Whether the event follows its writer's last one, and its plan's. [AUDIT-003]
+    fn is_next(&self, event: &Event) -> bool {
+        let follows_writer = match self.writers.get(&event.writer) {
+            Some(head) => event.sequence == head.sequence + 1 && event.previous == Some(head.digest),
+            None => (event.sequence == 1 && event.previous.is_none()) || self.after_checkpoint,
+        };
+        let before = event.event.plan_id.and_then(|plan| self.plans.get(&plan));
+        let follows_plan = match before {
+            Some(digest) => event.plan_previous == Some(*digest),
+            None => event.plan_previous.is_none() || self.after_checkpoint,
+        };
+        follows_writer && follows_plan
+    }
 }
 
 /// Which events are signed.

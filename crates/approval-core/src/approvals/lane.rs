@@ -29,7 +29,8 @@ impl Lane {
             return Err(broken("the lane's last event is another writer's"));
         }
         let sequence = head.as_ref().map_or(0, |head| head.sequence);
-        if self.seen.fetch_max(sequence, Ordering::Relaxed) > sequence {
+        // What is read here may yet be rolled back: it counts once it was committed.
+        if self.seen.load(Ordering::Relaxed) > sequence {
             return Err(broken("the lane's last event is gone"));
         }
         Ok(head)

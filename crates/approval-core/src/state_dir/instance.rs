@@ -58,7 +58,7 @@ impl StateDir {
         Ok(instance)
     }
 
-    fn instance_path(&self) -> std::path::PathBuf {
+    pub(super) fn instance_path(&self) -> std::path::PathBuf {
         self.root.join("instance.json")
     }
 }

@@ -14,6 +14,7 @@
 //! Directory and files belong to one operating-system user, and nobody else may read them. Who can read `keys/` can forge every
 //! approval.
 
+mod copy;
 pub(crate) mod files;
 mod instance;
 mod keys;

@@ -1,5 +1,7 @@
 //! The audit: what it tells, and what it notices.
 
+use std::sync::Arc;
+
 use approval_core::audit::{AuditFault, AuditReport, FaultCode, verify_lines};
 use approval_core::record::{Outcome, Reconciled, Verdict};
 use approval_core::{Policy, Reason, Terms};
@@ -269,4 +271,80 @@ fn an_event_of_another_plan_is_not_chained_to_this_ones() {
     assert_eq!((first.plan_previous, first.sequence), (Some(previous), 2));
     let (second, _) = append(plan);
     assert_eq!(second.plan_previous, Some(document.digest()));
+}
+
+#[test]
+fn a_line_that_is_nearly_an_event_is_none() {
+    // [AUDIT-003]: whether it is of the form that most events have or not.
+    use approval_core::audit::{Chain, EventDraft, EventKind};
+    use approval_core::{Digest, Timestamp};
+    let tag = format!("k-1.{}E", "b".repeat(42));
+    let (plan, digest) = ("019ab12c-0000-7000-8000-000000000001", Digest::of_bytes(b"the plan"));
+    let mut draft = EventDraft::of_plan(EventKind::ExecutionRefused, plan.parse().unwrap(), digest);
+    let digest = digest.to_string();
+    draft.actor = Some(tag.parse().unwrap());
+    let mut chain = Chain::at("AAAAAAAAAAAAAAAAAAAAAA".parse().unwrap(), None, None);
+    let (_, document) = chain.append(draft, Timestamp::from_unix_millis(1_767_225_600_000)).unwrap();
+    let line = document.as_str().to_owned();
+    assert_eq!(verify_lines(line.as_bytes()).unwrap().events, 1);
+    let moment = "2026-01-01T00:00:00.000Z";
+    let mut edits = vec![
+        (moment, "2026-13-01T00:00:00.000Z".to_owned()),
+        (moment, "2026-01-00T00:00:00.000Z".to_owned()),
+        (moment, "2026-01-01T24:00:00.000Z".to_owned()),
+        (moment, "2026-01-01T00:60:00.000Z".to_owned()),
+        (moment, "2026-01-01T00:00:60.000Z".to_owned()),
+        ("\"sequence\":1,", "\"sequence\":01,".to_owned()),
+        (&*tag, tag.replacen('k', "K", 1)),
+        (&*tag, tag.replacen("bb", "b", 1)),
+        (&*tag, tag.replacen("bb", "b+", 1)),
+        (&*tag, tag.replace('E', "F")),
+        (&*digest, digest.replacen(&digest[7..8], "g", 1)),
+        (&*digest, format!("sha256:gg{}", &digest[9..])),
+    ];
+    // No digit of a moment may be anything else.
+    edits.extend(moment.match_indices('0').map(|(at, _)| {
+        let (before, after) = moment.split_at(at);
+        (moment, format!("{before}x{}", &after[1..]))
+    }));
+    for (from, to) in edits {
+        let edited = line.replacen(from, &to, 1);
+        assert_ne!(edited, line);
+        let fault = verify_lines(edited.as_bytes()).expect_err(&edited);
+        assert_eq!((fault.code, fault.place.line), (FaultCode::LineMalformed, 1), "{edited}");
+    }
+}
+
+#[tokio::test]
+async fn an_event_that_was_taken_back_right_after_it_was_written_is_missed() {
+    // [AUDIT-009]: nobody has read it but the process that wrote it.
+    let room = Room::new().await;
+    room.approvals.pause("op").await.unwrap();
+    let memory = room.memory.clone().unwrap();
+    let last = memory.tables().events.pop().unwrap();
+    let refusal = room.approvals.resume("op").await.unwrap_err();
+    assert_eq!(refusal.reason(), Reason::IntegrityFailure);
+    assert_eq!(refusal.detail(), "the lane's last event is gone");
+    memory.tables().events.push(last);
+    room.approvals.resume("op").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_lane_goes_on_after_a_transaction_that_several_shared_was_rolled_back() {
+    // [AUDIT-009]: the second one saw what the first had written, and neither was committed.
+    let room = Room::new().await;
+    let memory = room.memory.clone().unwrap();
+    let store = Arc::new(Interposed::new(memory.clone()));
+    let approvals =
+        start_over(&room, Arc::clone(&store) as _, Policy::always(Terms::same_subject()), |builder| builder).await;
+    let whole = memory.tables().clone();
+    store.roll_back(true);
+    approvals.pause("op").await.unwrap_err();
+    approvals.resume("op").await.unwrap_err();
+    *memory.tables() = whole;
+    store.roll_back(false);
+    approvals.pause("op").await.unwrap();
+    let told = events(&room).await;
+    let told: Vec<_> = told.iter().map(|event| event["event"]["kind"].as_str().unwrap()).collect();
+    assert_eq!(told, ["audit.started", "audit.started", "server.paused"]);
 }

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use approval_core::anchor::{Anchor as _, AnchorRecord};
 use approval_core::audit::{AuditFault, AuditReport, Evidence, FaultCode, verify};
 use approval_core::json::{Document, Limits};
-use approval_core::record::{Rule, Verdict};
+use approval_core::record::{RecordKind, Rule, Verdict};
+use approval_core::seal::{Binding, Purpose, Sealer as _};
 use approval_core::signing::{KeySet, Signer as _, SigningKeys};
 use approval_core::{Approvals, Audience, CheckpointInterval, Clock as _, Reason};
-use approval_testkit::{MemoryAnchor, Room, SeededEntropy};
+use approval_testkit::{MemoryAnchor, Room, SeededEntropy, Tables};
 use serde_json::{Value, json};
 
 use crate::support::{Interposed, always, applied, approved, events, seconds, start, start_over};
@@ -192,6 +193,23 @@ async fn whatever_is_done_to_a_line_is_named_by_its_position() {
 }
 
 /// The line with its first digest changed, but for that of the type.
+#[tokio::test]
+async fn another_order_is_said_to_be_between_two_checkpoints() {
+    // [CKPT-011]
+    let room = two_writers().await;
+    let whole = export(&room.approvals).await;
+    let signed: Vec<usize> = (0..whole.len()).filter(|at| !is_event(&whole[*at])).collect();
+    let [first, second] = *signed.as_slice() else { panic!("there are two checkpoints") };
+    let faults = (first + 1..second - 1).map(|at| {
+        let mut swapped = whole.clone();
+        swapped.swap(at, at + 1);
+        verified(&room, &swapped).unwrap_err()
+    });
+    let fault = faults.into_iter().find(|fault| fault.code == FaultCode::Order).expect("two events that nothing links");
+    let lines = format!("the events of the lines {} to {second} are not in the order that was signed", first + 2);
+    assert_eq!(fault.detail, lines);
+}
+
 fn another_digest(line: &str) -> String {
     let Some(at) = line.find("\"previous\":\"sha256:") else { return line.to_owned() };
     let at = at + "\"previous\":\"sha256:".len();
@@ -420,6 +438,73 @@ async fn nothing_is_signed_over_an_audit_that_does_not_hold_together() {
 }
 
 #[tokio::test]
+async fn nothing_is_signed_over_events_that_do_not_follow_each_other() {
+    // [CKPT-003, AUDIT-003]: before the first checkpoint and after one, where positions have no gap.
+    for begun in [false, true] {
+        let room = Room::new().await;
+        let other = room.another(always(Rule::same_subject())).await;
+        if begun {
+            room.approvals.checkpoint().await.unwrap().unwrap();
+        }
+        let first = room.memory.as_ref().unwrap().tables().events.len();
+        let plan = room.plan("a", json!(1)).await.unwrap();
+        other.challenge(&Room::alice(), &plan.header.plan_id.to_string(), None).await.unwrap();
+        room.approvals.pause("op").await.unwrap();
+        other.resume("op").await.unwrap();
+        room.decide(&plan, "alice", Verdict::Approve).await.unwrap();
+        let memory = room.memory.clone().unwrap();
+        let whole = memory.tables().clone();
+        let renumbered = |tables: &mut Tables| {
+            tables.events.iter_mut().zip(1..).for_each(|(event, position)| event.position = position);
+        };
+        type Tamper = fn(&mut Tables, usize);
+        let tampers: [(&str, Tamper); 4] = [
+            ("the writer's next event comes first", |tables, first| tables.events.swap(first, first + 2)),
+            ("the plan's next event comes first", |tables, first| tables.events.swap(first, first + 1)),
+            ("a writer lacks one", |tables, first| drop(tables.events.remove(first + 2))),
+            ("a plan lacks one", |tables, first| drop(tables.events.remove(first + 1))),
+        ];
+        for (what, tamper) in tampers {
+            tamper(&mut memory.tables(), first);
+            renumbered(&mut memory.tables());
+            let refusal = room.approvals.checkpoint().await.expect_err(what);
+            assert_eq!(refusal.reason(), Reason::IntegrityFailure, "{what}");
+            assert!(refusal.detail().ends_with("does not follow the one before it"), "{what}: {refusal}");
+            *memory.tables() = whole.clone();
+        }
+        room.approvals.checkpoint().await.unwrap().unwrap();
+        verified(&room, &export(&room.approvals).await).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn an_event_that_the_key_vouches_for_and_that_names_another_before_it_is_not_signed_over() {
+    // [CKPT-003, AUDIT-003]: the first of its writer, and a later one. The numbers are as they were.
+    let room = Room::new().await;
+    approved(&room).await;
+    let memory = room.memory.clone().unwrap();
+    let whole = memory.tables().clone();
+    for at in [0, 2] {
+        let mut event = memory.tables().events[at].clone();
+        let (audience, id) = (crate::support::audience(), format!("{}.{}", event.writer, event.sequence));
+        let (plan_id, revision, record) = (event.plan, 0, RecordKind::Event.name());
+        let binding = Binding { record, version: 0, id: &id, plan_id, revision, audience: &audience };
+        let purpose = Purpose::of(RecordKind::Event);
+        let opened = room.sealer.open(purpose, &binding, &event.sealed).unwrap();
+        let mut told: Value = serde_json::from_slice(&opened).unwrap();
+        told["previous"] = json!(approval_core::Digest::of_bytes(b"no event"));
+        let told = Document::from_value(&told, &Limits::PLAN).unwrap();
+        event.sealed = room.sealer.seal(purpose, &binding, told.as_bytes()).unwrap();
+        memory.tables().events[at] = event;
+        let refusal = room.approvals.checkpoint().await.unwrap_err();
+        let detail = format!("the audit's event {} does not follow the one before it", at + 1);
+        assert_eq!((refusal.reason(), refusal.detail()), (Reason::IntegrityFailure, &*detail));
+        *memory.tables() = whole.clone();
+    }
+    room.approvals.checkpoint().await.unwrap().unwrap();
+}
+
+#[tokio::test]
 async fn a_checkpoint_is_tried_again_where_another_process_made_one_meanwhile() {
     // [CKPT-003]: five times in all.
     for (others, expected) in [(4, Ok(Some(5))), (5, Err(Reason::StoreUnavailable))] {
@@ -532,4 +617,29 @@ async fn checkpoints_are_made_at_intervals() {
     assert!(until(3).await);
     by_number.abort();
     verified(&room, &export(&room.approvals).await).unwrap();
+}
+
+#[tokio::test]
+async fn the_last_checkpoint_is_the_one_that_the_export_ends_with() {
+    // [AUDIT-012, CKPT-003]
+    let room = Room::new().await;
+    let last = async || room.approvals.audit().last_checkpoint().await.unwrap();
+    assert_eq!(last().await, None);
+    for name in ["a", "b"] {
+        room.plan(name, json!(1)).await.unwrap();
+        room.approvals.checkpoint().await.unwrap().unwrap();
+        assert_eq!(last().await, export(&room.approvals).await.pop());
+    }
+}
+
+#[tokio::test]
+async fn an_export_says_how_far_it_has_come() {
+    let room = two_writers().await;
+    let count = events(&room).await.len() as u64;
+    let mut export = room.approvals.audit().export();
+    assert_eq!(export.position(), 0);
+    export.lines(3).await.unwrap();
+    assert_eq!(export.position(), 3);
+    while !export.lines(7).await.unwrap().is_empty() {}
+    assert_eq!(export.position(), count);
 }

@@ -9,6 +9,7 @@
     reason = "a test stops at what it doesn't expect"
 )]
 
+mod accused;
 mod anchor;
 mod attempts;
 mod audit;

@@ -329,6 +329,25 @@ async fn step_8_counts_the_decisions_itself() {
 }
 
 #[tokio::test]
+async fn step_8_a_decision_counts_until_the_challenge_ran_out() {
+    // [GATE-080]
+    for (decided_at, counts) in [("2026-01-01T00:14:59.999Z", true), ("2026-01-01T00:15:00.000Z", false)] {
+        let room = Room::new().await;
+        let plan = approved(&room).await;
+        let forge = Forge::new(&room);
+        let challenge = forge.keys(RecordKind::Challenge, plan.header.plan_id).pop().unwrap();
+        assert_eq!(forge.read(&challenge)["expiresAt"], "2026-01-01T00:15:00.000Z");
+        let key = forge.keys(RecordKind::Decision, plan.header.plan_id).pop().unwrap();
+        let digest = forge.edit(&key, |decision| decision["decidedAt"] = json!(decided_at));
+        forge.edit_state(&plan, |state| state["decisions"][0] = json!(digest));
+        match counts {
+            true => drop(applied(&room, &plan).await),
+            false => drop(refused(&room, &plan, Reason::ApprovalPending).await),
+        }
+    }
+}
+
+#[tokio::test]
 async fn step_8_no_decision_behind_the_state() {
     // [GATE-080]
     let room = Room::new().await;

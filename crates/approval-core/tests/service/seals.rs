@@ -82,6 +82,17 @@ fn each_part_of_the_binding_counts() {
 }
 
 #[test]
+fn a_revision_that_readers_of_json_would_round_is_none() {
+    // [DIG-022, SEAL-011]
+    let (ring, audience) = (one(), audience());
+    let sealed = |revision| ring.seal(Purpose::Authenticate, &Binding { revision, ..binding(&audience) }, b"body");
+    sealed((1 << 53) - 1).unwrap();
+    for revision in [1 << 53, (1 << 53) + 1, u64::MAX] {
+        assert_eq!(sealed(revision).unwrap_err(), SealError::Malformed, "{revision}");
+    }
+}
+
+#[test]
 fn a_key_opens_what_it_may() {
     // [SEAL-005]
     let audience = audience();
@@ -145,6 +156,7 @@ fn tags_of_one_purpose_are_none_of_another() {
     let (same, other) = (ring.tag(TagPurpose::Effect, b"x").unwrap(), ring.tag(TagPurpose::Effect, b"y").unwrap());
     assert!(ring.tag(TagPurpose::Effect, b"x").unwrap().matches(&same) && !same.matches(&other));
     assert_eq!(same.to_string().parse::<Tag>().unwrap(), same);
+    assert_eq!(format!("{same:?}"), same.to_string());
     assert_ne!(self::ring([key("one", 2, KeyState::Active)]).tag(TagPurpose::Effect, b"x").unwrap(), same);
 }
 
@@ -200,6 +212,10 @@ fn which_kinds_are_encrypted() {
         assert_eq!(RecordKind::from_name(kind.name()), Some(kind));
     }
     assert_eq!(RecordKind::from_name("another"), None);
+    // Sessions have a key of their own. [SEAL-002]
+    for kind in [RecordKind::Login, RecordKind::Session] {
+        assert_eq!(Purpose::of(kind), Purpose::Session);
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 pub mod anchor;
 pub mod audit;
+pub mod backup;
 pub mod digest;
 pub mod keys;
 pub mod operator;

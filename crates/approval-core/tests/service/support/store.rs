@@ -21,12 +21,19 @@ pub(crate) struct Interposed {
     inner: MemoryStore,
     before: Mutex<Vec<(&'static str, Happening)>>,
     failing: Mutex<Option<&'static str>>,
+    rolled_back: AtomicBool,
     unread: AtomicBool,
 }
 
 impl Interposed {
     pub(crate) fn new(inner: MemoryStore) -> Self {
-        Self { inner, before: Mutex::default(), failing: Mutex::default(), unread: AtomicBool::default() }
+        Self {
+            inner,
+            before: Mutex::default(),
+            failing: Mutex::default(),
+            rolled_back: AtomicBool::default(),
+            unread: AtomicBool::default(),
+        }
     }
 
     /// Lets something happen once, before the next transition of this name commits.
@@ -37,6 +44,12 @@ impl Interposed {
     /// Lets every transition of this name fail, or none.
     pub(crate) fn fail(&self, transition: Option<&'static str>) {
         *self.failing.lock().unwrap() = transition;
+    }
+
+    /// Whether transitions are written, seen by the next ones, and then fail, as in a transaction that several share. What they
+    /// wrote is the test's to take back.
+    pub(crate) fn roll_back(&self, rolled_back: bool) {
+        self.rolled_back.store(rolled_back, Ordering::Relaxed);
     }
 
     /// From now on no plan can be read.
@@ -66,7 +79,11 @@ impl Store for Interposed {
         if *self.failing.lock().unwrap() == Some(transition.name()) {
             return Err(StoreError("told to".to_owned()).into());
         }
-        self.inner.commit(transition).await
+        self.inner.commit(transition).await?;
+        match self.rolled_back.load(Ordering::Relaxed) {
+            true => Err(StoreError("rolled back".to_owned()).into()),
+            false => Ok(()),
+        }
     }
 
     async fn plan(&self, plan: PlanId, include: Include) -> Result<Option<PlanRows>, StoreError> {

@@ -1,0 +1,10 @@
+//! What goes wrong outside the store, caused for real: each says what it is, leaves nothing half-written, and once it is over the
+//! same service goes on, or the next one does where the test says so.
+
+#![cfg(target_os = "linux")]
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a test says what it expects by failing")]
+
+mod damage;
+mod disk;
+mod permissions;
+mod support;
