@@ -9,10 +9,11 @@ use anyhow::{Result, ensure};
 use approval_core::anchor::{Anchor, FileAnchor};
 use approval_core::record::{Outcome, RecordKind, Verdict};
 use approval_core::store::{Include, Store};
-use approval_core::{ApprovalsBuilder, Audience, Clock as _, OsEntropy, Parts, PlanView, Policy, Terms};
+use approval_core::{ApprovalsBuilder, Audience, Clock as _, OsEntropy, Parts, PlanView, Policy, Terms, Timer};
 use approval_store_postgres::{PostgresAnchor, PostgresOptions, PostgresStore};
 use approval_store_sqlite::SqliteStore;
-use approval_testkit::{FakeClock, FakeTimer, Room, decision};
+use approval_testkit::{FakeClock, Room, decision};
+use async_trait::async_trait;
 use postgres::Server;
 use serde_json::json;
 
@@ -20,6 +21,17 @@ use serde_json::json;
 pub(crate) const TRANSITIONS: u32 = 5;
 
 const AUDIENCE: &str = "urn:uuid:00000000-0000-4000-8000-000000000001";
+
+/// A timer on which no time passes: leases outlive every cycle.
+#[derive(Debug)]
+struct Still;
+
+#[async_trait]
+impl Timer for Still {
+    async fn sleep(&self, _: Duration) {
+        std::future::pending().await
+    }
+}
 
 /// A service over a store.
 #[derive(Debug)]
@@ -54,7 +66,7 @@ impl Bed {
             store: Arc::clone(&room.store),
             sealer: Arc::clone(&room.sealer) as _,
             directory: Arc::clone(&room.directory) as _,
-            timer: Arc::new(FakeTimer::new(room.clock.clone())),
+            timer: Arc::new(Still),
             policy,
             surface: "http://127.0.0.1:8080".to_owned(),
         };
