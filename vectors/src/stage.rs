@@ -12,11 +12,12 @@ use approval_core::seal::KeyRing;
 use approval_core::store::{Row, RowKey};
 use approval_core::{
     Approvals, ApprovalsBuilder, Call, Clock as _, Draft, ExecutionPermit, ExecutionView, Executor, FreshnessError,
-    Identified, Parts, PlanError, PlanId, PlanView, Planner, Policy, Refusal, Report, Requester, ResolvedPlan, Timer,
+    Identified, Parts, PlanError, PlanId, PlanView, Planner, Policy, Refusal, Report, Requester, ResolvedPlan,
 };
 use approval_testkit::ill_formed::{AUDIENCE, Forger};
 use approval_testkit::{
-    FakeClock, FakeDirectory, FakeTarget, FakeTimer, MemoryAnchor, MemoryStore, SeededEntropy, decision, test_key_ring,
+    FakeClock, FakeDirectory, FakeTarget, FakeTimer, MemoryAnchor, MemoryStore, SeededEntropy, StillTimer, decision,
+    test_key_ring,
 };
 use async_trait::async_trait;
 use serde_json::{Map, Value, json};
@@ -106,7 +107,7 @@ impl Stage {
     /// Begins an execution that goes on, and whose lease nobody renews.
     pub(crate) async fn hold(&self, policy: Policy, plan: &PlanView) -> Result<Held> {
         let mut parts = parts(&self.clock, &self.memory, &self.directory, &self.sealer, policy);
-        parts.timer = Arc::new(Still);
+        parts.timer = Arc::new(StillTimer);
         let approvals = start(parts, &self.clock, &self.anchor, self.seed(), ApprovalsBuilder::separate_user).await?;
         let (begin, begun) = oneshot::channel();
         let (release, released) = oneshot::channel::<()>();
@@ -347,17 +348,6 @@ where
 {
     async fn execute(&self, permit: ExecutionPermit) -> Report {
         self.0(permit).await
-    }
-}
-
-/// A timer on which no time ever passes.
-#[derive(Debug)]
-struct Still;
-
-#[async_trait]
-impl Timer for Still {
-    async fn sleep(&self, _: Duration) {
-        std::future::pending().await
     }
 }
 

@@ -9,11 +9,10 @@ use anyhow::{Result, ensure};
 use approval_core::anchor::{Anchor, FileAnchor};
 use approval_core::record::{Outcome, RecordKind, Verdict};
 use approval_core::store::{Include, Store};
-use approval_core::{ApprovalsBuilder, Audience, Clock as _, OsEntropy, Parts, PlanView, Policy, Terms, Timer};
+use approval_core::{ApprovalsBuilder, Audience, Clock as _, OsEntropy, PlanView, Policy, Terms};
 use approval_store_postgres::{PostgresAnchor, PostgresOptions, PostgresStore};
 use approval_store_sqlite::SqliteStore;
-use approval_testkit::{FakeClock, Room, decision};
-use async_trait::async_trait;
+use approval_testkit::{FakeClock, Room, StillTimer, decision};
 use postgres::Server;
 use serde_json::json;
 
@@ -21,17 +20,6 @@ use serde_json::json;
 pub(crate) const TRANSITIONS: u32 = 5;
 
 const AUDIENCE: &str = "urn:uuid:00000000-0000-4000-8000-000000000001";
-
-/// A timer on which no time passes: leases outlive every cycle.
-#[derive(Debug)]
-struct Still;
-
-#[async_trait]
-impl Timer for Still {
-    async fn sleep(&self, _: Duration) {
-        std::future::pending().await
-    }
-}
 
 /// A service over a store.
 #[derive(Debug)]
@@ -61,15 +49,8 @@ impl Bed {
         terms.limits.open_plans = 10_000;
         let policy = Policy::always(terms);
         let mut room = Room::over(store, clock, policy.clone()).await;
-        let parts = Parts {
-            audience: Audience::from(AUDIENCE),
-            store: Arc::clone(&room.store),
-            sealer: Arc::clone(&room.sealer) as _,
-            directory: Arc::clone(&room.directory) as _,
-            timer: Arc::new(Still),
-            policy,
-            surface: "http://127.0.0.1:8080".to_owned(),
-        };
+        let mut parts = room.parts(Arc::clone(&room.store), policy);
+        parts.timer = Arc::new(StillTimer);
         let builder = ApprovalsBuilder::new(parts).clock(Arc::new(room.clock.clone())).separate_user();
         room.approvals = builder.anchor(anchor).dangerous_new_anchor().start().await?;
         Ok(Self { room: Arc::new(room), number: Arc::default() })

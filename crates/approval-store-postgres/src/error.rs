@@ -1,5 +1,7 @@
 //! Why a database can't be opened.
 
+use crate::fault::Fault;
+
 /// Why a database can't be opened. None has changed it.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -33,4 +35,9 @@ pub enum OpenError {
     /// There are tables in the schema that this program has not made.
     #[error("the schema `{0}` is not this program's")]
     Foreign(String),
+}
+
+/// A database that fails before it is open.
+pub(crate) fn unusable(fault: impl Into<Fault>) -> OpenError {
+    OpenError::Unusable(fault.into().to_string())
 }

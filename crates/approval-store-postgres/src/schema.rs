@@ -2,7 +2,7 @@
 
 use tokio_postgres::types::Type;
 
-use crate::error::OpenError;
+use crate::error::{OpenError, unusable};
 use crate::fault::Fault;
 use crate::sql::Session;
 
@@ -95,8 +95,4 @@ async fn version(session: Session<'_>, contents: &Contents) -> Result<i32, OpenE
         [row] => row.try_get(0).ok().filter(|version| *version > 0).ok_or_else(foreign),
         _ => Err(foreign()),
     }
-}
-
-fn unusable(fault: Fault) -> OpenError {
-    OpenError::Unusable(fault.to_string())
 }

@@ -14,7 +14,7 @@ use tokio_postgres::IsolationLevel;
 
 use crate::clock::StoreClock;
 use crate::connect;
-use crate::error::OpenError;
+use crate::error::{OpenError, unusable};
 use crate::fault::{Fault, Remedy};
 use crate::options::PostgresOptions;
 use crate::read;
@@ -97,10 +97,6 @@ impl PostgresStore {
         read::number(self.session(&transaction)).await?;
         Ok(transaction.commit().await?)
     }
-}
-
-fn unusable(fault: impl Into<Fault>) -> OpenError {
-    OpenError::Unusable(fault.into().to_string())
 }
 
 /// A transaction that sees one moment, and ends when it is dropped.

@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use approval_core::record::{Outcome, State, Verdict};
 use approval_core::store::Store as _;
-use approval_core::{Approvals, ApprovalsBuilder, Audience, Parts, Policy, Terms, WriterId};
+use approval_core::{Approvals, ApprovalsBuilder, Policy, Terms, WriterId};
 use approval_store_sqlite::{BackupError, SqliteStore};
-use approval_testkit::{FakeClock, FakeTimer, MemoryAnchor, Room, SeededEntropy, count};
+use approval_testkit::{FakeClock, MemoryAnchor, Room, SeededEntropy, count};
 use serde_json::json;
 use tempfile::tempdir;
 
@@ -89,15 +89,8 @@ async fn a_copy_is_its_owners_alone() {
 
 /// The service over this file, with this anchor.
 async fn service(room: &Room, path: &Path, anchor: &MemoryAnchor) -> Approvals {
-    let parts = Parts {
-        audience: Audience::from("urn:uuid:00000000-0000-4000-8000-000000000001"),
-        store: Arc::new(SqliteStore::open(path, Arc::new(room.clock.clone())).unwrap()),
-        sealer: Arc::clone(&room.sealer) as _,
-        directory: Arc::clone(&room.directory) as _,
-        timer: Arc::new(FakeTimer::new(room.clock.clone())),
-        policy: Policy::always(Terms::same_subject()),
-        surface: "http://127.0.0.1:8080".to_owned(),
-    };
+    let store = Arc::new(SqliteStore::open(path, Arc::new(room.clock.clone())).unwrap());
+    let parts = room.parts(store, Policy::always(Terms::same_subject()));
     let builder = ApprovalsBuilder::new(parts).clock(Arc::new(room.clock.clone())).separate_user();
     builder.anchor(Arc::new(anchor.clone())).dangerous_new_anchor().start().await.unwrap()
 }

@@ -69,3 +69,14 @@ impl Timer for FakeTimer {
         self.0.advance(duration);
     }
 }
+
+/// A timer on which no time ever passes: no lease is renewed, however long a real store takes.
+#[derive(Clone, Copy, Debug)]
+pub struct StillTimer;
+
+#[async_trait]
+impl Timer for StillTimer {
+    async fn sleep(&self, _: Duration) {
+        std::future::pending().await
+    }
+}

@@ -27,7 +27,7 @@ mod transient;
 pub mod transient_suite;
 
 pub use anchor::{MemoryAnchor, Remembered};
-pub use clock::{FakeClock, FakeTimer};
+pub use clock::{FakeClock, FakeTimer, StillTimer};
 pub use directory::FakeDirectory;
 pub use entropy::SeededEntropy;
 pub use memory::MemoryStore;

@@ -90,6 +90,12 @@ impl Room {
         service(&self.store, &self.clock, &self.directory, &self.sealer, &self.signer, policy).await
     }
 
+    /// What a service over this store is made of that has the room's clock, persons and key.
+    #[must_use]
+    pub fn parts(&self, store: Arc<dyn Store>, policy: Policy) -> Parts {
+        parts(store, &self.clock, &self.directory, &self.sealer, policy)
+    }
+
     /// The person for whom the agent acts.
     #[must_use]
     pub fn alice() -> Requester {
@@ -179,17 +185,27 @@ async fn service(
     signer: &Arc<SigningKeys>,
     policy: Policy,
 ) -> Approvals {
-    let parts = Parts {
+    let parts = parts(Arc::clone(store), clock, directory, sealer, policy);
+    let builder = ApprovalsBuilder::new(parts).clock(Arc::new(clock.clone())).signer(Arc::clone(signer) as _);
+    let started = builder.separate_user().start().await;
+    #[expect(clippy::expect_used, reason = "a room that can't be built is a test that can't run")]
+    started.expect("a service over the store under test")
+}
+
+fn parts(
+    store: Arc<dyn Store>,
+    clock: &FakeClock,
+    directory: &Arc<FakeDirectory>,
+    sealer: &Arc<KeyRing>,
+    policy: Policy,
+) -> Parts {
+    Parts {
         audience: Audience::from(AUDIENCE),
-        store: Arc::clone(store),
+        store,
         sealer: Arc::clone(sealer) as _,
         directory: Arc::clone(directory) as _,
         timer: Arc::new(FakeTimer::new(clock.clone())),
         policy,
         surface: "http://127.0.0.1:8080".to_owned(),
-    };
-    let builder = ApprovalsBuilder::new(parts).clock(Arc::new(clock.clone())).signer(Arc::clone(signer) as _);
-    let started = builder.separate_user().start().await;
-    #[expect(clippy::expect_used, reason = "a room that can't be built is a test that can't run")]
-    started.expect("a service over the store under test")
+    }
 }

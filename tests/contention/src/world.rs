@@ -10,12 +10,12 @@ use approval_core::record::{Limits, Outcome};
 use approval_core::store::Store;
 use approval_core::{
     Approvals, ApprovalsBuilder, Audience, Clock, ExecutionPermit, ExecutionView, Executor, OsEntropy, Parts, PlanId,
-    Policy, Refusal, Report, Terms, Timer,
+    Policy, Refusal, Report, Terms,
 };
 use approval_store_postgres::{PostgresAnchor, PostgresOptions, PostgresStore};
 use approval_store_sqlite::SqliteStore;
 use approval_testkit::ill_formed::AUDIENCE;
-use approval_testkit::{FakeClock, FakeDirectory, FakeTarget, Room, test_key_ring, test_signing_keys};
+use approval_testkit::{FakeClock, FakeDirectory, FakeTarget, Room, StillTimer, test_key_ring, test_signing_keys};
 use async_trait::async_trait;
 use serde_json::json;
 use torture::Effects;
@@ -90,7 +90,7 @@ impl World {
             store,
             sealer: Arc::new(test_key_ring()),
             directory: Arc::new(FakeDirectory::new().with("alice", &[])),
-            timer: Arc::new(Still),
+            timer: Arc::new(StillTimer),
             policy: Policy::always(Terms { limits: unlimited(), ..Terms::same_subject() }),
             surface: "http://127.0.0.1:8080".to_owned(),
         };
@@ -119,17 +119,6 @@ fn unlimited() -> Limits {
         execution_seconds: day,
         open_plans: u32::MAX,
         ..Limits::default()
-    }
-}
-
-/// A timer that never rings: no lease runs out, so none needs to be renewed.
-#[derive(Debug)]
-struct Still;
-
-#[async_trait]
-impl Timer for Still {
-    async fn sleep(&self, _: Duration) {
-        std::future::pending().await
     }
 }
 

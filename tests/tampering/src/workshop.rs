@@ -1,7 +1,6 @@
 //! A planner whose plans leave no member of a record out, and the policy that they fall under.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use approval_core::record::{
     Approver, Change, Finding, Limits, Normaliser, Precondition, PreconditionEnforcement, Rule, Severity, Source, Step,
@@ -9,12 +8,12 @@ use approval_core::record::{
 };
 use approval_core::{
     Call, Clock as _, DecisionRequest, Digest, Draft, DraftStep, EffectKey, FreshnessError, Group, Identified, Parts,
-    PlanError, PlanView, Planner, Policy, ResolvedPlan, Terms, Timer,
+    PlanError, PlanView, Planner, Policy, ResolvedPlan, Terms,
 };
 #[cfg(test)]
 use approval_core::{Refusal, StatusView};
 use approval_testkit::ill_formed::AUDIENCE;
-use approval_testkit::{FakeDirectory, Room};
+use approval_testkit::{FakeDirectory, Room, StillTimer};
 use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 
@@ -128,20 +127,9 @@ pub(crate) fn parts(room: &Room) -> Parts {
         store: Arc::clone(&room.store),
         sealer: Arc::clone(&room.sealer) as _,
         directory: Arc::clone(&room.directory) as _,
-        timer: Arc::new(Still),
+        timer: Arc::new(StillTimer),
         policy: policy(),
         surface: "http://127.0.0.1:8080".to_owned(),
-    }
-}
-
-/// A timer on which no time passes.
-#[derive(Debug)]
-struct Still;
-
-#[async_trait]
-impl Timer for Still {
-    async fn sleep(&self, _: Duration) {
-        std::future::pending().await
     }
 }
 
@@ -166,6 +154,6 @@ pub(crate) fn decision(
 #[cfg(test)]
 pub(crate) async fn decide(room: &Room, plan: &PlanView, who: &str, verdict: Verdict) -> Result<StatusView, Refusal> {
     let challenge = room.approvals.challenge(&Room::alice(), &plan.header.plan_id.to_string(), None).await?.challenge;
-    room.clock.advance(Duration::from_secs(1));
+    room.clock.advance(std::time::Duration::from_secs(1));
     room.approvals.decide(decision(room, plan, &challenge, who, verdict)).await
 }

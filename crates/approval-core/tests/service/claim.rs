@@ -8,12 +8,12 @@ use approval_core::{
     Approvals, Clock as _, DeadlinePassed, ExecutionPermit, ExecutionView, PlanView, Policy, Reason, Refusal, Report,
     Terms,
 };
-use approval_testkit::{FakeTarget, Room};
+use approval_testkit::{FakeTarget, Room, StillTimer};
 use serde_json::json;
 
 use crate::support::{
-    Agreeable, Bell, Doing, Forge, Held, Interposed, Still, always, applied, approved, decision, id, key_of, kinds,
-    parts, refused, reporting, run, seconds, start_over, state,
+    Agreeable, Bell, Doing, Forge, Held, Interposed, always, applied, approved, decision, id, key_of, kinds, parts,
+    refused, reporting, run, seconds, start_over, state,
 };
 
 fn policy() -> Policy {
@@ -23,7 +23,7 @@ fn policy() -> Policy {
 /// A service whose leases nobody renews.
 async fn unrenewed(room: &Room) -> Approvals {
     let mut parts = parts(room, Arc::clone(&room.store), policy());
-    parts.timer = Arc::new(Still);
+    parts.timer = Arc::new(StillTimer);
     let builder = approval_core::ApprovalsBuilder::new(parts).clock(Arc::new(room.clock.clone()));
     builder.separate_user().start().await.unwrap()
 }

@@ -8,11 +8,9 @@ use std::time::Duration;
 use approval_core::audit::verify_lines;
 use approval_core::record::{Outcome, Verdict};
 use approval_core::seal::KeyRing;
-use approval_core::{Approvals, ApprovalsBuilder, BuildError, Parts, PlanView, Policy, Reason, Refusal, Terms, Timer};
+use approval_core::{Approvals, ApprovalsBuilder, BuildError, PlanView, Policy, Reason, Refusal, Terms};
 use approval_store_sqlite::{SqliteOptions, SqliteStore};
-use approval_testkit::ill_formed::AUDIENCE;
-use approval_testkit::{FakeClock, Room};
-use async_trait::async_trait;
+use approval_testkit::{FakeClock, Room, StillTimer};
 use rusqlite::Connection;
 use serde_json::json;
 
@@ -80,28 +78,11 @@ pub(crate) async fn goes_on(room: &Room, plan: &PlanView) {
 
 /// A service of another process.
 pub(crate) async fn begin(room: &Room, sealer: &Arc<KeyRing>, store: Arc<SqliteStore>) -> Result<Approvals, String> {
-    let parts = Parts {
-        audience: AUDIENCE.into(),
-        store,
-        sealer: Arc::clone(sealer) as _,
-        directory: Arc::clone(&room.directory) as _,
-        timer: Arc::new(Still),
-        policy: Policy::always(Terms::same_subject()),
-        surface: "http://127.0.0.1:8080".to_owned(),
-    };
+    let mut parts = room.parts(store, Policy::always(Terms::same_subject()));
+    parts.sealer = Arc::clone(sealer) as _;
+    parts.timer = Arc::new(StillTimer);
     let builder = ApprovalsBuilder::new(parts).clock(Arc::new(room.clock.clone())).separate_user();
     builder.start().await.map_err(|error: BuildError| error.to_string())
-}
-
-/// A timer on which no time passes, however long the file takes.
-#[derive(Debug)]
-struct Still;
-
-#[async_trait]
-impl Timer for Still {
-    async fn sleep(&self, _: Duration) {
-        std::future::pending().await
-    }
 }
 
 /// Runs a child of this program: it must have seen all of it.

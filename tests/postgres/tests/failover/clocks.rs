@@ -6,10 +6,10 @@ use std::time::Duration;
 use approval_core::record::{Outcome, State, Verdict};
 use approval_core::{ChallengeId, Clock, PlanView, Reason, Refusal, StatusView, Timestamp};
 use approval_store_postgres::PostgresOptions;
-use approval_testkit::{FakeClock, Room, decision};
+use approval_testkit::{FakeClock, Room, StillTimer, decision};
 use postgres::{Durability, Server};
 
-use crate::world::{Fittings, Held, Replica, Site, Still, begun};
+use crate::world::{Fittings, Held, Replica, Site, begun};
 
 /// By how much the replicas' own clocks differ from the store's.
 const SKEW: Duration = Duration::from_secs(5 * 60);
@@ -53,7 +53,7 @@ impl Scene {
             let options = PostgresOptions::new(server.address()).clock(Arc::new(clock.clone()));
             let own = Arc::new(Skewed { of: clock.clone(), millis });
             let fittings = Fittings { clock: Some(own), lease_seconds: LEASE_SECONDS, ..site.fittings() };
-            Arc::new(fittings.replica(options, Arc::new(Still)).await)
+            Arc::new(fittings.replica(options, Arc::new(StillTimer)).await)
         };
         let (right, slow, fast) = (replica(0).await, replica(-skew).await, replica(skew).await);
         Self { site, clock, right, slow, fast, _server: server }

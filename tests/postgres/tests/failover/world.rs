@@ -11,7 +11,7 @@ use approval_core::{
 };
 use approval_store_postgres::{PostgresAnchor, PostgresOptions, PostgresStore};
 use approval_testkit::ill_formed::AUDIENCE;
-use approval_testkit::{FakeDirectory, FakeTarget, Room, decision, test_key_ring, test_signing_keys};
+use approval_testkit::{FakeDirectory, FakeTarget, Room, StillTimer, decision, test_key_ring, test_signing_keys};
 use async_trait::async_trait;
 use postgres::{Durability, Server};
 use serde_json::json;
@@ -45,7 +45,7 @@ impl Site {
     }
 
     pub(crate) async fn replica_with(&self, options: PostgresOptions) -> Replica {
-        self.fittings().replica(options, Arc::new(Still)).await
+        self.fittings().replica(options, Arc::new(StillTimer)).await
     }
 
     pub(crate) fn fittings(&self) -> Fittings {
@@ -155,17 +155,6 @@ impl Replica {
         let events = self.audit().await.into_iter().map(|line| serde_json::from_str(&line).unwrap());
         let of_plan = events.filter(|line: &serde_json::Value| line["event"]["planId"] == id);
         of_plan.map(|line| line["event"]["kind"].as_str().unwrap().to_owned()).collect()
-    }
-}
-
-/// A timer that never rings: leases are not renewed.
-#[derive(Debug)]
-pub(crate) struct Still;
-
-#[async_trait]
-impl Timer for Still {
-    async fn sleep(&self, _: Duration) {
-        std::future::pending().await
     }
 }
 

@@ -3,17 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use approval_core::anchor::Anchor as _;
 use approval_core::record::{Outcome, Verdict};
-use approval_core::{
-    Approvals, ApprovalsBuilder, Audience, BuildError, Parts, PlanView, Policy, Refusal, Terms, Timer,
-};
+use approval_core::{Approvals, ApprovalsBuilder, Audience, BuildError, Parts, PlanView, Policy, Refusal, Terms};
 use approval_store_postgres::{PostgresAnchor, PostgresOptions};
 use approval_testkit::ill_formed::AUDIENCE;
-use approval_testkit::{Room, Tables};
-use async_trait::async_trait;
+use approval_testkit::{Room, StillTimer, Tables};
 use postgres::{Durability, Server};
 use serde_json::json;
 use tampering::database::{Hand as _, Row, Table, Value};
@@ -141,23 +137,12 @@ async fn begin(room: &Room, anchor: &Arc<PostgresAnchor>) -> Result<Approvals, B
         store: Arc::clone(&room.store),
         sealer: Arc::clone(&room.sealer) as _,
         directory: Arc::clone(&room.directory) as _,
-        timer: Arc::new(Still),
+        timer: Arc::new(StillTimer),
         policy: Policy::always(Terms::same_subject()),
         surface: "http://127.0.0.1:8080".to_owned(),
     };
     let builder = ApprovalsBuilder::new(parts).clock(Arc::new(room.clock.clone())).anchor(Arc::clone(anchor) as _);
     builder.signer(Arc::clone(&room.signer) as _).separate_user().start().await
-}
-
-/// A timer on which no time passes, however long the database takes.
-#[derive(Debug)]
-struct Still;
-
-#[async_trait]
-impl Timer for Still {
-    async fn sleep(&self, _: Duration) {
-        std::future::pending().await
-    }
 }
 
 async fn execute(service: &Approvals, room: &Room, plan: &PlanView) -> Result<Outcome, Refusal> {

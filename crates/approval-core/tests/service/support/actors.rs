@@ -12,7 +12,7 @@ use approval_core::{
     ApprovalsBuilder, Call, Clock as _, DecisionRequest, Draft, EffectKey, ExecutionPermit, ExecutionView, Executor,
     FreshnessError, Identified, PlanError, PlanId, PlanView, Planner, Policy, Refusal, Report, ResolvedPlan, Timer,
 };
-use approval_testkit::Room;
+use approval_testkit::{Room, StillTimer};
 use async_trait::async_trait;
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
@@ -39,17 +39,6 @@ where
 {
     async fn execute(&self, permit: ExecutionPermit) -> Report {
         self.0(permit).await
-    }
-}
-
-/// A timer on which no time ever passes: no lease is renewed.
-#[derive(Debug)]
-pub(crate) struct Still;
-
-#[async_trait]
-impl Timer for Still {
-    async fn sleep(&self, _: Duration) {
-        std::future::pending().await
     }
 }
 
@@ -167,7 +156,7 @@ impl Held {
         plan: &PlanView,
     ) -> Self {
         let mut parts = super::parts(room, Arc::clone(&room.store), policy);
-        parts.timer = Arc::new(Still);
+        parts.timer = Arc::new(StillTimer);
         let builder = ApprovalsBuilder::new(parts).clock(Arc::new(room.clock.clone())).separate_user();
         let approvals = configure(builder).start().await.unwrap();
         let (release, released) = oneshot::channel();

@@ -4,7 +4,7 @@ mod actors;
 mod forge;
 mod store;
 
-pub(crate) use actors::{Agreeable, Bell, Doing, Drafting, Entering, Held, Still, decision, draft, reporting};
+pub(crate) use actors::{Agreeable, Bell, Doing, Drafting, Entering, Held, decision, draft, reporting};
 pub(crate) use forge::{Forge, key_of};
 pub(crate) use store::Interposed;
 
@@ -17,7 +17,7 @@ use approval_core::{
     Approvals, ApprovalsBuilder, Audience, Call, Draft, ExecutionView, Executor, Parts, PlanView, Policy, Reason,
     Refusal, Requester, Terms,
 };
-use approval_testkit::{FakeTimer, Room};
+use approval_testkit::Room;
 use serde_json::json;
 
 /// The installation of every room.
@@ -67,15 +67,7 @@ pub(crate) async fn start_over(
 }
 
 pub(crate) fn parts(room: &Room, store: Arc<dyn Store>, policy: Policy) -> Parts {
-    Parts {
-        audience: audience(),
-        store,
-        sealer: Arc::clone(&room.sealer) as _,
-        directory: Arc::clone(&room.directory) as _,
-        timer: Arc::new(FakeTimer::new(room.clock.clone())),
-        policy,
-        surface: "http://127.0.0.1:8080".to_owned(),
-    }
+    room.parts(store, policy)
 }
 
 pub(crate) fn id(plan: &PlanView) -> String {
