@@ -1,7 +1,9 @@
 //! A store that must be found out.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use anyhow::{Context as _, Result};
 use approval_core::PlanId;
 use approval_core::seal::Tag;
 use approval_core::store::{
@@ -10,53 +12,66 @@ use approval_core::store::{
 };
 use async_trait::async_trait;
 
-/// Decides on a claim by what it found earlier, and then takes it, whatever has become of the plan since.
+/// Goes by what it knew of a plan when it was opened: the plan is read as it was then, until a claim was decided on that, which is
+/// taken whatever has become of the plan since.
 #[derive(Debug)]
-pub(crate) struct BlindStore(pub(crate) Arc<dyn Store>);
+pub(crate) struct BlindStore {
+    store: Arc<dyn Store>,
+    known: Mutex<HashMap<PlanId, PlanRows>>,
+}
+
+impl BlindStore {
+    /// Over this store, knowing these plans.
+    pub(crate) async fn open(store: Arc<dyn Store>, plans: &[PlanId]) -> Result<Self> {
+        let mut known = HashMap::new();
+        for plan in plans {
+            known.insert(*plan, store.plan(*plan, Include::Documents).await?.context("a plan that is not stored")?);
+        }
+        Ok(Self { store, known: Mutex::new(known) })
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<PlanId, PlanRows>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 #[async_trait]
 impl Store for BlindStore {
     async fn commit(&self, transition: Transition) -> Result<(), CommitError> {
-        if transition.name() != "claim" {
-            return self.0.commit(transition).await;
-        }
-        let found: Arc<Mutex<Option<Snapshot>>> = Arc::default();
-        let kept = Arc::clone(&found);
-        let look = Transition::new("look", transition.reads().clone(), move |snapshot| {
-            *kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(snapshot.clone());
-            Ok(Vec::new())
-        });
-        self.0.commit(look).await?;
-        let found = found.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let writes = found.map(|found| transition.apply(&found)).transpose()?.unwrap_or_default();
+        let plan = transition.reads().plan.filter(|_| transition.name() == "claim");
+        let Some(known) = plan.and_then(|plan| self.known().remove(&plan)) else {
+            return self.store.commit(transition).await;
+        };
         let take = Transition::new("claim", transition.reads().clone(), move |snapshot| {
-            Ok(writes.iter().map(|write| forced(write.clone(), snapshot)).collect())
+            let writes = transition.apply(&Snapshot { plan: Some(known.clone()), ..snapshot.clone() })?;
+            Ok(writes.into_iter().map(|write| forced(write, snapshot)).collect())
         });
-        self.0.commit(take).await
+        self.store.commit(take).await
     }
 
     async fn plan(&self, plan: PlanId, include: Include) -> Result<Option<PlanRows>, StoreError> {
-        self.0.plan(plan, include).await
+        let known = self.known().get(&plan).cloned();
+        if known.is_some() { Ok(known) } else { self.store.plan(plan, include).await }
     }
 
     async fn executing(&self) -> Result<Vec<PlanId>, StoreError> {
-        self.0.executing().await
+        self.store.executing().await
     }
 
     async fn rows(&self, keys: &[RowKey]) -> Result<Vec<Row>, StoreError> {
-        self.0.rows(keys).await
+        self.store.rows(keys).await
     }
 
     async fn attempts(&self, effects: &[Tag]) -> Result<Vec<(PlanId, PlanRows)>, StoreError> {
-        self.0.attempts(effects).await
+        self.store.attempts(effects).await
     }
 
     async fn list(&self, query: &PlanQuery) -> Result<PlanPage, StoreError> {
-        self.0.list(query).await
+        self.store.list(query).await
     }
 
     async fn events(&self, after: u64, limit: u32) -> Result<Vec<EventRow>, StoreError> {
-        self.0.events(after, limit).await
+        self.store.events(after, limit).await
     }
 }
 

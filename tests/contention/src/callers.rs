@@ -1,7 +1,6 @@
 //! A process with callers.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io::{self, BufRead as _, Write as _};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -17,8 +16,7 @@ use crate::{Fault, run};
 /// others.
 pub(crate) async fn call(place: &Place, callers: u64, fault: Option<Fault>) -> Result<()> {
     let world = Arc::new(World::open(place, LATER, fault).await?);
-    let plans = fs::read_to_string(place.plans())?;
-    let plans: Arc<Vec<PlanId>> = Arc::new(plans.lines().map(str::parse).collect::<Result<_, _>>()?);
+    let plans = Arc::new(place.read_plans()?);
     println!("{}", run::READY);
     io::stdout().flush()?;
     if io::stdin().lock().lines().next().is_none() {

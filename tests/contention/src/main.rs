@@ -71,7 +71,7 @@ enum Kind {
 /// What a store may do wrong. There is no anchor then, which would make up for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Fault {
-    /// It takes a claim without looking whether the plan is still as it was when the claim was decided on.
+    /// It takes a claim by what it knew of the plan when the process started.
     BlindClaim,
     /// Each process has one of its own.
     StoreOfItsOwn,

@@ -1,5 +1,6 @@
 //! What all processes share: the store, the anchor, and the effects.
 
+use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,6 +50,12 @@ impl Place {
         self.directory.join("plans")
     }
 
+    /// None, where none were made yet.
+    pub(crate) fn read_plans(&self) -> Result<Vec<PlanId>> {
+        let ids = if self.plans().exists() { fs::read_to_string(self.plans())? } else { String::new() };
+        ids.lines().map(|id| Ok(id.parse()?)).collect()
+    }
+
     pub(crate) fn store_file(&self) -> PathBuf {
         self.directory.join("store.sqlite3")
     }
@@ -83,7 +90,7 @@ impl World {
             }
         };
         if fault == Some(Fault::BlindClaim) {
-            store = Arc::new(BlindStore(store));
+            store = Arc::new(BlindStore::open(store, &place.read_plans()?).await?);
         }
         let parts = Parts {
             audience,

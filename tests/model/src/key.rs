@@ -80,7 +80,6 @@ fn plan_key(scenario: &Scenario, state: &State, plan: &Plan, rename: Renaming<'_
             let deadline = history.claim.map(|(_, at)| ahead(at.after(scenario.limits.execution()), now));
             (deadline, history.effect, history.reported.map(outcome_key))
         });
-    let asked = state.tasks.iter().any(|task| task.plan() == state.number(shown.id));
     let entry = state.anchor.iter().find(|entry| entry.plan == shown.id).map(|entry| anchor_key(&plan.facts, entry));
     digest(&(
         (shown.requester, shown.key, &shown.warned_of),
@@ -88,7 +87,7 @@ fn plan_key(scenario: &Scenario, state: &State, plan: &Plan, rename: Renaming<'_
         facts_key(&plan.facts, now, rename),
         (history.refused, history.satisfied_at.is_some(), history.claim.is_some(), history.calls),
         attempt,
-        asked && history.was_unknown,
+        history.was_unknown,
         entry,
     ))
 }

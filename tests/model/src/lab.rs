@@ -8,7 +8,7 @@ use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
-use approval_core::record::Verdict;
+use approval_core::record::{Outcome, Verdict};
 use approval_core::store::{EventRow, Snapshot, Write};
 use approval_core::{
     Approvals, ApprovalsBuilder, Audience, Call as ToolCall, ChallengeView, ClaimId, Clock, DecisionRequest, Digest,
@@ -181,6 +181,12 @@ impl<'s> Lab<'s> {
 
     /// The state after one step.
     pub(crate) fn step(&self, before: &State, action: &Action) -> Result<Step> {
+        let mut step = self.take(before, action)?;
+        forget_what_nobody_tells(&mut step.state);
+        Ok(step)
+    }
+
+    fn take(&self, before: &State, action: &Action) -> Result<Step> {
         let mut state = before.clone();
         match action {
             Action::Begin(op) => {
@@ -429,6 +435,15 @@ pub(crate) fn refresh(state: &mut State) -> Result<()> {
     }
     state.paused = is_paused(&state.tables)?;
     Ok(())
+}
+
+/// That an attempt was unknown for a while matters to those calls only that may have read it then.
+fn forget_what_nobody_tells(state: &mut State) {
+    for (number, plan) in state.plans.iter_mut().enumerate() {
+        if !state.tasks.iter().any(|task| task.plan() == Some(number)) {
+            plan.history.was_unknown = plan.facts.outcome() == Some(Outcome::Unknown);
+        }
+    }
 }
 
 /// What an answer says of plans.

@@ -68,7 +68,7 @@ pub(crate) struct History {
     pub(crate) calls: u8,
     pub(crate) effect: bool,
     pub(crate) reported: Option<Outcome>,
-    /// Its outcome was recorded as unknown, whatever it is now.
+    /// Its outcome is recorded as unknown, or was while a call that is under way may have read it.
     pub(crate) was_unknown: bool,
 }
 

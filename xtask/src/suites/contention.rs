@@ -24,7 +24,7 @@ const STORES: [&str; 2] = ["sqlite", "postgres"];
 const PLANS: u64 = 200;
 const MANY_PLANS: u64 = 10_000;
 
-/// Each must be found, and how it is called when it is. It shows with the first plans.
+/// Each must be found, and how it is called when it is. Each process has an effect of each plan.
 const FAULTS: [(&str, &str); 2] = [("blind-claim", " effects"), ("store-of-its-own", "has had 4 effects")];
 const PLANS_WITH_FAULT: u64 = 40;
 
