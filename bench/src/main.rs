@@ -47,13 +47,18 @@ enum Measurement {
         /// Where SQLite's files are made: on a disk, since in memory nothing is synced
         #[arg(long, value_name = "DIR", default_value = ".")]
         directory: PathBuf,
+        /// Only this store
+        #[arg(long)]
+        store: Option<stores::Kind>,
     },
 }
 
 fn main() -> Result<ExitCode> {
     let (report, check) = match Arguments::parse().measurement {
         Measurement::Core { check } => (core::measure(), check),
-        Measurement::Stores { check, million, directory } => (stores::measure(&directory, million)?, check),
+        Measurement::Stores { check, million, directory, store } => {
+            (stores::measure(&directory, million, store)?, check)
+        }
     };
     report.print();
     Ok(if check && report.missed() { ExitCode::FAILURE } else { ExitCode::SUCCESS })

@@ -11,7 +11,7 @@ use approval_core::record::{Outcome, RecordKind, Verdict};
 use approval_core::store::{Include, Store};
 use approval_core::{ApprovalsBuilder, Audience, Clock as _, OsEntropy, PlanView, Policy, Terms};
 use approval_store_postgres::{PostgresAnchor, PostgresOptions, PostgresStore};
-use approval_store_sqlite::SqliteStore;
+use approval_store_sqlite::{SqliteOptions, SqliteStore};
 use approval_testkit::{FakeClock, Room, StillTimer, decision};
 use postgres::Server;
 use serde_json::json;
@@ -31,8 +31,13 @@ pub(crate) struct Bed {
 impl Bed {
     pub(crate) async fn on_sqlite(directory: &Path) -> Result<Self> {
         let clock = FakeClock::new();
-        let store = SqliteStore::open(directory.join("store.sqlite3"), Arc::new(clock.clone()))?;
-        let anchor = FileAnchor::new(directory.join("anchor.jsonl"), Audience::from(AUDIENCE), Arc::new(OsEntropy))?;
+        let store = SqliteStore::open_with(
+            directory.join("store.sqlite3"),
+            Arc::new(clock.clone()),
+            &SqliteOptions::default().in_place(),
+        )?;
+        let anchor =
+            FileAnchor::new(directory.join("anchor.jsonl"), Audience::from(AUDIENCE), Arc::new(OsEntropy))?.in_place();
         Self::over(Arc::new(store), Arc::new(anchor), clock).await
     }
 

@@ -38,27 +38,27 @@ const PART_WITHOUT_SYNCS: f64 = 0.7;
 /// Where files are in memory, so that nothing is synced.
 const IN_MEMORY: &str = "/dev/shm";
 
-/// Measures both stores.
-pub(crate) fn measure(directory: &Path, million: bool) -> Result<Report> {
+/// The stores that are measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Kind {
+    Postgres,
+    Sqlite,
+}
+
+/// Measures both stores, or one of them.
+pub(crate) fn measure(directory: &Path, million: bool, only: Option<Kind>) -> Result<Report> {
     let runtime = Runtime::new()?;
     let mut report = Report::default();
+    let wanted = |kind| only.is_none_or(|only| only == kind);
     runtime.block_on(async {
-        let place = tempfile::Builder::new().prefix("bench-stores-").tempdir_in(directory)?;
-        let bed = Bed::on_sqlite(place.path()).await?;
-        let bare = BareFile::new(place.path(), bed.bytes().await?)?;
-        cycle(&mut report, "SQLite", &bed, bare).await?;
-        let memory = tempfile::tempdir_in(IN_MEMORY).with_context(|| IN_MEMORY.to_owned())?;
-        let unsynced = Bed::on_sqlite(memory.path()).await?;
-        together(&mut report, "SQLite", &bed, &unsynced).await?;
-        match Server::start(Durability::Durable) {
-            Ok(server) => {
-                let bed = Bed::on_postgres(&server).await?;
-                let bare = BareServer::new(&server, bed.bytes().await?).await?;
-                cycle(&mut report, "PostgreSQL", &bed, bare).await?;
-                let server = Server::start(Durability::Unsynced)?;
-                together(&mut report, "PostgreSQL", &bed, &Bed::on_postgres(&server).await?).await?;
+        if wanted(Kind::Sqlite) {
+            sqlite(&mut report, directory).await?;
+        }
+        if wanted(Kind::Postgres) {
+            match Server::start(Durability::Durable) {
+                Ok(server) => postgres(&mut report, &server).await?,
+                Err(error) => report.note(format!("PostgreSQL is skipped: {error:#}")),
             }
-            Err(error) => report.note(format!("PostgreSQL is skipped: {error:#}")),
         }
         if million {
             million::measure(&mut report, directory).await?;
@@ -69,6 +69,23 @@ pub(crate) fn measure(directory: &Path, million: bool) -> Result<Report> {
         crate::audit::measure(&mut report, 1_000_000);
     }
     Ok(report)
+}
+
+async fn sqlite(report: &mut Report, directory: &Path) -> Result<()> {
+    let place = tempfile::Builder::new().prefix("bench-stores-").tempdir_in(directory)?;
+    let bed = Bed::on_sqlite(place.path()).await?;
+    let bare = BareFile::new(place.path(), bed.bytes().await?)?;
+    cycle(report, "SQLite", &bed, bare).await?;
+    let memory = tempfile::tempdir_in(IN_MEMORY).with_context(|| IN_MEMORY.to_owned())?;
+    together(report, "SQLite", &bed, &Bed::on_sqlite(memory.path()).await?).await
+}
+
+async fn postgres(report: &mut Report, server: &Server) -> Result<()> {
+    let bed = Bed::on_postgres(server).await?;
+    let bare = BareServer::new(server, bed.bytes().await?).await?;
+    cycle(report, "PostgreSQL", &bed, bare).await?;
+    let server = Server::start(Durability::Unsynced)?;
+    together(report, "PostgreSQL", &bed, &Bed::on_postgres(&server).await?).await
 }
 
 /// One cycle after the other, and the same number of bare commits beside each.

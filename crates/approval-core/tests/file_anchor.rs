@@ -9,10 +9,13 @@
 )]
 
 use std::fs;
+use std::future::Future;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 
 use approval_core::anchor::{Anchor as _, AnchorEntry, AnchorKind, Entered, FileAnchor, Standing};
 use approval_core::{Audience, OsEntropy, PlanId, Timestamp};
@@ -23,6 +26,10 @@ use tempfile::{TempDir, tempdir};
 const AUDIENCE: &str = "urn:uuid:00000000-0000-4000-8000-000000000001";
 
 fn open(path: &Path) -> FileAnchor {
+    on_its_thread(path).in_place()
+}
+
+fn on_its_thread(path: &Path) -> FileAnchor {
     FileAnchor::new(path, Audience::from(AUDIENCE), Arc::new(OsEntropy)).unwrap()
 }
 
@@ -65,6 +72,41 @@ async fn the_file_keeps_the_contract() {
         async { anchor }
     });
     assert_eq!(ran.await, 9);
+    let ran = anchor_suite::test_all(|name| {
+        let anchor = on_its_thread(&directory.path().join(name.replace('/', ":")));
+        async { anchor }
+    });
+    assert_eq!(ran.await, 9);
+}
+
+/// What a look-up finds the first time that it is asked.
+fn at_once<T>(look: impl Future<Output = T>) -> Option<T> {
+    match pin!(look).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(found) => Some(found),
+        Poll::Pending => None,
+    }
+}
+
+#[tokio::test]
+async fn in_place_is_answered_from_memory_until_the_file_is_another() {
+    // [ANCHOR-002]
+    let (_directory, path, anchor) = three().await;
+    assert_eq!(plans(&anchor).await, [1, 2, 3].map(plan));
+    assert_eq!(at_once(anchor.entry(plan(2))), Some(Ok(Some(claimed(2)))));
+    assert_eq!(at_once(anchor.last_checkpoint()), Some(Ok(None)));
+
+    let another = open(&path);
+    another.enter(claimed(4)).await.unwrap();
+    assert_eq!(plans(&anchor).await, [1, 2, 3, 4].map(plan));
+    assert_eq!(at_once(anchor.entry(plan(4))), Some(Ok(Some(claimed(4)))));
+
+    // Another file of the same length.
+    let length = fs::metadata(&path).unwrap().len();
+    another.remove(&[plan(4)]).await.unwrap();
+    another.enter(claimed(5)).await.unwrap();
+    assert_eq!(fs::metadata(&path).unwrap().len(), length);
+    assert_eq!(plans(&anchor).await, [1, 2, 3, 5].map(plan));
+    assert_eq!(anchor.entry(plan(4)).await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -161,7 +203,9 @@ async fn a_file_that_others_can_read_or_that_lost_entries_is_refused() {
         let error = anchor.enter(claimed(3)).await.unwrap_err();
         assert!(error.to_string().contains("entries that were there are gone"), "{error}");
     }
+    assert!(anchor.entry(plan(1)).await.unwrap_err().to_string().contains("entries that were there are gone"));
     fs::remove_file(&path).unwrap();
+    assert!(anchor.entry(plan(1)).await.unwrap_err().to_string().contains("is missing"));
     let error = anchor.enter(claimed(3)).await.unwrap_err();
     assert!(error.to_string().contains("is missing"), "{error}");
     assert_eq!(anchor.standing().await.unwrap(), Standing::Missing);

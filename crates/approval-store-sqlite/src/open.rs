@@ -105,6 +105,8 @@ pub(crate) fn connect(path: &Path, access: OpenFlags, busy_timeout: Duration) ->
         // On macOS a plain sync leaves it in the disk's own memory. Elsewhere these do nothing.
         connection.pragma_update(None, "fullfsync", true)?;
         connection.pragma_update(None, "checkpoint_fullfsync", true)?;
+        // What it keeps for a moment doesn't go to other directories.
+        connection.pragma_update(None, "temp_store", "MEMORY")?;
         // Erased secrets are overwritten, not merely unlinked.
         connection.pragma_update(None, "secure_delete", true)?;
         Ok(())

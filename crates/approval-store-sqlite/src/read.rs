@@ -8,9 +8,10 @@ use approval_core::seal::Tag;
 use approval_core::store::{EventRow, Include, PlanIndex, PlanPage, PlanQuery, PlanRows, Reads, Row, RowKey, Snapshot};
 use approval_core::{PlanId, Timestamp, WriterId};
 use rusqlite::types::Value;
-use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params, params_from_iter};
+use rusqlite::{Connection, OptionalExtension as _, params, params_from_iter};
 
 use crate::fault::Fault;
+use crate::transaction::{self, Behavior};
 
 const RECORD: &str = "kind, id, plan, revision, sealed";
 const PLAN: &str = "plan, requester, target, state, revision, created_at, expires_at";
@@ -18,11 +19,13 @@ const EVENT: &str = "position, writer, sequence, plan, sealed";
 
 /// Looks something up at one moment.
 pub(crate) fn at_one_moment<T>(
-    connection: &mut Connection,
+    connection: &Connection,
     look: impl FnOnce(&Connection) -> Result<T, Fault>,
 ) -> Result<T, Fault> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Deferred)?;
-    look(&transaction)
+    transaction::begin(connection, Behavior::Deferred)?;
+    let found = look(connection)?;
+    transaction::end(connection)?;
+    Ok(found)
 }
 
 /// All that a transition is shown.

@@ -1,26 +1,40 @@
-//! A thread with one connection, and a queue of what to do with it.
+//! A connection, and a thread that waits for it where the one who asks can't have it at once.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use crate::fault::Fault;
+use crate::place::Place;
 use crate::thread::Thread;
+use crate::transaction;
 
-type Job = Box<dyn FnOnce(&mut Connection) + Send>;
+type Job = Box<dyn FnOnce(&Mutex<Option<Connection>>) + Send>;
 
-/// Owns a connection on a thread of its own, so that no call of SQLite ever blocks an asynchronous task.
-pub(crate) struct Worker(Thread<Job>);
+/// Owns a connection.
+pub(crate) struct Worker {
+    place: Place,
+    thread: Thread<Job>,
+    /// None, once it is broken.
+    connection: Arc<Mutex<Option<Connection>>>,
+}
 
 impl Worker {
-    pub(crate) fn start(name: &str, connection: Connection) -> io::Result<Self> {
-        Thread::start(name, move |queue| work(connection, queue)).map(Self)
+    pub(crate) fn start(name: &str, connection: Connection, place: Place) -> io::Result<Self> {
+        let connection = Arc::new(Mutex::new(Some(connection)));
+        let at_thread = Arc::clone(&connection);
+        let thread = Thread::start(name, move |queue: &mpsc::Receiver<Job>| {
+            while let Ok(job) = queue.recv() {
+                job(&at_thread);
+            }
+        })?;
+        Ok(Self { place, thread, connection })
     }
 
-    /// Does this after all that was asked before. It is done even if nobody waits for it any more.
+    /// Does this. It is done even if nobody waits for it any more.
     pub(crate) async fn run<T, E>(
         &self,
         job: impl FnOnce(&mut Connection) -> Result<T, E> + Send + 'static,
@@ -29,25 +43,37 @@ impl Worker {
         T: Send + 'static,
         E: From<Fault> + Send + 'static,
     {
+        let mut job = Some(job);
+        let here = self.place.work(
+            || self.connection.try_lock().ok().and_then(|connection| Some((connection, job.take()?))),
+            |(mut connection, job)| work(&mut connection, job),
+        );
+        if let Some(done) = here {
+            return done;
+        }
+        let Some(job) = job else { return Err(Fault::BrokeOff.into()) };
         let (answer, answered) = oneshot::channel();
-        let job: Job = Box::new(move |connection| {
+        self.thread.ask(Box::new(move |connection| {
+            let done = work(&mut connection.lock().unwrap_or_else(PoisonError::into_inner), job);
             // Nobody may be waiting for the answer.
-            let _ = answer.send(job(connection));
-        });
-        self.0.ask(job)?;
+            let _ = answer.send(done);
+        }))?;
         answered.await.unwrap_or_else(|_| Err(Fault::BrokeOff.into()))
     }
 }
 
-fn work(mut connection: Connection, queue: &mpsc::Receiver<Job>) {
-    while let Ok(job) = queue.recv() {
-        // A transaction rolls back when it is dropped, by a panic too; so the connection is as good as before.
-        if catch_unwind(AssertUnwindSafe(|| job(&mut connection))).is_err() {
-            tracing::error!("the work of a transaction panicked: it was rolled back");
-        }
-        if !connection.is_autocommit() && connection.execute_batch("ROLLBACK").is_err() {
-            tracing::error!("a transaction can't be rolled back: the store is closed");
-            return;
-        }
+fn work<T, E: From<Fault>>(
+    connection: &mut Option<Connection>,
+    job: impl FnOnce(&mut Connection) -> Result<T, E>,
+) -> Result<T, E> {
+    let Some(open) = connection.as_mut() else { return Err(Fault::Closed.into()) };
+    let done = catch_unwind(AssertUnwindSafe(|| job(open))).unwrap_or_else(|_| {
+        tracing::error!("the work of a transaction panicked: it was rolled back");
+        Err(Fault::BrokeOff.into())
+    });
+    if transaction::end(open).is_err() {
+        tracing::error!("a transaction can't be rolled back: the store is closed");
+        *connection = None;
     }
+    done
 }

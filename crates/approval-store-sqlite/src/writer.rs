@@ -1,15 +1,18 @@
-//! A thread with the connection that writes. Those who ask at the same time share a transaction, and the sync of its commit;
-//! what one of them writes is kept or taken back by itself.
+//! The connection that writes. Those who ask at the same time share a transaction, and the sync of its commit; what one of them
+//! writes is kept or taken back by itself.
 
+use std::collections::VecDeque;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use crate::fault::Fault;
+use crate::place::Place;
 use crate::thread::Thread;
+use crate::transaction::{self, Behavior};
 
 /// The most jobs in one transaction.
 const BATCH: usize = 64;
@@ -52,12 +55,30 @@ where
     }
 }
 
-/// Owns the connection that writes, on a thread of its own.
-pub(crate) struct Writer(Thread<Box<dyn Job>>);
+/// Owns the connection that writes.
+pub(crate) struct Writer {
+    place: Place,
+    // Its thread ends before the rest is dropped.
+    thread: Thread<()>,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    queue: Mutex<VecDeque<Box<dyn Job>>>,
+    /// None, once it is broken.
+    connection: Mutex<Option<Connection>>,
+}
 
 impl Writer {
-    pub(crate) fn start(connection: Connection) -> io::Result<Self> {
-        Thread::start("store-writer", move |queue| work(connection, queue)).map(Self)
+    pub(crate) fn start(connection: Connection, place: Place) -> io::Result<Self> {
+        let shared = Arc::new(Shared { queue: Mutex::default(), connection: Mutex::new(Some(connection)) });
+        let at_thread = Arc::clone(&shared);
+        let thread = Thread::start("store-writer", move |woken| {
+            while woken.recv().is_ok() {
+                at_thread.work(at_thread.connection.lock().unwrap_or_else(PoisonError::into_inner));
+            }
+        })?;
+        Ok(Self { place, thread, shared })
     }
 
     /// Does this in a transaction, after all that was asked before, and answers once it has committed: where it fails, nothing of
@@ -68,43 +89,74 @@ impl Writer {
         E: From<Fault> + Send + 'static,
     {
         let (answer, answered) = oneshot::channel();
-        let job: Box<dyn Job> = Box::new(Asked { work: Some(job), done: None, answer });
-        self.0.ask(job)?;
+        self.shared.queue().push_back(Box::new(Asked { work: Some(job), done: None, answer }));
+        let here =
+            self.place.work(|| self.shared.connection.try_lock().ok(), |connection| self.shared.work(connection));
+        // Whoever has the connection may be past the job that was added; or there were more than go into one transaction.
+        if here.is_none() || !self.shared.queue().is_empty() {
+            self.thread.ask(())?;
+        }
         answered.await.unwrap_or_else(|_| Err(Fault::BrokeOff.into()))
     }
 }
 
-fn work(mut connection: Connection, queue: &mpsc::Receiver<Box<dyn Job>>) {
-    while let Ok(first) = queue.recv() {
-        let mut jobs = vec![first];
-        jobs.extend(queue.try_iter().take(BATCH - 1));
-        let committed = together(&mut connection, &mut jobs);
-        let stuck = !connection.is_autocommit() && connection.execute_batch("ROLLBACK").is_err();
+impl Shared {
+    fn queue(&self) -> MutexGuard<'_, VecDeque<Box<dyn Job>>> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does what is asked, in one transaction, and answers.
+    fn work(&self, mut connection: MutexGuard<'_, Option<Connection>>) {
+        let mut jobs: Vec<_> = {
+            let mut queue = self.queue();
+            let count = queue.len().min(BATCH);
+            queue.drain(..count).collect()
+        };
+        if jobs.is_empty() {
+            return;
+        }
+        let committed = match connection.as_ref() {
+            Some(open) => together(open, &mut jobs),
+            None => Err(Fault::Closed),
+        };
+        if connection.as_ref().is_some_and(|open| transaction::end(open).is_err()) {
+            tracing::error!("a transaction can't be rolled back: the store is closed");
+            *connection = None;
+        }
+        // The next one needn't wait until all have been answered.
+        drop(connection);
         for job in jobs {
             job.answer(committed.clone());
-        }
-        if stuck {
-            tracing::error!("a transaction can't be rolled back: the store is closed");
-            return;
         }
     }
 }
 
-/// Does these in one transaction. Where it fails, nothing of any of them has been written.
-fn together(connection: &mut Connection, jobs: &mut [Box<dyn Job>]) -> Result<(), Fault> {
+/// Does these in one transaction, which is left open where it fails: nothing of any of them has been written then.
+fn together(connection: &Connection, jobs: &mut [Box<dyn Job>]) -> Result<(), Fault> {
     // The lock is taken before anything is read: what is decided on stays so until it is written.
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    transaction::begin(connection, Behavior::Immediate)?;
+    let alone = jobs.len() == 1;
     for job in jobs {
-        transaction.execute_batch("SAVEPOINT job")?;
-        let keep = catch_unwind(AssertUnwindSafe(|| job.work(&transaction))).unwrap_or_else(|_| {
+        if !alone {
+            transaction::run(connection, "SAVEPOINT job")?;
+        }
+        let keep = catch_unwind(AssertUnwindSafe(|| job.work(connection))).unwrap_or_else(|_| {
             tracing::error!("the work of a transaction panicked: it was rolled back");
             false
         });
-        if transaction.is_autocommit() {
+        if connection.is_autocommit() {
             // A failure such as a full disk has rolled back what the others had written too.
             return Err(Fault::RolledBack);
         }
-        transaction.execute_batch(if keep { "RELEASE job" } else { "ROLLBACK TO job; RELEASE job" })?;
+        match (alone, keep) {
+            (true, true) => {}
+            (true, false) => return transaction::end(connection),
+            (false, true) => transaction::run(connection, "RELEASE job")?,
+            (false, false) => {
+                transaction::run(connection, "ROLLBACK TO job")?;
+                transaction::run(connection, "RELEASE job")?;
+            }
+        }
     }
-    Ok(transaction.commit()?)
+    transaction::run(connection, "COMMIT")
 }

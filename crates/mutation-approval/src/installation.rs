@@ -14,7 +14,7 @@ use approval_core::{
     Approvals, ApprovalsBuilder, BuildError, Clock, Directory, OsEntropy, Parts, Policy, Refusal, SystemClock, Terms,
 };
 use approval_rmcp::TokioTimer;
-use approval_store_sqlite::{BackupError, OpenError, SqliteStore};
+use approval_store_sqlite::{BackupError, OpenError, SqliteOptions, SqliteStore};
 use approval_web::{Accounts, AccountsDirectory, AccountsError, FileError};
 
 use crate::State;
@@ -79,8 +79,8 @@ impl Installation {
         // An installation of an earlier version has none yet.
         state.ensure_signing_keys(&OsEntropy, clock.now())?;
         let signer = Arc::new(state.signing_keys(clock.now())?);
-        let store = Arc::new(SqliteStore::open(state.store(), clock)?);
-        let anchor = Arc::new(state.anchor(&instance.audience)?);
+        let store = Arc::new(SqliteStore::open_with(state.store(), clock, &SqliteOptions::default().in_place())?);
+        let anchor = Arc::new(state.anchor(&instance.audience)?.in_place());
         let accounts = Accounts::open(state.accounts());
         Ok(Self { instance, sealer, signer, store, anchor, accounts, state })
     }

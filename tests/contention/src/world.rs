@@ -14,7 +14,7 @@ use approval_core::{
     Policy, Refusal, Report, Terms,
 };
 use approval_store_postgres::{PostgresAnchor, PostgresOptions, PostgresStore};
-use approval_store_sqlite::SqliteStore;
+use approval_store_sqlite::{SqliteOptions, SqliteStore};
 use approval_testkit::ill_formed::AUDIENCE;
 use approval_testkit::{FakeClock, FakeDirectory, FakeTarget, Room, StillTimer, test_key_ring, test_signing_keys};
 use async_trait::async_trait;
@@ -76,9 +76,13 @@ impl World {
             Database::Files => {
                 let clock = FakeClock::new();
                 clock.advance(later);
-                let store = SqliteStore::open(place.store_file(), Arc::new(clock.clone()))?;
+                let store = SqliteStore::open_with(
+                    place.store_file(),
+                    Arc::new(clock.clone()),
+                    &SqliteOptions::default().in_place(),
+                )?;
                 let file = place.directory.join("anchor.jsonl");
-                let anchor = FileAnchor::new(file, audience.clone(), Arc::new(OsEntropy))?;
+                let anchor = FileAnchor::new(file, audience.clone(), Arc::new(OsEntropy))?.in_place();
                 (Arc::new(store), Arc::new(anchor), Arc::new(clock))
             }
             Database::Addresses { store, anchor } => {

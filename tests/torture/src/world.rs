@@ -15,7 +15,7 @@ use approval_core::{
     Policy, Refusal, Report, Terms, Timestamp,
 };
 use approval_store_postgres::{PostgresOptions, PostgresStore};
-use approval_store_sqlite::SqliteStore;
+use approval_store_sqlite::{SqliteOptions, SqliteStore};
 use approval_testkit::ill_formed::AUDIENCE;
 use approval_testkit::{
     FakeClock, FakeDirectory, FakeTarget, FakeTimer, Room, decision, test_key_ring, test_signing_keys,
@@ -67,9 +67,11 @@ impl World {
         let clock = FakeClock::new();
         clock.set(now);
         let inner: Arc<dyn Store> = match &place.database {
-            Database::File => {
-                Arc::new(SqliteStore::open(place.directory.join("store.sqlite3"), Arc::new(clock.clone()))?)
-            }
+            Database::File => Arc::new(SqliteStore::open_with(
+                place.directory.join("store.sqlite3"),
+                Arc::new(clock.clone()),
+                &SqliteOptions::default().in_place(),
+            )?),
             Database::Address(address) => {
                 let options = PostgresOptions::new(address).clock(Arc::new(clock.clone()));
                 Arc::new(PostgresStore::open(options).await?)

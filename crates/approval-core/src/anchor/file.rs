@@ -6,8 +6,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::journal::Journal;
+use super::known::Known;
 use super::worker::Worker;
-use super::{Anchor, AnchorEntry, AnchorError, AnchorKind, CheckpointMark, Entered, Standing};
+use super::{Anchor, AnchorEntry, AnchorError, CheckpointMark, Entered, Standing};
 use crate::entropy::Entropy;
 use crate::id::{Audience, PlanId};
 use crate::record::Rollback;
@@ -22,6 +23,7 @@ use crate::seal::Tag;
 #[derive(Debug)]
 pub struct FileAnchor {
     worker: Worker<Journal>,
+    in_place: bool,
 }
 
 impl FileAnchor {
@@ -33,7 +35,28 @@ impl FileAnchor {
     pub fn new(path: impl Into<PathBuf>, audience: Audience, entropy: Arc<dyn Entropy>) -> Result<Self, AnchorError> {
         let journal = Journal::new(path.into(), audience, entropy);
         let worker = Worker::start("anchor", journal).map_err(|error| AnchorError(error.to_string()))?;
-        Ok(Self { worker })
+        Ok(Self { worker, in_place: false })
+    }
+
+    /// Where the file is as it was when it was last read, look-ups are answered from memory, on the thread that asks, instead of
+    /// being handed to a thread of the anchor's own that locks and opens the file: that saves some 80 µs of each.
+    ///
+    /// For local file systems, where asking for a file's length takes microseconds and tells of whatever another process has
+    /// written; a file system on a network may answer from what it remembers. Where a file can't be told from the one that took its
+    /// name (on other systems than Unix), this changes nothing.
+    #[must_use]
+    pub fn in_place(mut self) -> Self {
+        self.in_place = true;
+        self
+    }
+
+    /// What is found in all that is entered, by whichever process.
+    async fn look<T: Send + 'static>(&self, look: impl Fn(&Known) -> T + Send + 'static) -> Result<T, AnchorError> {
+        let now = || self.worker.glance(|journal| journal.known_to_be_current().map(&look));
+        match self.in_place.then(now).flatten() {
+            Some(found) => Ok(found),
+            None => self.with(move |journal| Ok(look(journal.known()?))).await,
+        }
     }
 
     async fn with<T: Send + 'static>(
@@ -64,19 +87,16 @@ impl Anchor for FileAnchor {
     }
 
     async fn entry(&self, plan: PlanId) -> Result<Option<AnchorEntry>, AnchorError> {
-        self.with(move |journal| Ok(journal.entries()?.get(&plan).cloned())).await
+        self.look(move |known| known.entry(plan).cloned()).await
     }
 
     async fn claims_touching(&self, effects: &[Tag]) -> Result<Vec<AnchorEntry>, AnchorError> {
         let effects = effects.to_vec();
-        let touches = move |entry: &&AnchorEntry| {
-            matches!(entry.kind, AnchorKind::Claimed(_)) && entry.effects.iter().any(|effect| effects.contains(effect))
-        };
-        self.with(move |journal| Ok(journal.entries()?.values().filter(touches).cloned().collect())).await
+        self.look(move |known| known.claims_touching(&effects)).await
     }
 
     async fn entries(&self) -> Result<Vec<AnchorEntry>, AnchorError> {
-        self.with(|journal| Ok(journal.entries()?.values().cloned().collect())).await
+        self.look(|known| known.entries().cloned().collect()).await
     }
 
     async fn remove(&self, plans: &[PlanId]) -> Result<(), AnchorError> {
@@ -93,6 +113,6 @@ impl Anchor for FileAnchor {
     }
 
     async fn last_checkpoint(&self) -> Result<Option<CheckpointMark>, AnchorError> {
-        self.with(|journal| journal.last_checkpoint()).await
+        self.look(Known::last_checkpoint).await
     }
 }

@@ -1,11 +1,12 @@
 //! The file of an anchor.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::known::Known;
 use super::lines::{AnchorRecord, Head, line, read, without_end};
 use super::{AnchorEntry, AnchorError, CheckpointMark, Entered, Standing};
 use crate::entropy::Entropy;
@@ -27,20 +28,6 @@ pub(super) struct Journal {
     known: Option<Known>,
 }
 
-/// What was read of one generation.
-#[derive(Debug)]
-struct Known {
-    generation: WriterId,
-    /// How many bytes were read: all of them whole lines.
-    bytes: u64,
-    /// How many lines these are.
-    lines: u64,
-    entries: BTreeMap<PlanId, AnchorEntry>,
-    mark: Option<CheckpointMark>,
-    /// How many of the lines are about checkpoints.
-    marks: u64,
-}
-
 impl Journal {
     pub(super) fn new(path: PathBuf, audience: Audience, entropy: Arc<dyn Entropy>) -> Self {
         Self { path, audience, entropy, known: None }
@@ -58,14 +45,20 @@ impl Journal {
         let _lock = self.lock()?;
         match self.open()? {
             Some(_) => Ok(()),
-            None => self.write_anew(BTreeMap::new(), None),
+            None => self.write_anew(Vec::new(), None),
         }
     }
 
     /// All that is entered, by whichever process.
-    pub(super) fn entries(&mut self) -> Result<&BTreeMap<PlanId, AnchorEntry>, AnchorError> {
+    pub(super) fn known(&mut self) -> Result<&Known, AnchorError> {
         let _lock = self.lock()?;
-        Ok(&self.current()?.1.entries)
+        Ok(self.current()?.1)
+    }
+
+    /// All that is entered, where one look at the file says that there is nothing that wasn't read. Entries only ever make a file
+    /// longer, and are counted on once they are there; whoever takes some away puts another file in its place.
+    pub(super) fn known_to_be_current(&self) -> Option<&Known> {
+        self.known.as_ref().filter(|known| known.is_all_of(&self.path))
     }
 
     /// [ANCHOR-001]
@@ -73,7 +66,7 @@ impl Journal {
         let _lock = self.lock()?;
         let path = self.path.clone();
         let (mut file, known) = self.current()?;
-        if let Some(present) = known.entries.get(&entry.plan) {
+        if let Some(present) = known.entry(entry.plan) {
             return Ok(Entered::Present(present.clone()));
         }
         append(&path, &mut file, known, AnchorRecord::Entry(entry))?;
@@ -84,23 +77,23 @@ impl Journal {
     pub(super) fn remove(&mut self, plans: &[PlanId]) -> Result<(), AnchorError> {
         let _lock = self.lock()?;
         let known = self.current()?.1;
-        if !plans.iter().any(|plan| known.entries.contains_key(plan)) {
+        if !plans.iter().any(|plan| known.entry(*plan).is_some()) {
             return Ok(());
         }
-        let (mut entries, mark) = (known.entries.clone(), known.mark);
-        entries.retain(|plan, _| !plans.contains(plan));
-        self.write_anew(entries, mark)
+        let kept = known.entries().filter(|entry| !plans.contains(&entry.plan)).cloned().collect();
+        let mark = known.last_checkpoint();
+        self.write_anew(kept, mark)
     }
 
     pub(super) fn remember(&mut self, mark: CheckpointMark) -> Result<(), AnchorError> {
         let _lock = self.lock()?;
         let path = self.path.clone();
         let (mut file, known) = self.current()?;
-        if known.mark.is_some_and(|known| known.number >= mark.number) {
+        if known.last_checkpoint().is_some_and(|known| known.number >= mark.number) {
             return Ok(());
         }
         if known.marks >= MARKS {
-            let entries = known.entries.clone();
+            let entries = known.entries().cloned().collect();
             return self.write_anew(entries, Some(mark));
         }
         append(&path, &mut file, known, AnchorRecord::Checkpoint(mark))
@@ -108,19 +101,18 @@ impl Journal {
 
     pub(super) fn reset_checkpoint(&mut self, mark: Option<CheckpointMark>) -> Result<(), AnchorError> {
         let _lock = self.lock()?;
-        let entries = self.current()?.1.entries.clone();
+        let entries = self.current()?.1.entries().cloned().collect();
         self.write_anew(entries, mark)
-    }
-
-    pub(super) fn last_checkpoint(&mut self) -> Result<Option<CheckpointMark>, AnchorError> {
-        let _lock = self.lock()?;
-        Ok(self.current()?.1.mark)
     }
 
     /// The file as it is now, and all that is in it.
     fn current(&mut self) -> Result<(File, &mut Known), AnchorError> {
         match self.open()? {
-            Some(file) => self.catch_up(file),
+            Some(file) => {
+                let (file, known) = self.catch_up(file)?;
+                known.keep_open(&file);
+                Ok((file, known))
+            }
             None => Err(AnchorError(format!("`{}` is missing", self.path.display()))),
         }
     }
@@ -154,7 +146,7 @@ impl Journal {
         let (mut records, mut plans) = (Vec::new(), BTreeSet::new());
         for (text, number) in whole.split_inclusive(|byte| *byte == b'\n').zip(known.lines + 1..) {
             let record = AnchorRecord::read(without_end(text)).map_err(|why| damaged(&path, number, &why))?;
-            if record.plan().is_some_and(|plan| known.entries.contains_key(&plan) || !plans.insert(plan)) {
+            if record.plan().is_some_and(|plan| known.entry(plan).is_some() || !plans.insert(plan)) {
                 return Err(damaged(&path, number, "the plan has an entry already"));
             }
             records.push((record, text.len() as u64));
@@ -167,15 +159,11 @@ impl Journal {
     }
 
     /// Writes the whole file: beside its place, and then at once into it.
-    fn write_anew(
-        &mut self,
-        entries: BTreeMap<PlanId, AnchorEntry>,
-        mark: Option<CheckpointMark>,
-    ) -> Result<(), AnchorError> {
+    fn write_anew(&mut self, entries: Vec<AnchorEntry>, mark: Option<CheckpointMark>) -> Result<(), AnchorError> {
         let generation = WriterId::generate(self.entropy.as_ref()).map_err(|error| AnchorError(error.to_string()))?;
         let mut bytes = line(&Head::new(self.audience.clone(), generation))?;
         let mut known = Known::at(generation, bytes.len() as u64);
-        let records = entries.into_values().map(AnchorRecord::Entry).chain(mark.map(AnchorRecord::Checkpoint));
+        let records = entries.into_iter().map(AnchorRecord::Entry).chain(mark.map(AnchorRecord::Checkpoint));
         for record in records {
             let line = record.line()?;
             known.take(record, line.len() as u64);
@@ -208,28 +196,6 @@ impl Journal {
     }
 }
 
-impl Known {
-    /// Nothing but the first line.
-    fn at(generation: WriterId, bytes: u64) -> Self {
-        Self { generation, bytes, lines: 1, entries: BTreeMap::new(), mark: None, marks: 0 }
-    }
-
-    /// One line more.
-    fn take(&mut self, record: AnchorRecord, bytes: u64) {
-        self.bytes += bytes;
-        self.lines += 1;
-        match record {
-            AnchorRecord::Checkpoint(mark) => {
-                self.mark = Some(mark);
-                self.marks += 1;
-            }
-            AnchorRecord::Entry(entry) => {
-                self.entries.insert(entry.plan, entry);
-            }
-        }
-    }
-}
-
 /// One line more, on the disk before it counts. [ANCHOR-011]
 fn append(path: &Path, file: &mut File, known: &mut Known, record: AnchorRecord) -> Result<(), AnchorError> {
     let line = record.line()?;
@@ -245,7 +211,7 @@ fn append(path: &Path, file: &mut File, known: &mut Known, record: AnchorRecord)
 /// A process ended while it appended. The whole of a line but for its end counts: nobody can tell whether it was counted on. Less
 /// than that was not: it is taken away. [ANCHOR-012]
 fn mend(file: &mut File, known: &mut Known, torn: &[u8]) -> io::Result<()> {
-    let is_new = |record: &AnchorRecord| record.plan().is_none_or(|plan| !known.entries.contains_key(&plan));
+    let is_new = |record: &AnchorRecord| record.plan().is_none_or(|plan| known.entry(plan).is_none());
     match AnchorRecord::read(torn).ok().filter(is_new) {
         Some(record) => {
             tracing::warn!("the anchor's last line was cut at its end: it is whole again");

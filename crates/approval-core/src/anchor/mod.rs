@@ -5,6 +5,7 @@
 
 mod file;
 mod journal;
+mod known;
 mod lines;
 mod worker;
 

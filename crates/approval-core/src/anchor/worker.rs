@@ -7,11 +7,12 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::task::{Poll, Waker};
 use std::thread::{self, JoinHandle};
 
-type Job<S> = Box<dyn FnOnce(&mut S) + Send>;
+type Job<S> = Box<dyn FnOnce(&Mutex<S>) + Send>;
 
-/// Owns a state on a thread of its own, and does to it what it is asked to, one after the other.
+/// Owns a state, and a thread that does to it what it is asked to, one after the other.
 #[derive(Debug)]
 pub(super) struct Worker<S> {
+    state: Arc<Mutex<S>>,
     jobs: Option<mpsc::Sender<Job<S>>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -23,14 +24,21 @@ struct Answer<T> {
 }
 
 impl<S: Send + 'static> Worker<S> {
-    pub(super) fn start(name: &str, mut state: S) -> io::Result<Self> {
+    pub(super) fn start(name: &str, state: S) -> io::Result<Self> {
+        let state = Arc::new(Mutex::new(state));
+        let at_thread = Arc::clone(&state);
         let (jobs, queue) = mpsc::channel::<Job<S>>();
         let thread = thread::Builder::new().name(name.to_owned()).spawn(move || {
             while let Ok(job) = queue.recv() {
-                job(&mut state);
+                job(&at_thread);
             }
         })?;
-        Ok(Self { jobs: Some(jobs), thread: Some(thread) })
+        Ok(Self { state, jobs: Some(jobs), thread: Some(thread) })
+    }
+
+    /// Looks at the state here and now, unless the thread is at it.
+    pub(super) fn glance<T>(&self, look: impl FnOnce(&S) -> Option<T>) -> Option<T> {
+        self.state.try_lock().ok().and_then(|state| look(&state))
     }
 
     /// Does this after all that was asked before. It is done even if nobody waits for it any more. `None` where it broke off.
@@ -38,7 +46,8 @@ impl<S: Send + 'static> Worker<S> {
         let answer = Arc::new(Mutex::new(Answer { answered: None, waiting: None }));
         let to = Arc::clone(&answer);
         let job: Job<S> = Box::new(move |state| {
-            let done = catch_unwind(AssertUnwindSafe(|| job(state))).ok();
+            let work = || job(&mut state.lock().unwrap_or_else(PoisonError::into_inner));
+            let done = catch_unwind(AssertUnwindSafe(work)).ok();
             let mut answer = to.lock().unwrap_or_else(PoisonError::into_inner);
             answer.answered = Some(done);
             if let Some(waiting) = answer.waiting.take() {

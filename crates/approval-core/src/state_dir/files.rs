@@ -25,12 +25,18 @@ pub(crate) fn create_dir(path: &Path) -> Result<(), StateDirError> {
 /// Nobody but the owner may read or write the file or directory. [SEC-001]
 pub(crate) fn check_owner_only(path: &Path) -> Result<(), StateDirError> {
     let metadata = fs::metadata(path).map_err(|error| StateDirError::File { path: path.to_owned(), error })?;
-    #[cfg(unix)]
-    if std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o077 != 0 {
-        return Err(StateDirError::Exposed { path: path.to_owned() });
-    }
-    let _ = metadata;
-    Ok(())
+    if is_owner_only(&metadata) { Ok(()) } else { Err(StateDirError::Exposed { path: path.to_owned() }) }
+}
+
+#[cfg(unix)]
+pub(crate) fn is_owner_only(metadata: &fs::Metadata) -> bool {
+    std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o077 == 0
+}
+
+/// Other systems have no permission bits; there the directory's access list is what counts.
+#[cfg(not(unix))]
+pub(crate) fn is_owner_only(_: &fs::Metadata) -> bool {
+    true
 }
 
 pub(crate) fn open_owner_only(path: &Path) -> io::Result<File> {
