@@ -120,6 +120,11 @@ impl Opened {
         }
     }
 
+    /// Whether nothing but a tombstone of the plan is needed any more. [STATE-032]
+    pub(crate) fn may_be_pruned(&self) -> bool {
+        coherence::may_be_pruned(&self.state)
+    }
+
     pub(crate) fn plan(&self) -> PlanId {
         self.header.record.plan_id
     }
@@ -251,7 +256,8 @@ fn agrees_with_index(rows: &PlanRows, header: &PlanHeader, state: &PlanState) ->
         && index.state == state.state
         && index.revision == state.revision
         && index.created_at == header.created_at
-        && index.expires_at == header.expires_at;
+        && index.expires_at == header.expires_at
+        && index.pruned == state.pruned;
     if agrees { Ok(()) } else { Err(broken("the index does not agree with the sealed records")) }
 }
 

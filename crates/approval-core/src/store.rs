@@ -9,7 +9,7 @@ use std::fmt;
 
 use async_trait::async_trait;
 
-use crate::id::{PlanId, WriterId};
+use crate::id::{Group, Person, PlanId, WriterId};
 use crate::instant::Timestamp;
 use crate::record::{RecordKind, State};
 use crate::refusal::Refusal;
@@ -148,6 +148,38 @@ pub struct PlanIndex {
     pub created_at: Timestamp,
     /// When it expires.
     pub expires_at: Timestamp,
+    /// Whether its documents are gone, and a tombstone is what is left.
+    pub pruned: bool,
+}
+
+/// Whom a plan asks for a decision, as a store looks plans up by: never what a decision uses.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Asked(String);
+
+impl Asked {
+    /// Anyone but the requester.
+    #[must_use]
+    pub fn anyone() -> Self {
+        Self("anyone".to_owned())
+    }
+
+    /// The members of a group.
+    #[must_use]
+    pub fn group(group: &Group) -> Self {
+        Self(format!("group:{}", group.as_str()))
+    }
+
+    /// One person.
+    #[must_use]
+    pub fn person(person: &Person) -> Self {
+        Self(format!("person:{}", person.as_str()))
+    }
+
+    /// As it is stored.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 /// An audit event as it is stored.
@@ -222,6 +254,13 @@ pub enum Write {
     Remove(RowKey),
     /// The plan's index entry: inserted, or replaced.
     Index(PlanIndex),
+    /// Whom the plan asks for a decision, after its index entry. They find it by [`PlanQuery::asked`].
+    Ask {
+        /// The plan.
+        plan: PlanId,
+        /// Whom it asks.
+        asked: Vec<Asked>,
+    },
     /// The plan's attempt touches these. They are found by [`Store::attempts`] until it has another outcome.
     Attempt {
         /// The plan.
@@ -288,10 +327,16 @@ pub struct PlanQuery {
     pub requester: Option<String>,
     /// Plans on the target with this name.
     pub target: Option<String>,
+    /// Plans that ask one of these for a decision; any, where empty.
+    pub asked: Vec<Asked>,
     /// Plans in one of these states; any, where empty.
     pub states: Vec<State>,
     /// Plans that expire after this moment.
     pub expires_after: Option<Timestamp>,
+    /// Plans that expire before this moment.
+    pub expires_before: Option<Timestamp>,
+    /// Plans of which only a tombstone is left, or those that are whole.
+    pub pruned: Option<bool>,
     /// Plans that come after this one in the order of the list.
     pub after: Option<PlanId>,
     /// At most so many.

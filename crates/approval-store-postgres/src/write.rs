@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 
-use approval_core::store::{EventRow, PlanIndex, Row, Write};
+use approval_core::store::{Asked, EventRow, PlanIndex, Row, Write};
 use tokio_postgres::types::Type;
 
 use crate::fault::Fault;
@@ -22,6 +22,14 @@ pub(crate) async fn apply(session: Session<'_>, writes: &[Write]) -> Result<bool
                 session.query(sql, &parameters).await.map(|_| true)
             }),
             Write::Index(index) => Box::pin(put_index(session, index)),
+            Write::Ask { plan, asked } => Box::pin(async move {
+                let asked: Vec<&str> = asked.iter().map(Asked::as_str).collect();
+                // Found by the state that the plan is in.
+                let sql = "INSERT INTO @asked (asked, state, plan) SELECT DISTINCT whom, state, plan \
+                           FROM unnest($1) AS of (whom), @plans AS plans WHERE plan = $2 ON CONFLICT DO NOTHING";
+                let parameters: [Parameter<'_>; 2] = [(&asked, Type::TEXT_ARRAY), (&plan.to_string(), Type::TEXT)];
+                session.query(sql, &parameters).await.map(|_| true)
+            }),
             Write::Attempt { plan, effects } => Box::pin(async move {
                 let effects: Vec<String> = effects.iter().map(ToString::to_string).collect();
                 let sql = "INSERT INTO @attempts (effect, plan) SELECT DISTINCT effect, $2 FROM unnest($1) AS of (effect) \
@@ -79,12 +87,13 @@ async fn replace(session: Session<'_>, from: u64, row: &Row) -> Result<bool, Fau
 }
 
 async fn put_index(session: Session<'_>, index: &PlanIndex) -> Result<bool, Fault> {
-    let sql = "INSERT INTO @plans (plan, requester, target, state, revision, created_at, expires_at) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (plan) DO UPDATE SET requester = excluded.requester, \
+    let sql = "WITH moved AS (UPDATE @asked SET state = $4 WHERE plan = $1 AND state <> $4) \
+               INSERT INTO @plans (plan, requester, target, state, revision, created_at, expires_at, pruned) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (plan) DO UPDATE SET requester = excluded.requester, \
                target = excluded.target, state = excluded.state, revision = excluded.revision, \
-               created_at = excluded.created_at, expires_at = excluded.expires_at";
-    let PlanIndex { plan, requester, target, state, revision, created_at, expires_at } = index;
-    let parameters: [Parameter<'_>; 7] = [
+               created_at = excluded.created_at, expires_at = excluded.expires_at, pruned = excluded.pruned";
+    let PlanIndex { plan, requester, target, state, revision, created_at, expires_at, pruned } = index;
+    let parameters: [Parameter<'_>; 8] = [
         (&plan.to_string(), Type::TEXT),
         (requester, Type::TEXT),
         (target, Type::TEXT),
@@ -92,6 +101,7 @@ async fn put_index(session: Session<'_>, index: &PlanIndex) -> Result<bool, Faul
         (&number(*revision)?, Type::INT8),
         (&created_at.unix_millis(), Type::INT8),
         (&expires_at.unix_millis(), Type::INT8),
+        (pruned, Type::BOOL),
     ];
     session.query(sql, &parameters).await.map(|_| true)
 }

@@ -20,13 +20,26 @@ CREATE TABLE plans (
     state      TEXT    NOT NULL,
     revision   INTEGER NOT NULL,
     created_at INTEGER NOT NULL,
-    expires_at INTEGER NOT NULL
+    expires_at INTEGER NOT NULL,
+    pruned     INTEGER NOT NULL CHECK (pruned IN (0, 1))
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX plans_by_requester ON plans (requester, plan);
-CREATE INDEX plans_by_target ON plans (target, plan);
+-- A page is put together from one look-up for each state, in the order of the index: few plans are found among many.
 CREATE INDEX plans_by_state ON plans (state, plan);
-CREATE INDEX plans_by_requester_and_state ON plans (requester, state, expires_at);
+CREATE INDEX plans_by_state_and_whole ON plans (state, plan, expires_at) WHERE pruned = 0;
+CREATE INDEX plans_by_requester ON plans (requester, state, plan);
+CREATE INDEX plans_by_target ON plans (target, state, plan);
+CREATE INDEX plans_by_requester_and_expiry ON plans (requester, state, expires_at);
+
+-- Whom plans ask for a decision.
+CREATE TABLE asked (
+    asked TEXT NOT NULL,
+    state TEXT NOT NULL,
+    plan  TEXT NOT NULL,
+    PRIMARY KEY (asked, state, plan)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX asked_by_plan ON asked (plan);
 
 -- What the attempts of plans touch.
 CREATE TABLE attempts (

@@ -30,6 +30,16 @@ fn apply(connection: &Connection, write: &Write) -> Result<bool, Fault> {
             Ok(true)
         }
         Write::Index(index) => put_index(connection, index).map(|()| true),
+        Write::Ask { plan, asked } => {
+            // Found by the state that the plan is in.
+            let sql = "INSERT INTO asked (asked, state, plan) SELECT ?1, state, plan FROM plans WHERE plan = ?2 \
+                       ON CONFLICT DO NOTHING";
+            let mut statement = connection.prepare_cached(sql)?;
+            for asked in asked {
+                statement.execute([asked.as_str(), &plan.to_string()])?;
+            }
+            Ok(true)
+        }
         Write::Attempt { plan, effects } => {
             let sql = "INSERT INTO attempts (effect, plan) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
             let mut statement = connection.prepare_cached(sql)?;
@@ -71,12 +81,15 @@ fn replace(connection: &Connection, from: u64, row: &Row) -> Result<bool, Fault>
 }
 
 fn put_index(connection: &Connection, index: &PlanIndex) -> Result<(), Fault> {
-    let sql = "INSERT OR REPLACE INTO plans (plan, requester, target, state, revision, created_at, expires_at) \
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-    let PlanIndex { plan, requester, target, state, revision, created_at, expires_at } = index;
+    let sql = "INSERT OR REPLACE INTO plans (plan, requester, target, state, revision, created_at, expires_at, pruned) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    let PlanIndex { plan, requester, target, state, revision, created_at, expires_at, pruned } = index;
+    let (plan, state, revision) = (plan.to_string(), state.name(), number(*revision)?);
     let (created_at, expires_at) = (created_at.unix_millis(), expires_at.unix_millis());
-    let values = params![plan.to_string(), requester, target, state.name(), number(*revision)?, created_at, expires_at];
+    let values = params![plan, requester, target, state, revision, created_at, expires_at, pruned];
     connection.prepare_cached(sql)?.execute(values)?;
+    let sql = "UPDATE asked SET state = ?2 WHERE plan = ?1 AND state <> ?2";
+    connection.prepare_cached(sql)?.execute(params![plan, state])?;
     Ok(())
 }
 

@@ -21,13 +21,26 @@ CREATE TABLE @plans (
     state      text COLLATE "C" NOT NULL,
     revision   bigint NOT NULL,
     created_at bigint NOT NULL,
-    expires_at bigint NOT NULL
+    expires_at bigint NOT NULL,
+    pruned     boolean NOT NULL
 );
 
-CREATE INDEX plans_by_requester ON @plans (requester, plan);
-CREATE INDEX plans_by_target ON @plans (target, plan);
+-- A page is put together from one look-up for each state, in the order of the index: few plans are found among many.
 CREATE INDEX plans_by_state ON @plans (state, plan);
-CREATE INDEX plans_by_requester_and_state ON @plans (requester, state, expires_at);
+CREATE INDEX plans_by_state_and_whole ON @plans (state, plan, expires_at) WHERE NOT pruned;
+CREATE INDEX plans_by_requester ON @plans (requester, state, plan);
+CREATE INDEX plans_by_target ON @plans (target, state, plan);
+CREATE INDEX plans_by_requester_and_expiry ON @plans (requester, state, expires_at);
+
+-- Whom plans ask for a decision.
+CREATE TABLE @asked (
+    asked text COLLATE "C" NOT NULL,
+    state text COLLATE "C" NOT NULL,
+    plan  text COLLATE "C" NOT NULL,
+    PRIMARY KEY (asked, state, plan)
+);
+
+CREATE INDEX asked_by_plan ON @asked (plan);
 
 -- What the attempts of plans touch.
 CREATE TABLE @attempts (
