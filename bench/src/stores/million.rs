@@ -60,7 +60,7 @@ pub(crate) async fn measure(report: &mut Report, directory: &Path) -> Result<()>
 async fn page(room: &Arc<Room>) -> Result<()> {
     let viewer = FakeDirectory::identity("alice");
     for scope in [Scope::Mine, Scope::Pending] {
-        let page = room.approvals.inbox(&viewer, InboxQuery { scope, after: None, limit: 50 }).await?;
+        let page = room.approvals.inbox(&viewer, InboxQuery::new(scope, 50)).await?;
         anyhow::ensure!(scope == Scope::Pending || page.entries.len() == 50, "a page has 50 plans");
     }
     Ok(())
@@ -76,11 +76,14 @@ fn multiply(path: &Path) -> Result<()> {
             "PRAGMA synchronous = OFF; PRAGMA cache_size = -1000000; BEGIN;
              CREATE TEMP TABLE copies AS WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < {copies}) SELECT n FROM c;
              CREATE TEMP TABLE old AS SELECT * FROM plans;
+             CREATE TEMP TABLE old_asked AS SELECT * FROM asked;
              CREATE TEMP TABLE old_records AS SELECT * FROM records WHERE plan IS NOT NULL AND kind IN ('header', 'plan-state', 'execution');
              CREATE TEMP TABLE old_events AS SELECT * FROM events WHERE plan IS NOT NULL;
              CREATE TEMP TABLE old_attempts AS SELECT * FROM attempts;
-             INSERT INTO plans SELECT printf('%08x', n) || substr(plan, 9), requester, target, state, revision, created_at, expires_at
+             INSERT INTO plans (plan, requester, target, shelf, state, revision, created_at, expires_at, pruned)
+                 SELECT printf('%08x', n) || substr(plan, 9), requester, target, shelf, state, revision, created_at, expires_at, pruned
                  FROM copies, old ORDER BY 1;
+             INSERT INTO asked (asked, shelf, plan) SELECT asked, shelf, printf('%08x', n) || substr(plan, 9) FROM copies, old_asked;
              INSERT INTO records SELECT kind, printf('%08x', n) || substr(plan, 9), printf('%08x', n) || substr(plan, 9), revision, sealed
                  FROM copies, old_records;
              INSERT INTO attempts SELECT effect || n, printf('%08x', n) || substr(plan, 9) FROM copies, old_attempts;

@@ -49,6 +49,13 @@ impl Timestamp {
         Self::from_unix_millis(self.0.saturating_add(millis))
     }
 
+    /// The moment so much earlier.
+    #[must_use]
+    pub fn before(self, duration: Duration) -> Self {
+        let millis = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        Self::from_unix_millis(self.0.saturating_sub(millis))
+    }
+
     /// How long it is from `earlier` to this moment; zero where `earlier` is later.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {

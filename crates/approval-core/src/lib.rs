@@ -31,7 +31,8 @@ mod vault;
 
 pub use approvals::{
     Approvals, ApprovalsBuilder, BuildError, ChallengeView, CheckpointInterval, DecisionRequest, ExecutionView,
-    InboxEntry, InboxPage, InboxQuery, LONGEST_WAIT, Parts, PlanPageView, PlanView, Scope, StatusView,
+    InboxEntry, InboxPage, InboxQuery, LONGEST_WAIT, Parts, PlanPageView, PlanView, Pruned, Retention, Scope,
+    StatusView,
 };
 pub use clock::{Clock, SystemClock, Timer};
 pub use digest::Digest;

@@ -120,6 +120,11 @@ impl Opened {
         }
     }
 
+    /// Whether nothing but a tombstone of the plan is needed any more. [STATE-032]
+    pub(crate) fn may_be_pruned(&self) -> bool {
+        coherence::may_be_pruned(&self.state)
+    }
+
     pub(crate) fn plan(&self) -> PlanId {
         self.header.record.plan_id
     }

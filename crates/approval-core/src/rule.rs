@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::directory::Standing;
 use crate::id::Person;
 use crate::record::{Decision, Identity, Rule, RuleKind, Verdict};
+use crate::store::Asked;
 
 /// What is known about each person that matters to a decision, looked up beforehand.
 pub type Standings = BTreeMap<Person, Standing>;
@@ -62,6 +63,16 @@ impl Rule {
         match self.kind {
             RuleKind::SameSubject => *person == requester.person, // [RULE-002]
             RuleKind::OtherSubject | RuleKind::Quorum => *person != requester.person, // [RULE-003]
+        }
+    }
+
+    /// Whom the rule asks, as plans are looked up by it.
+    #[must_use]
+    pub fn asked(&self, requester: &Identity) -> Vec<Asked> {
+        match self.kind {
+            RuleKind::SameSubject => vec![Asked::person(&requester.person)],
+            RuleKind::OtherSubject | RuleKind::Quorum if self.groups.is_empty() => vec![Asked::anyone()],
+            RuleKind::OtherSubject | RuleKind::Quorum => self.groups.iter().map(Asked::group).collect(),
         }
     }
 

@@ -4,12 +4,12 @@
 //! what is decided by the transition, inside that transaction, on sealed rows; what the *store* answers for is atomicity,
 //! isolation, durability, the compare-and-set on a row's revision, and that a row that is immutable is never overwritten.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use async_trait::async_trait;
 
-use crate::id::{PlanId, WriterId};
+use crate::id::{Group, Person, PlanId, WriterId};
 use crate::instant::Timestamp;
 use crate::record::{RecordKind, State};
 use crate::refusal::Refusal;
@@ -148,6 +148,55 @@ pub struct PlanIndex {
     pub created_at: Timestamp,
     /// When it expires.
     pub expires_at: Timestamp,
+    /// Whether its documents are gone, and a tombstone is what is left.
+    pub pruned: bool,
+}
+
+impl PlanIndex {
+    /// On which shelf a store may keep the plan, so that it finds it by its state and yet needn't move it at each step: `open` as
+    /// long as it may still be decided on, then the state itself, and at last `pruned`.
+    #[must_use]
+    pub fn shelf(&self) -> &'static str {
+        shelf(self.state, self.pruned)
+    }
+}
+
+fn shelf(state: State, pruned: bool) -> &'static str {
+    match (pruned, state.is_open()) {
+        (true, _) => "pruned",
+        (false, true) => "open",
+        (false, false) => state.name(),
+    }
+}
+
+/// Whom a plan asks for a decision, as a store looks plans up by: never what a decision uses.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Asked(String);
+
+impl Asked {
+    /// Anyone but the requester.
+    #[must_use]
+    pub fn anyone() -> Self {
+        Self("anyone".to_owned())
+    }
+
+    /// The members of a group.
+    #[must_use]
+    pub fn group(group: &Group) -> Self {
+        Self(format!("group:{}", group.as_str()))
+    }
+
+    /// One person.
+    #[must_use]
+    pub fn person(person: &Person) -> Self {
+        Self(format!("person:{}", person.as_str()))
+    }
+
+    /// As it is stored.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 /// An audit event as it is stored.
@@ -222,6 +271,13 @@ pub enum Write {
     Remove(RowKey),
     /// The plan's index entry: inserted, or replaced.
     Index(PlanIndex),
+    /// Whom the plan asks for a decision, after its index entry. They find it by [`PlanQuery::asked`].
+    Ask {
+        /// The plan.
+        plan: PlanId,
+        /// Whom it asks.
+        asked: Vec<Asked>,
+    },
     /// The plan's attempt touches these. They are found by [`Store::attempts`] until it has another outcome.
     Attempt {
         /// The plan.
@@ -288,14 +344,33 @@ pub struct PlanQuery {
     pub requester: Option<String>,
     /// Plans on the target with this name.
     pub target: Option<String>,
+    /// Plans that ask one of these for a decision; any, where empty.
+    pub asked: Vec<Asked>,
     /// Plans in one of these states; any, where empty.
     pub states: Vec<State>,
     /// Plans that expire after this moment.
     pub expires_after: Option<Timestamp>,
+    /// Plans that expire before this moment.
+    pub expires_before: Option<Timestamp>,
+    /// Plans of which only a tombstone is left, or those that are whole.
+    pub pruned: Option<bool>,
     /// Plans that come after this one in the order of the list.
     pub after: Option<PlanId>,
     /// At most so many.
     pub limit: u32,
+}
+
+impl PlanQuery {
+    /// The shelves on which these plans are, each of them once: see [`PlanIndex::shelf`].
+    #[must_use]
+    pub fn shelves(&self) -> BTreeSet<&'static str> {
+        let states = if self.states.is_empty() { State::ALL.as_slice() } else { &self.states };
+        let of = |pruned| states.iter().map(move |state| shelf(*state, pruned));
+        match self.pruned {
+            Some(pruned) => of(pruned).collect(),
+            None => of(false).chain(of(true)).collect(),
+        }
+    }
 }
 
 /// A page of plans, newest first by id: ids are made from the time.

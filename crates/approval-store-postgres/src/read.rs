@@ -5,7 +5,9 @@ use std::str::FromStr;
 
 use approval_core::record::{RecordKind, State};
 use approval_core::seal::Tag;
-use approval_core::store::{EventRow, Include, PlanIndex, PlanPage, PlanQuery, PlanRows, Reads, Row, RowKey, Snapshot};
+use approval_core::store::{
+    Asked, EventRow, Include, PlanIndex, PlanPage, PlanQuery, PlanRows, Reads, Row, RowKey, Snapshot,
+};
 use approval_core::{PlanId, Timestamp, WriterId};
 use tokio::try_join;
 use tokio_postgres::types::Type;
@@ -15,7 +17,8 @@ use crate::fault::Fault;
 use crate::sql::{Parameter, Session};
 
 const RECORD: &str = "kind, id, plan, revision, sealed";
-const PLAN: &str = "plan, requester, target, state, revision, created_at, expires_at";
+const PLAN: &str = "plans.plan, plans.requester, plans.target, plans.state, plans.revision, plans.created_at, \
+                    plans.expires_at, plans.pruned";
 const EVENT: &str = "writer, sequence, plan, sealed";
 
 type Found = tokio_postgres::Row;
@@ -63,7 +66,7 @@ pub(crate) async fn snapshot(session: Session<'_>, reads: &Reads, clock: &StoreC
 
 pub(crate) async fn plan(session: Session<'_>, plan: PlanId, include: Include) -> Result<Option<PlanRows>, Fault> {
     let id = plan.to_string();
-    let sql = format!("SELECT {PLAN} FROM @plans WHERE plan = $1");
+    let sql = format!("SELECT {PLAN} FROM @plans AS plans WHERE plan = $1");
     let parameters: [Parameter<'_>; 1] = [(&id, Type::TEXT)];
     let index = session.query(&sql, &parameters);
     let (index, mut rows) = try_join!(biased; index, rows_of(session, std::slice::from_ref(&id), include))?;
@@ -131,7 +134,7 @@ async fn with_rows(session: Session<'_>, indexes: Vec<PlanIndex>) -> Result<Vec<
 }
 
 pub(crate) async fn executing(session: Session<'_>) -> Result<Vec<PlanId>, Fault> {
-    let sql = "SELECT plan FROM @plans WHERE state = $1 ORDER BY plan";
+    let sql = "SELECT plan FROM @plans AS plans WHERE shelf = $1 ORDER BY plan";
     let rows = session.query(sql, &[(&State::Executing.name(), Type::TEXT)]).await?;
     rows.iter().map(|row| parsed(row.try_get(0)?, "plan id")).collect()
 }
@@ -157,7 +160,7 @@ pub(crate) async fn attempts(session: Session<'_>, effects: &[Tag]) -> Result<Ve
     let effects: Vec<String> = effects.iter().map(ToString::to_string).collect();
     let states = [State::Executing, State::Partial, State::Unknown].map(State::name);
     let sql = format!(
-        "SELECT {PLAN} FROM @plans WHERE plan IN (SELECT plan FROM @attempts WHERE effect = ANY ($1)) \
+        "SELECT {PLAN} FROM @plans AS plans WHERE plan IN (SELECT plan FROM @attempts WHERE effect = ANY ($1)) \
          AND state = ANY ($2) ORDER BY plan"
     );
     let rows = session.query(&sql, &[(&effects, Type::TEXT_ARRAY), (&states.as_slice(), Type::TEXT_ARRAY)]).await?;
@@ -165,10 +168,9 @@ pub(crate) async fn attempts(session: Session<'_>, effects: &[Tag]) -> Result<Ve
 }
 
 async fn open_plans(session: Session<'_>, requester: &str, now: Timestamp) -> Result<u32, Fault> {
-    let open: Vec<&str> = State::ALL.into_iter().filter(|state| state.is_open()).map(State::name).collect();
-    let sql = "SELECT count(*) FROM @plans WHERE requester = $1 AND state = ANY ($2) AND expires_at > $3";
-    let parameters: [Parameter<'_>; 3] =
-        [(&requester, Type::TEXT), (&open, Type::TEXT_ARRAY), (&now.unix_millis(), Type::INT8)];
+    // Said as it stands in the index.
+    let sql = "SELECT count(*) FROM @plans AS plans WHERE shelf = 'open' AND requester = $1 AND expires_at > $2";
+    let parameters: [Parameter<'_>; 2] = [(&requester, Type::TEXT), (&now.unix_millis(), Type::INT8)];
     let rows = session.query(sql, &parameters).await?;
     let count: i64 = rows.first().map_or(Ok(0), |row| row.try_get(0))?;
     Ok(u32::try_from(count).unwrap_or(u32::MAX))
@@ -189,28 +191,47 @@ async fn unnamed_heads(session: Session<'_>) -> Result<Vec<EventRow>, Fault> {
     session.query(&sql, &[]).await?.iter().map(|row| event_of(row, 0)).collect()
 }
 
+/// A page of plans: the newest of those that are found on each shelf, and each whom they ask, in the order of an index.
 /// [STORE-007]
 pub(crate) async fn list(session: Session<'_>, query: &PlanQuery) -> Result<PlanPage, Fault> {
     let after = query.after.map(|plan| plan.to_string());
-    let moment = query.expires_after.map(Timestamp::unix_millis);
+    let [later, earlier] = [query.expires_after, query.expires_before].map(|moment| moment.map(Timestamp::unix_millis));
+    let shelves: Vec<&str> = query.shelves().into_iter().collect();
     let states: Vec<&str> = query.states.iter().map(|state| state.name()).collect();
+    let asked: Vec<&str> = query.asked.iter().map(Asked::as_str).collect();
     // One more than is asked for: it says whether more follow.
     let limit = i64::from(query.limit) + 1;
-    let given: [(&str, bool, Parameter<'_>); 5] = [
-        ("requester = ", query.requester.is_some(), (&query.requester, Type::TEXT)),
-        ("target = ", query.target.is_some(), (&query.target, Type::TEXT)),
-        ("plan < ", after.is_some(), (&after, Type::TEXT)),
-        ("expires_at > ", moment.is_some(), (&moment, Type::INT8)),
-        ("state = ANY ", !states.is_empty(), (&states, Type::TEXT_ARRAY)),
+    let mut parameters: Vec<Parameter<'_>> = vec![(&limit, Type::INT8), (&shelves, Type::TEXT_ARRAY)];
+    let (wanted, from, of) = match asked.as_slice() {
+        [] => ("unnest($2) AS wanted (shelf)", "@plans AS plans WHERE true", "plans"),
+        _ => {
+            parameters.push((&asked, Type::TEXT_ARRAY));
+            (
+                "unnest($2) AS wanted (shelf), unnest($3) AS asking (whom)",
+                "@asked AS asked JOIN @plans AS plans ON plans.plan = asked.plan WHERE asked.asked = asking.whom",
+                "asked",
+            )
+        }
+    };
+    let before = format!("{of}.plan <");
+    let given: [(&str, bool, Parameter<'_>); 6] = [
+        (&before, after.is_some(), (&after, Type::TEXT)),
+        ("plans.requester =", query.requester.is_some(), (&query.requester, Type::TEXT)),
+        ("plans.target =", query.target.is_some(), (&query.target, Type::TEXT)),
+        ("plans.expires_at >", later.is_some(), (&later, Type::INT8)),
+        ("plans.expires_at <", earlier.is_some(), (&earlier, Type::INT8)),
+        ("plans.state = ANY", !states.is_empty(), (&states, Type::TEXT_ARRAY)),
     ];
-    let mut parameters: Vec<Parameter<'_>> = vec![(&limit, Type::INT8)];
-    let mut conditions = Vec::new();
+    let mut conditions = vec![format!("{of}.shelf = wanted.shelf")];
     for (condition, _, parameter) in given.into_iter().filter(|(_, is_given, _)| *is_given) {
         parameters.push(parameter);
         conditions.push(format!("{condition} (${})", parameters.len()));
     }
-    let only = if conditions.is_empty() { String::new() } else { format!("WHERE {}", conditions.join(" AND ")) };
-    let sql = format!("SELECT {PLAN} FROM @plans {only} ORDER BY plan DESC LIMIT $1");
+    let sql = format!(
+        "SELECT DISTINCT {PLAN} FROM {wanted}, LATERAL (SELECT plans.* FROM {from} AND {} \
+         ORDER BY {of}.plan DESC LIMIT $1) AS plans ORDER BY plan DESC LIMIT $1",
+        conditions.join(" AND ")
+    );
     let rows = session.query(&sql, &parameters).await?;
     let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
     let indexes = rows.iter().take(limit).map(index_of).collect::<Result<_, _>>()?;
@@ -281,6 +302,7 @@ fn index_of(row: &Found) -> Result<PlanIndex, Fault> {
         revision: number_of(row.try_get(4)?, "revision")?,
         created_at: Timestamp::from_unix_millis(row.try_get(5)?),
         expires_at: Timestamp::from_unix_millis(row.try_get(6)?),
+        pruned: row.try_get(7)?,
     })
 }
 

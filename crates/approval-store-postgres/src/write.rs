@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 
-use approval_core::store::{EventRow, PlanIndex, Row, Write};
+use approval_core::store::{Asked, EventRow, PlanIndex, Row, Write};
 use tokio_postgres::types::Type;
 
 use crate::fault::Fault;
@@ -22,6 +22,14 @@ pub(crate) async fn apply(session: Session<'_>, writes: &[Write]) -> Result<bool
                 session.query(sql, &parameters).await.map(|_| true)
             }),
             Write::Index(index) => Box::pin(put_index(session, index)),
+            Write::Ask { plan, asked } => Box::pin(async move {
+                let asked: Vec<&str> = asked.iter().map(Asked::as_str).collect();
+                // On the shelf that the plan is on.
+                let sql = "INSERT INTO @asked (asked, shelf, plan) SELECT DISTINCT whom, shelf, plan \
+                           FROM unnest($1) AS of (whom), @plans AS plans WHERE plan = $2 ON CONFLICT DO NOTHING";
+                let parameters: [Parameter<'_>; 2] = [(&asked, Type::TEXT_ARRAY), (&plan.to_string(), Type::TEXT)];
+                session.query(sql, &parameters).await.map(|_| true)
+            }),
             Write::Attempt { plan, effects } => Box::pin(async move {
                 let effects: Vec<String> = effects.iter().map(ToString::to_string).collect();
                 let sql = "INSERT INTO @attempts (effect, plan) SELECT DISTINCT effect, $2 FROM unnest($1) AS of (effect) \
@@ -48,7 +56,7 @@ pub(crate) async fn apply(session: Session<'_>, writes: &[Write]) -> Result<bool
 /// [STORE-003]
 async fn insert(session: Session<'_>, row: &Row) -> Result<bool, Fault> {
     let sql = "INSERT INTO @records (kind, id, plan, revision, sealed) VALUES ($1, $2, $3, $4, $5) \
-               ON CONFLICT (kind, id) DO NOTHING RETURNING true";
+               ON CONFLICT (id, kind) DO NOTHING RETURNING true";
     let Row { key, plan, revision, sealed } = row;
     let (plan, revision) = (plan.map(|plan| plan.to_string()), number(*revision)?);
     let parameters: [Parameter<'_>; 5] = [
@@ -79,12 +87,15 @@ async fn replace(session: Session<'_>, from: u64, row: &Row) -> Result<bool, Fau
 }
 
 async fn put_index(session: Session<'_>, index: &PlanIndex) -> Result<bool, Fault> {
-    let sql = "INSERT INTO @plans (plan, requester, target, state, revision, created_at, expires_at) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (plan) DO UPDATE SET requester = excluded.requester, \
+    let sql = "WITH taken AS (DELETE FROM @asked WHERE plan = $1 AND shelf <> $9 RETURNING asked), \
+               put AS (INSERT INTO @asked (asked, shelf, plan) SELECT DISTINCT asked, $9, $1 FROM taken ON CONFLICT DO NOTHING) \
+               INSERT INTO @plans (plan, requester, target, state, revision, created_at, expires_at, pruned, shelf) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (plan) DO UPDATE SET requester = excluded.requester, \
                target = excluded.target, state = excluded.state, revision = excluded.revision, \
-               created_at = excluded.created_at, expires_at = excluded.expires_at";
-    let PlanIndex { plan, requester, target, state, revision, created_at, expires_at } = index;
-    let parameters: [Parameter<'_>; 7] = [
+               created_at = excluded.created_at, expires_at = excluded.expires_at, pruned = excluded.pruned, \
+               shelf = excluded.shelf";
+    let PlanIndex { plan, requester, target, state, revision, created_at, expires_at, pruned } = index;
+    let parameters: [Parameter<'_>; 9] = [
         (&plan.to_string(), Type::TEXT),
         (requester, Type::TEXT),
         (target, Type::TEXT),
@@ -92,6 +103,8 @@ async fn put_index(session: Session<'_>, index: &PlanIndex) -> Result<bool, Faul
         (&number(*revision)?, Type::INT8),
         (&created_at.unix_millis(), Type::INT8),
         (&expires_at.unix_millis(), Type::INT8),
+        (pruned, Type::BOOL),
+        (&index.shelf(), Type::TEXT),
     ];
     session.query(sql, &parameters).await.map(|_| true)
 }

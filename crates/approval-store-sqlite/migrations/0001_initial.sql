@@ -1,14 +1,14 @@
 -- What is stored is sealed; the other columns are what it is found by. A decision uses the sealed part only, with which they
 -- must agree. Times are milliseconds since the Unix epoch. Plans have ids in the order of time, so an index ends in one.
 
--- Every sealed record but the events.
+-- Every sealed record but the events. Most have the id of their plan, so that an index finds them side by side.
 CREATE TABLE records (
     kind     TEXT    NOT NULL,
     id       TEXT    NOT NULL,
     plan     TEXT,
     revision INTEGER NOT NULL,
     sealed   BLOB    NOT NULL,
-    UNIQUE (kind, id)
+    UNIQUE (id, kind)
 ) STRICT;
 
 CREATE INDEX records_by_plan ON records (plan) WHERE plan IS NOT NULL;
@@ -17,16 +17,30 @@ CREATE TABLE plans (
     plan       TEXT    NOT NULL PRIMARY KEY,
     requester  TEXT    NOT NULL,
     target     TEXT    NOT NULL,
+    shelf      TEXT    NOT NULL,
     state      TEXT    NOT NULL,
     revision   INTEGER NOT NULL,
     created_at INTEGER NOT NULL,
-    expires_at INTEGER NOT NULL
+    expires_at INTEGER NOT NULL,
+    pruned     INTEGER NOT NULL CHECK (pruned IN (0, 1))
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX plans_by_requester ON plans (requester, plan);
-CREATE INDEX plans_by_target ON plans (target, plan);
-CREATE INDEX plans_by_state ON plans (state, plan);
-CREATE INDEX plans_by_requester_and_state ON plans (requester, state, expires_at);
+-- A page is put together from one look-up for each shelf, in the order of the index: few plans are found among many. A plan is
+-- moved to another shelf when it is claimed, ends or is pruned: its other steps touch no index.
+CREATE INDEX plans_by_shelf ON plans (shelf, plan);
+CREATE INDEX plans_by_requester ON plans (requester, shelf, plan);
+CREATE INDEX plans_by_target ON plans (target, shelf, plan);
+CREATE INDEX plans_open ON plans (requester, expires_at) WHERE shelf = 'open';
+
+-- Whom plans ask for a decision.
+CREATE TABLE asked (
+    asked TEXT NOT NULL,
+    shelf TEXT NOT NULL,
+    plan  TEXT NOT NULL,
+    PRIMARY KEY (asked, shelf, plan)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX asked_by_plan ON asked (plan);
 
 -- What the attempts of plans touch.
 CREATE TABLE attempts (

@@ -1,11 +1,13 @@
 //! Look-ups. Each runs inside a transaction, so that all that it finds is of one moment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
 use approval_core::record::{RecordKind, State};
 use approval_core::seal::Tag;
-use approval_core::store::{EventRow, Include, PlanIndex, PlanPage, PlanQuery, PlanRows, Reads, Row, RowKey, Snapshot};
+use approval_core::store::{
+    Asked, EventRow, Include, PlanIndex, PlanPage, PlanQuery, PlanRows, Reads, Row, RowKey, Snapshot,
+};
 use approval_core::{PlanId, Timestamp, WriterId};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, params, params_from_iter};
@@ -14,7 +16,8 @@ use crate::fault::Fault;
 use crate::transaction::{self, Behavior};
 
 const RECORD: &str = "kind, id, plan, revision, sealed";
-const PLAN: &str = "plan, requester, target, state, revision, created_at, expires_at";
+const PLAN: &str = "plans.plan, plans.requester, plans.target, plans.state, plans.revision, plans.created_at, \
+                    plans.expires_at, plans.pruned";
 const EVENT: &str = "position, writer, sequence, plan, sealed";
 
 /// Looks something up at one moment.
@@ -81,7 +84,7 @@ fn with_rows(connection: &Connection, index: PlanIndex, include: Include) -> Res
 }
 
 pub(crate) fn executing(connection: &Connection) -> Result<Vec<PlanId>, Fault> {
-    let mut statement = connection.prepare_cached("SELECT plan FROM plans WHERE state = ?1 ORDER BY plan")?;
+    let mut statement = connection.prepare_cached("SELECT plan FROM plans WHERE shelf = ?1 ORDER BY plan")?;
     let mut found = statement.query([State::Executing.name()])?;
     let mut plans = Vec::new();
     while let Some(row) = found.next()? {
@@ -103,9 +106,8 @@ pub(crate) fn rows(connection: &Connection, keys: &[RowKey]) -> Result<Vec<Row>,
 
 /// [STORE-006]
 pub(crate) fn attempts(connection: &Connection, effects: &[Tag]) -> Result<Vec<(PlanId, PlanRows)>, Fault> {
-    let columns = PLAN.replace("plan,", "plans.plan,");
     let sql = format!(
-        "SELECT {columns} FROM attempts JOIN plans ON plans.plan = attempts.plan \
+        "SELECT {PLAN} FROM attempts JOIN plans ON plans.plan = attempts.plan \
          WHERE attempts.effect = ?1 AND plans.state IN (?2, ?3, ?4)"
     );
     let mut statement = connection.prepare_cached(&sql)?;
@@ -123,13 +125,10 @@ pub(crate) fn attempts(connection: &Connection, effects: &[Tag]) -> Result<Vec<(
 }
 
 fn open_plans(connection: &Connection, requester: &str, now: Timestamp) -> Result<u32, Fault> {
-    let open: Vec<&str> = State::ALL.into_iter().filter(|state| state.is_open()).map(State::name).collect();
-    let places = vec!["?"; open.len()].join(", ");
-    let sql = format!("SELECT count(*) FROM plans WHERE expires_at > ? AND requester = ? AND state IN ({places})");
-    let now = Value::from(now.unix_millis());
-    let states = open.into_iter().map(|state| Value::from(state.to_owned()));
-    let values = [now, Value::from(requester.to_owned())].into_iter().chain(states);
-    let count: i64 = connection.prepare_cached(&sql)?.query_row(params_from_iter(values), |row| row.get(0))?;
+    // Said as it stands in the index.
+    let sql = "SELECT count(*) FROM plans WHERE shelf = 'open' AND requester = ?1 AND expires_at > ?2";
+    let count: i64 =
+        connection.prepare_cached(sql)?.query_row(params![requester, now.unix_millis()], |row| row.get(0))?;
     Ok(u32::try_from(count).unwrap_or(u32::MAX))
 }
 
@@ -152,43 +151,67 @@ fn unnamed_heads(connection: &Connection) -> Result<Vec<EventRow>, Fault> {
 
 /// [STORE-007]
 pub(crate) fn list(connection: &Connection, query: &PlanQuery) -> Result<PlanPage, Fault> {
-    let mut conditions = Vec::new();
-    let mut values = Vec::new();
-    let mut must = |condition: String, value: Vec<Value>| {
-        conditions.push(condition);
-        values.extend(value);
+    let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
+    let asked: BTreeSet<Option<&Asked>> = match query.asked.as_slice() {
+        [] => BTreeSet::from([None]),
+        some => some.iter().map(Some).collect(),
     };
-    if let Some(requester) = &query.requester {
-        must("requester = ?".to_owned(), vec![Value::from(requester.clone())]);
+    let mut found = BTreeMap::new();
+    for asked in asked {
+        for shelf in query.shelves() {
+            newest(connection, query, asked, shelf, &mut found)?;
+        }
     }
-    if let Some(target) = &query.target {
-        must("target = ?".to_owned(), vec![Value::from(target.clone())]);
-    }
-    if let Some(after) = query.after {
-        must("plan < ?".to_owned(), vec![Value::from(after.to_string())]);
-    }
-    if let Some(moment) = query.expires_after {
-        must("expires_at > ?".to_owned(), vec![Value::from(moment.unix_millis())]);
-    }
+    let more = found.len() > limit;
+    let with_rows = |(plan, index)| Ok((plan, with_rows(connection, index, Include::Records)?));
+    let plans = found.into_iter().rev().take(limit).map(with_rows).collect::<Result<_, Fault>>()?;
+    Ok(PlanPage { plans, more })
+}
+
+/// The newest plans on one shelf that match and, where it is given, ask this one for a decision: one more than are wanted in all,
+/// which says whether more follow.
+fn newest(
+    connection: &Connection,
+    query: &PlanQuery,
+    asked: Option<&Asked>,
+    shelf: &str,
+    found: &mut BTreeMap<PlanId, PlanIndex>,
+) -> Result<(), Fault> {
+    let (from, of, mut conditions) = match asked {
+        // In this order, whatever SQLite thinks of it: the index has the plans in theirs.
+        Some(_) => ("asked CROSS JOIN plans ON plans.plan = asked.plan", "asked", vec!["asked.asked = ?"]),
+        None => ("plans", "plans", Vec::new()),
+    };
+    let mut values: Vec<Value> = asked.iter().map(|asked| Value::from(asked.as_str().to_owned())).collect();
+    let on_shelf = format!("{of}.shelf = ?");
+    conditions.push(&on_shelf);
+    values.push(Value::from(shelf.to_owned()));
+    let before = format!("{of}.plan < ?");
+    let mut must = |condition, value: Option<Value>| {
+        if let Some(value) = value {
+            conditions.push(condition);
+            values.push(value);
+        }
+    };
+    must(&before, query.after.map(|plan| Value::from(plan.to_string())));
+    must("plans.requester = ?", query.requester.clone().map(Value::from));
+    must("plans.target = ?", query.target.clone().map(Value::from));
+    must("plans.expires_at > ?", query.expires_after.map(|moment| Value::from(moment.unix_millis())));
+    must("plans.expires_at < ?", query.expires_before.map(|moment| Value::from(moment.unix_millis())));
+    let states = format!("plans.state IN ({})", vec!["?"; query.states.len()].join(", "));
     if !query.states.is_empty() {
-        let states: Vec<_> = query.states.iter().map(|state| Value::from(state.name().to_owned())).collect();
-        must(format!("state IN ({})", vec!["?"; states.len()].join(", ")), states);
+        conditions.push(&states);
+        values.extend(query.states.iter().map(|state| Value::from(state.name().to_owned())));
     }
-    let only = if conditions.is_empty() { String::new() } else { format!("WHERE {}", conditions.join(" AND ")) };
-    // One more than is asked for: it says whether more follow.
-    let sql = format!("SELECT {PLAN} FROM plans {only} ORDER BY plan DESC LIMIT ?");
+    let sql = format!("SELECT {PLAN} FROM {from} WHERE {} ORDER BY {of}.plan DESC LIMIT ?", conditions.join(" AND "));
     values.push(Value::from(i64::from(query.limit) + 1));
     let mut statement = connection.prepare_cached(&sql)?;
-    let mut found = statement.query(params_from_iter(values))?;
-    let mut indexes = Vec::new();
-    while let Some(row) = found.next()? {
-        indexes.push(index_of(row)?);
+    let mut rows = statement.query(params_from_iter(values))?;
+    while let Some(row) = rows.next()? {
+        let index = index_of(row)?;
+        found.insert(index.plan, index);
     }
-    let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
-    let more = indexes.len() > limit;
-    let with_rows = |index: PlanIndex| Ok((index.plan, with_rows(connection, index, Include::Records)?));
-    let plans = indexes.into_iter().take(limit).map(with_rows).collect::<Result<_, Fault>>()?;
-    Ok(PlanPage { plans, more })
+    Ok(())
 }
 
 pub(crate) fn events(connection: &Connection, after: u64, limit: u32) -> Result<Vec<EventRow>, Fault> {
@@ -230,6 +253,7 @@ fn index_of(row: &rusqlite::Row<'_>) -> Result<PlanIndex, Fault> {
         revision: number(row.get(4)?, "revision")?,
         created_at: Timestamp::from_unix_millis(row.get(5)?),
         expires_at: Timestamp::from_unix_millis(row.get(6)?),
+        pruned: row.get(7)?,
     })
 }
 

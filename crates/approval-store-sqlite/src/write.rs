@@ -30,6 +30,16 @@ fn apply(connection: &Connection, write: &Write) -> Result<bool, Fault> {
             Ok(true)
         }
         Write::Index(index) => put_index(connection, index).map(|()| true),
+        Write::Ask { plan, asked } => {
+            // On the shelf that the plan is on.
+            let sql = "INSERT INTO asked (asked, shelf, plan) SELECT ?1, shelf, plan FROM plans WHERE plan = ?2 \
+                       ON CONFLICT DO NOTHING";
+            let mut statement = connection.prepare_cached(sql)?;
+            for asked in asked {
+                statement.execute([asked.as_str(), &plan.to_string()])?;
+            }
+            Ok(true)
+        }
         Write::Attempt { plan, effects } => {
             let sql = "INSERT INTO attempts (effect, plan) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
             let mut statement = connection.prepare_cached(sql)?;
@@ -53,7 +63,7 @@ fn apply(connection: &Connection, write: &Write) -> Result<bool, Fault> {
 /// [STORE-003]
 fn insert(connection: &Connection, row: &Row) -> Result<bool, Fault> {
     let sql = "INSERT INTO records (kind, id, plan, revision, sealed) VALUES (?1, ?2, ?3, ?4, ?5) \
-               ON CONFLICT (kind, id) DO NOTHING";
+               ON CONFLICT (id, kind) DO NOTHING";
     let Row { key, plan, revision, sealed } = row;
     let plan = plan.map(|plan| plan.to_string());
     let values = params![key.kind.name(), key.id, plan, number(*revision)?, sealed];
@@ -71,12 +81,22 @@ fn replace(connection: &Connection, from: u64, row: &Row) -> Result<bool, Fault>
 }
 
 fn put_index(connection: &Connection, index: &PlanIndex) -> Result<(), Fault> {
-    let sql = "INSERT OR REPLACE INTO plans (plan, requester, target, state, revision, created_at, expires_at) \
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-    let PlanIndex { plan, requester, target, state, revision, created_at, expires_at } = index;
+    let PlanIndex { plan, requester, target, state, revision, created_at, expires_at, pruned } = index;
+    let (plan, shelf, state, revision) = (plan.to_string(), index.shelf(), state.name(), number(*revision)?);
     let (created_at, expires_at) = (created_at.unix_millis(), expires_at.unix_millis());
-    let values = params![plan.to_string(), requester, target, state.name(), number(*revision)?, created_at, expires_at];
+    // As long as it stays where it is found, no index is touched.
+    let sql = "UPDATE plans SET state = ?1, revision = ?2 WHERE plan = ?3 AND shelf = ?4 AND requester = ?5 \
+               AND target = ?6 AND created_at = ?7 AND expires_at = ?8";
+    let values = params![state, revision, plan, shelf, requester, target, created_at, expires_at];
+    if connection.prepare_cached(sql)?.execute(values)? == 1 {
+        return Ok(());
+    }
+    let sql = "INSERT OR REPLACE INTO plans (plan, requester, target, shelf, state, revision, created_at, expires_at, pruned) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+    let values = params![plan, requester, target, shelf, state, revision, created_at, expires_at, pruned];
     connection.prepare_cached(sql)?.execute(values)?;
+    let sql = "UPDATE OR REPLACE asked SET shelf = ?2 WHERE plan = ?1 AND shelf <> ?2";
+    connection.prepare_cached(sql)?.execute(params![plan, shelf])?;
     Ok(())
 }
 
@@ -90,7 +110,8 @@ fn append(connection: &Connection, event: &EventRow) -> Result<bool, Fault> {
     let appended = connection.prepare_cached(sql)?.execute(values)? == 1;
     if appended {
         // A writer that has gone on is unnamed again.
-        let sql = "INSERT INTO lanes (writer, named) VALUES (?1, 0) ON CONFLICT (writer) DO UPDATE SET named = 0";
+        let sql = "INSERT INTO lanes (writer, named) VALUES (?1, 0) ON CONFLICT (writer) DO UPDATE SET named = 0 \
+                   WHERE named <> 0";
         connection.prepare_cached(sql)?.execute([writer.to_string()])?;
     }
     Ok(appended)

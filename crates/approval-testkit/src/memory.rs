@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use approval_core::record::State;
 use approval_core::seal::Tag;
 use approval_core::store::{
-    CommitError, EventRow, Include, PlanIndex, PlanPage, PlanQuery, PlanRows, Reads, Row, RowKey, Snapshot, Store,
-    StoreError, Transition, Write,
+    Asked, CommitError, EventRow, Include, PlanIndex, PlanPage, PlanQuery, PlanRows, Reads, Row, RowKey, Snapshot,
+    Store, StoreError, Transition, Write,
 };
 use approval_core::{Clock, PlanId, Timestamp, WriterId};
 use async_trait::async_trait;
@@ -26,6 +26,8 @@ pub struct Tables {
     pub rows: BTreeMap<RowKey, Row>,
     /// Plans by id.
     pub plans: BTreeMap<PlanId, PlanIndex>,
+    /// Whom plans ask for a decision.
+    pub asked: BTreeSet<(Asked, PlanId)>,
     /// What the attempts of plans touch.
     pub attempts: BTreeSet<(String, PlanId)>,
     /// Events, in the order in which they were committed.
@@ -86,6 +88,10 @@ impl Store for MemoryStore {
                 && query.requester.as_ref().is_none_or(|requester| index.requester == *requester)
                 && query.target.as_ref().is_none_or(|target| index.target == *target)
                 && query.expires_after.is_none_or(|moment| index.expires_at > moment)
+                && query.expires_before.is_none_or(|moment| index.expires_at < moment)
+                && query.pruned.is_none_or(|pruned| index.pruned == pruned)
+                && (query.asked.is_empty()
+                    || query.asked.iter().any(|asked| tables.asked.contains(&(asked.clone(), index.plan))))
                 && (query.states.is_empty() || query.states.contains(&index.state))
         });
         let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
@@ -165,7 +171,7 @@ impl Tables {
                     }
                     continue;
                 }
-                Write::Attempt { .. } | Write::Index(_) | Write::NameHeads(_) => continue,
+                Write::Ask { .. } | Write::Attempt { .. } | Write::Index(_) | Write::NameHeads(_) => continue,
             };
             let stored = || self.rows.get(key).map(|row| row.revision);
             let found = revisions.get(key).copied().unwrap_or_else(stored);
@@ -188,6 +194,7 @@ impl Tables {
             Write::Index(index) => {
                 self.plans.insert(index.plan, index);
             }
+            Write::Ask { plan, asked } => self.asked.extend(asked.into_iter().map(|asked| (asked, plan))),
             Write::Attempt { plan, effects } => {
                 self.attempts.extend(effects.into_iter().map(|tag| (tag.to_string(), plan)));
             }

@@ -8,8 +8,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use approval_core::record::State;
 use approval_core::seal::Tag;
 use approval_core::store::{
-    CommitError, EventRow, Include, PlanIndex, PlanPage, PlanQuery, PlanRows, Row, RowKey, Snapshot, Store, StoreError,
-    Transition, Write,
+    Asked, CommitError, EventRow, Include, PlanIndex, PlanPage, PlanQuery, PlanRows, Row, RowKey, Snapshot, Store,
+    StoreError, Transition, Write,
 };
 use approval_core::{Clock, PlanId, WriterId};
 use approval_testkit::store_suite;
@@ -106,6 +106,13 @@ impl Log<'_> {
         found.filter_map(|index| Some((index.plan, self.plan(index.plan, Include::Records)?))).collect()
     }
 
+    fn asks(self, plan: PlanId, whom: &[Asked]) -> bool {
+        self.0.iter().any(|write| match write {
+            Write::Ask { plan: of, asked } => *of == plan && asked.iter().any(|asked| whom.contains(asked)),
+            _ => false,
+        })
+    }
+
     fn lane(self, writer: WriterId) -> Option<EventRow> {
         self.events().into_iter().rfind(|event| event.writer == writer)
     }
@@ -198,6 +205,9 @@ impl Store for LogStore {
                     && query.requester.as_ref().is_none_or(|requester| index.requester == *requester)
                     && query.target.as_ref().is_none_or(|target| index.target == *target)
                     && query.expires_after.is_none_or(|moment| index.expires_at > moment)
+                    && query.expires_before.is_none_or(|moment| index.expires_at < moment)
+                    && query.pruned.is_none_or(|pruned| index.pruned == pruned)
+                    && (query.asked.is_empty() || log.asks(index.plan, &query.asked))
                     && (query.states.is_empty() || query.states.contains(&index.state))
             };
             let mut left = log.plans().into_iter().filter(wanted);

@@ -40,6 +40,7 @@ enum Command {
     #[command(subcommand, about = "List, export, rotate and revoke keys")]
     Keys(keys::KeysCommand),
     Pause(operator::PauseArgs),
+    Prune(operator::PruneArgs),
     #[command(subcommand, about = "Show, export and verify signed receipts of plans")]
     Receipt(receipt::ReceiptCommand),
     Reconcile(operator::ReconcileArgs),
@@ -91,6 +92,7 @@ async fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Keys(command) => keys::run(command).await,
         Command::Keygen(args) => operator::keygen(&args),
         Command::Pause(args) => operator::pause(&args).await,
+        Command::Prune(args) => operator::prune(&args).await,
         Command::Receipt(command) => receipt::run(command).await,
         Command::Reconcile(args) => operator::reconcile(&args).await,
         Command::Resume(args) => operator::resume(&args).await,

@@ -226,7 +226,7 @@ impl Use {
     }
 
     async fn look(self, scene: &Scene, who: &str, scope: Scope) -> Result<(String, String), Refusal> {
-        let query = InboxQuery { scope, after: None, limit: 100 };
+        let query = InboxQuery::new(scope, 100);
         let page = scene.approvals().inbox(&FakeDirectory::identity(who), query).await?;
         let entry = page.entries.iter().find(|entry| entry.header.plan_id == scene.plan.header.plan_id);
         // A plan that was tampered with must not hide the others.

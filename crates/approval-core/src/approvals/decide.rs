@@ -73,6 +73,9 @@ impl Approvals {
     pub(super) async fn visible(&self, viewer: &Identity, plan: PlanId) -> Result<Visible, Refusal> {
         let Some((opened, rows)) = self.current(plan, Include::Documents).await? else { return Err(not_found()) };
         opened.recompute()?;
+        if opened.state.pruned {
+            return Err(not_found());
+        }
         let documents = Documents::open(&self.service.vault, &opened, &rows)?;
         let eligible = self.may_decide(viewer, &opened, &documents.intent.record).await?;
         if eligible || opened.header.record.requester.person == viewer.person {

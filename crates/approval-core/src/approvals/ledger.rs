@@ -137,6 +137,7 @@ impl<'a> Ledger<'a> {
             revision: state.revision,
             created_at: header.created_at,
             expires_at: header.expires_at,
+            pruned: state.pruned,
         };
         self.replace(state, &index.plan.to_string(), Some(index.plan), from, index.revision)?;
         self.writes.push(Write::Index(index));

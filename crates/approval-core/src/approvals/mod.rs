@@ -13,6 +13,7 @@ mod lease;
 mod ledger;
 mod operator;
 mod plan;
+mod prune;
 mod read;
 mod receipt;
 mod settle;
@@ -45,6 +46,7 @@ use crate::vault::{Vault, internal, unavailable};
 pub use builder::{ApprovalsBuilder, BuildError, Parts};
 pub use checkpoint::CheckpointInterval;
 pub use decide::DecisionRequest;
+pub use prune::{Pruned, Retention};
 pub use status::LONGEST_WAIT;
 pub use view::{
     ChallengeView, ExecutionView, InboxEntry, InboxPage, InboxQuery, PlanPageView, PlanView, Scope, StatusView,

@@ -283,6 +283,8 @@ impl Made {
             last_event: digest,
         };
         ledger.put_state(&self.header, &self.target, None, state)?;
+        let asked = self.header.policy.rule.asked(&self.header.requester);
+        ledger.write(Write::Ask { plan, asked });
         Ok(ledger.finish())
     }
 }

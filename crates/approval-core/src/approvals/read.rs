@@ -7,11 +7,12 @@ use super::decide::Visible;
 use super::status::status_of;
 use super::view::{InboxEntry, InboxPage, InboxQuery, PlanPageView, Scope};
 use crate::audit::AuditLog;
+use crate::directory::Standing;
 use crate::id::PlanId;
 use crate::opened::{Documents, Opened};
 use crate::record::{Identity, State, Verdict};
 use crate::refusal::{Reason, Refusal};
-use crate::store::{Include, PlanQuery};
+use crate::store::{Asked, Include, PlanQuery};
 use crate::vault::{Sealed, unavailable};
 
 /// The most plans on a page of the inbox.
@@ -50,22 +51,25 @@ impl Approvals {
         })
     }
 
-    /// A page of a person's plans, newest first. [SURF-003]
+    /// A page of a person's plans, newest first. Plans that were pruned are not among them. [SURF-003]
     ///
     /// # Errors
     /// `store_unavailable`. A plan that does not hold together is left out, and logged.
-    pub async fn inbox(&self, viewer: &Identity, query: InboxQuery) -> Result<InboxPage, Refusal> {
-        let limit = query.limit.clamp(1, PAGE);
-        let mut after = query.after;
+    pub async fn inbox(&self, viewer: &Identity, mut query: InboxQuery) -> Result<InboxPage, Refusal> {
+        query.limit = query.limit.clamp(1, PAGE);
+        let standing = self.service.directory.standing(&viewer.person).await.map_err(unavailable)?;
+        let Some(mut looked_up) = plan_query(viewer, &standing, &query) else {
+            return Ok(InboxPage { entries: Vec::new(), next: None });
+        };
+        let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
         let mut entries = Vec::new();
         let mut looked_at = 0;
         loop {
-            let page = self.service.store.list(&plan_query(viewer, query.scope, after, limit)).await;
-            let page = page.map_err(unavailable)?;
+            let page = self.service.store.list(&looked_up).await.map_err(unavailable)?;
             for (plan, _) in &page.plans {
                 looked_at += 1;
-                after = Some(*plan);
-                match self.entry(viewer, *plan, query.scope).await {
+                looked_up.after = Some(*plan);
+                match self.entry(viewer, *plan, &query).await {
                     Ok(entry) => entries.extend(entry),
                     // One plan that was tampered with must not hide all others; its own page says what is wrong. [SURF-003]
                     Err(refusal) if is_the_plans_own(refusal.reason()) => {
@@ -73,37 +77,40 @@ impl Approvals {
                     }
                     Err(refusal) => return Err(refusal),
                 }
-                if entries.len() >= usize::try_from(limit).unwrap_or(usize::MAX) {
-                    return Ok(InboxPage { entries, next: after });
+                if entries.len() >= limit {
+                    return Ok(InboxPage { entries, next: looked_up.after });
                 }
             }
             if !page.more || looked_at >= LOOKED_AT {
-                let next = after.filter(|_| page.more);
+                let next = looked_up.after.filter(|_| page.more);
                 return Ok(InboxPage { entries, next });
             }
         }
     }
 
-    async fn entry(&self, viewer: &Identity, plan: PlanId, scope: Scope) -> Result<Option<InboxEntry>, Refusal> {
+    async fn entry(&self, viewer: &Identity, plan: PlanId, query: &InboxQuery) -> Result<Option<InboxEntry>, Refusal> {
         let Some(rows) = self.rows(plan, Include::Documents).await? else { return Ok(None) };
         let opened = Opened::open(&self.service.vault, plan, &rows)?;
         opened.recompute()?;
+        if opened.state.pruned {
+            return Ok(None);
+        }
         let header = &opened.header.record;
         let documents = Documents::open(&self.service.vault, &opened, &rows)?;
         let status = status_of(&opened, self.service.clock.now());
-        let concerns = match scope {
+        let target = documents.intent.record.target.name.clone();
+        let rule = &header.policy.rule;
+        let matches = query.requester.as_ref().is_none_or(|person| *person == header.requester.person)
+            && query.group.as_ref().is_none_or(|group| rule.groups.contains(group))
+            && query.target.as_ref().is_none_or(|name| *name == target)
+            && (query.states.is_empty() || query.states.contains(&status.state));
+        let concerns = match query.scope {
             Scope::Mine => header.requester.person == viewer.person,
-            Scope::Pending => {
-                status.challenge_expires_at.is_some()
-                    && self.may_decide(viewer, &opened, &documents.intent.record).await?
-            }
+            Scope::Pending if status.challenge_expires_at.is_none() => false,
+            Scope::History | Scope::Pending => self.may_decide(viewer, &opened, &documents.intent.record).await?,
         };
-        Ok(concerns.then(|| InboxEntry {
-            header: header.clone(),
-            target: documents.intent.record.target.name.clone(),
-            headline: documents.review.record.headline.text.clone(),
-            status,
-        }))
+        let headline = documents.review.record.headline.text.clone();
+        Ok((matches && concerns).then(|| InboxEntry { header: header.clone(), target, headline, status }))
     }
 
     /// The audit of this installation.
@@ -117,10 +124,38 @@ fn is_the_plans_own(reason: Reason) -> bool {
     matches!(reason, Reason::ApprovalHashMismatch | Reason::IntegrityFailure)
 }
 
-fn plan_query(viewer: &Identity, scope: Scope, after: Option<PlanId>, limit: u32) -> PlanQuery {
-    let (requester, states) = match scope {
-        Scope::Mine => (Some(viewer.person.as_str().to_owned()), Vec::new()),
-        Scope::Pending => (None, vec![State::AwaitingApproval]),
+/// Where a store looks for these plans; `None` where it needs not look. What it finds is held against what is sealed.
+fn plan_query(viewer: &Identity, standing: &Standing, query: &InboxQuery) -> Option<PlanQuery> {
+    let mine = query.scope == Scope::Mine;
+    let requester = match mine {
+        true => Some(&viewer.person),
+        false => query.requester.as_ref(),
     };
-    PlanQuery { requester, states, after, limit, ..PlanQuery::default() }
+    let asked = match &query.group {
+        Some(group) if mine || standing.groups.contains(group) => vec![Asked::group(group)],
+        // It asks a group that the viewer isn't in.
+        Some(_) => return None,
+        None if mine => Vec::new(),
+        None => {
+            let everyone = [Asked::person(&viewer.person), Asked::anyone()];
+            everyone.into_iter().chain(standing.groups.iter().map(Asked::group)).collect()
+        }
+    };
+    let mut states = query.states.clone();
+    if query.scope == Scope::Pending {
+        states = vec![State::AwaitingApproval];
+    } else if states.iter().any(|state| matches!(state, State::Expired | State::Planned | State::Unknown)) {
+        // What the clock alone has done to a plan, nobody may have recorded yet. [STATE-010]
+        states.extend([State::Planned, State::AwaitingApproval, State::Approved, State::Executing]);
+    }
+    Some(PlanQuery {
+        requester: requester.map(|person| person.as_str().to_owned()),
+        target: query.target.clone(),
+        asked,
+        states,
+        pruned: Some(false),
+        after: query.after,
+        limit: query.limit,
+        ..PlanQuery::default()
+    })
 }

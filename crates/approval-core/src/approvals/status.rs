@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use super::Approvals;
 use super::view::StatusView;
+use super::{Approvals, follow};
 use crate::directory::Requester;
 use crate::gate::{Bound, Request, WellFormed};
 use crate::instant::Timestamp;
 use crate::opened::Opened;
-use crate::record::State;
+use crate::record::{PlanState, State};
 use crate::refusal::{Reason, Refusal};
 use crate::store::Include;
 
@@ -62,12 +62,16 @@ impl Approvals {
 pub(super) fn status_of(opened: &Opened, now: Timestamp) -> StatusView {
     let header = &opened.header.record;
     let tally = header.policy.rule.tally(&header.requester, &opened.decisions);
-    let live = opened.state.state == State::AwaitingApproval && opened.lapse(now).is_none();
+    let lapse = opened.lapse(now);
+    let live = opened.state.state == State::AwaitingApproval && lapse.is_none();
+    // What the clock alone has done to it, whether anybody has recorded it or not. [STATE-010]
+    let lapsed = lapse.and_then(|trigger| follow(&opened.state, trigger).ok());
+    let PlanState { state, cause, .. } = lapsed.as_ref().unwrap_or(&opened.state);
     StatusView {
         plan_id: opened.plan(),
         plan_digest: opened.header.digest,
-        state: opened.state.state,
-        cause: opened.state.cause,
+        state: *state,
+        cause: *cause,
         expires_at: header.expires_at,
         challenge_expires_at: opened.challenge.as_ref().filter(|_| live).map(|challenge| challenge.record.expires_at),
         approval_expires_at: opened.state.approval_expires_at,

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::digest::Digest;
-use crate::id::PlanId;
+use crate::id::{Group, Person, PlanId};
 use crate::instant::Timestamp;
 use crate::record::{
     Cause, Challenge, Change, Decision, Execution, Finding, Intent, PlanHeader, Reconciliation, Review, State, Text,
@@ -106,21 +106,39 @@ pub struct PlanPageView {
 /// Which plans an inbox shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
+    /// Plans, ended ones too, on which it was for the viewer to decide.
+    History,
     /// Plans that the viewer asked for.
     Mine,
     /// Plans that wait for a decision that the viewer may take.
     Pending,
 }
 
-/// What is asked of an inbox.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What is asked of an inbox. Everything that is given must match.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InboxQuery {
     /// Which plans.
     pub scope: Scope,
+    /// Plans that this person asked for.
+    pub requester: Option<Person>,
+    /// Plans that ask this group for a decision.
+    pub group: Option<Group>,
+    /// Plans in one of these states; in any, where empty.
+    pub states: Vec<State>,
+    /// Plans on the target with this name.
+    pub target: Option<String>,
     /// After this one.
     pub after: Option<PlanId>,
     /// At most so many.
     pub limit: u32,
+}
+
+impl InboxQuery {
+    /// The first page of all plans of this scope.
+    #[must_use]
+    pub fn new(scope: Scope, limit: u32) -> Self {
+        Self { scope, requester: None, group: None, states: Vec::new(), target: None, after: None, limit }
+    }
 }
 
 /// A page of an inbox, newest first.

@@ -201,6 +201,9 @@ pub enum EventKind {
     /// A plan or its approval ran out.
     #[serde(rename = "plan.expired")]
     PlanExpired,
+    /// A plan's contents were removed: it had ended long before.
+    #[serde(rename = "plan.pruned")]
+    PlanPruned,
     /// A plan ended because something is no longer what it was.
     #[serde(rename = "plan.stale")]
     PlanStale,

@@ -30,7 +30,7 @@ impl Attempt {
             (State::Executing, None) => Standing::Executing,
             (State::Executing, Some(_)) => Standing::Unresolved(Outcome::Unknown),
             (state, _) => match state.outcome() {
-                Some(outcome) if outcome.is_unresolved() && opened.reconciliation.is_none() => {
+                Some(outcome) if outcome.is_unresolved() && opened.state.reconciliation.is_none() => {
                     Standing::Unresolved(outcome)
                 }
                 _ => return None,

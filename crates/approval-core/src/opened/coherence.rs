@@ -64,7 +64,7 @@ fn names_each_once(state: &PlanState) -> bool {
 }
 
 /// Only what has ended is pruned, and no attempt that nobody has resolved. [STATE-032]
-fn may_be_pruned(state: &PlanState) -> bool {
+pub(super) fn may_be_pruned(state: &PlanState) -> bool {
     match state.state.outcome() {
         Some(outcome) => !outcome.is_unresolved() || state.reconciliation.is_some(),
         None => !state.state.is_open() && state.state != State::Executing,

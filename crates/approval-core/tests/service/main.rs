@@ -24,6 +24,7 @@ mod order;
 mod planning;
 mod receipts;
 mod refusals;
+mod retention;
 mod revoked;
 mod schemas;
 mod seals;

@@ -411,6 +411,7 @@ async fn eventful() -> Vec<Value> {
         room.clock.advance(seconds(wait));
         room.approvals.status(&Room::alice(), &id(&waiting), Duration::ZERO).await.unwrap();
     }
+    room.approvals.prune(Duration::ZERO).await.unwrap();
     room.approvals.pause("op").await.unwrap();
     room.approvals.resume("op").await.unwrap();
     room.approvals.mute(&"bob".into(), seconds(9), "op").await.unwrap();

@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::support::{Forge, Interposed, always, applied, approved, id, key_of, seconds, start_over};
 
 async fn inbox(room: &Room, person: &str, scope: Scope) -> Vec<String> {
-    let query = InboxQuery { scope, after: None, limit: 100 };
+    let query = InboxQuery::new(scope, 100);
     let page = room.approvals.inbox(&FakeDirectory::identity(person), query).await.unwrap();
     page.entries.into_iter().map(|entry| entry.header.plan_id.to_string()).collect()
 }
@@ -129,7 +129,7 @@ async fn one_plan_that_does_not_hold_together_hides_no_other() {
     let store = Arc::new(Interposed::new(room.memory.clone().unwrap()));
     let unread = start_over(&room, Arc::clone(&store) as _, always(Rule::same_subject()), |builder| builder).await;
     store.fail_reads();
-    let query = InboxQuery { scope: Scope::Mine, after: None, limit: 100 };
+    let query = InboxQuery::new(Scope::Mine, 100);
     let refused = unread.inbox(&FakeDirectory::identity("alice"), query).await.unwrap_err();
     assert_eq!(refused.reason(), Reason::StoreUnavailable);
 }
@@ -146,7 +146,7 @@ async fn an_inbox_goes_page_by_page() {
     let mut seen = Vec::new();
     let mut after = None;
     loop {
-        let query = InboxQuery { scope: Scope::Pending, after, limit: 2 };
+        let query = InboxQuery { after, ..InboxQuery::new(Scope::Pending, 2) };
         let page = room.approvals.inbox(&FakeDirectory::identity("bob"), query).await.unwrap();
         assert!(page.entries.len() <= 2);
         seen.extend(page.entries.iter().map(|entry| entry.header.plan_id.to_string()));
@@ -174,7 +174,7 @@ async fn a_page_of_an_inbox_is_filled_past_what_is_not_for_its_reader() {
         room.clock.advance(seconds(1));
     }
     others.reverse();
-    let query = InboxQuery { scope: Scope::Pending, after: None, limit: 2 };
+    let query = InboxQuery::new(Scope::Pending, 2);
     let page = room.approvals.inbox(&FakeDirectory::identity("bob"), query).await.unwrap();
     let seen: Vec<_> = page.entries.iter().map(|entry| entry.header.plan_id.to_string()).collect();
     assert_eq!(seen, others);
@@ -189,4 +189,76 @@ async fn a_page_opens_no_secret() {
     Forge::new(&room).memory.tables().rows.remove(&key);
     room.page(&plan, "alice").await.unwrap();
     assert_eq!(room.execute(&plan).await.unwrap_err().reason(), Reason::IntegrityFailure);
+}
+
+#[tokio::test]
+async fn an_inbox_is_filtered_by_everything_that_is_given() {
+    // [SURF-003, STORE-007]
+    let room = Room::with_policy(always(Rule::quorum(2, ["sre".into()]))).await;
+    let bob = FakeDirectory::requester("bob");
+    let (pending, mut ended) = (challenged(&room, "a").await, Vec::new());
+    for name in ["b", "c"] {
+        ended.push(challenged(&room, name).await);
+    }
+    room.decide(&ended[0], "bob", Verdict::Reject).await.unwrap();
+    let of_bob = room.approvals.plan(&bob, room.target.call("d", &json!(1)), &room.target).await.unwrap();
+    room.approvals.challenge(&bob, &id(&of_bob), None).await.unwrap();
+    room.clock.advance(seconds(1));
+    room.approvals.cancel(&Room::alice(), &id(&ended[1])).await.unwrap();
+
+    let found = async |viewer: &str, query: InboxQuery| {
+        let page = room.approvals.inbox(&FakeDirectory::identity(viewer), query).await.unwrap();
+        assert_eq!(page.next, None);
+        page.entries.into_iter().map(|entry| entry.header.plan_id.to_string()).collect::<Vec<_>>()
+    };
+    let all = || InboxQuery::new(Scope::History, 100);
+    let (a, b, c, d) = (id(&pending), id(&ended[0]), id(&ended[1]), id(&of_bob));
+    assert_eq!(found("carol", all()).await, [&*d, &*c, &*b, &*a], "newest first, whatever became of them");
+    assert_eq!(found("bob", all()).await, [&*c, &*b, &*a], "nobody decides on their own");
+    assert_eq!(found("alice", all()).await, [""; 0], "she is not in the group");
+    let with = |change: fn(&mut InboxQuery)| {
+        let mut query = all();
+        change(&mut query);
+        query
+    };
+    assert_eq!(found("carol", with(|query| query.requester = Some("bob".into()))).await, [&*d]);
+    assert_eq!(found("carol", with(|query| query.requester = Some("nobody".into()))).await, [""; 0]);
+    assert_eq!(found("carol", with(|query| query.states = vec![State::Rejected, State::Cancelled])).await, [&*c, &*b]);
+    assert_eq!(found("carol", with(|query| query.group = Some("sre".into()))).await, [&*d, &*c, &*b, &*a]);
+    assert_eq!(found("carol", with(|query| query.group = Some("dba".into()))).await, [""; 0]);
+    assert_eq!(found("carol", with(|query| query.target = Some("the shelf".into()))).await, [&*d, &*c, &*b, &*a]);
+    assert_eq!(found("carol", with(|query| query.target = Some("elsewhere".into()))).await, [""; 0]);
+    assert_eq!(found("carol", InboxQuery::new(Scope::Pending, 100)).await, [&*d, &*a]);
+    assert_eq!(found("bob", InboxQuery::new(Scope::Mine, 100)).await, [&*d]);
+    let mine = InboxQuery { group: Some("sre".into()), ..InboxQuery::new(Scope::Mine, 100) };
+    assert_eq!(found("alice", mine).await, [&*c, &*b, &*a], "she asked the group, and isn't in it");
+}
+
+#[tokio::test]
+async fn what_ran_out_unnoticed_is_found_as_what_it_is() {
+    // [STATE-010, SURF-003]
+    let room = Room::new().await;
+    let plan = room.plan("a", json!(1)).await.unwrap();
+    let found = async |state: State| {
+        let query = InboxQuery { states: vec![state], ..InboxQuery::new(Scope::Mine, 100) };
+        room.approvals.inbox(&FakeDirectory::identity("alice"), query).await.unwrap().entries.len()
+    };
+    assert_eq!((found(State::Planned).await, found(State::Expired).await), (1, 0));
+    room.clock.set(plan.header.expires_at);
+    assert_eq!((found(State::Planned).await, found(State::Expired).await), (0, 1));
+    assert_eq!(room.memory.as_ref().unwrap().tables().plans.values().next().unwrap().state, State::Planned);
+}
+
+#[tokio::test]
+async fn whom_a_plan_asks_is_looked_up_and_decided_by_what_is_sealed() {
+    // [STORE-008]: who edits the column hides a plan, or shows it to whom it doesn't concern; it is not listed there.
+    let room = Room::with_policy(always(Rule::quorum(1, ["sre".into()]))).await;
+    let plan = challenged(&room, "a").await;
+    assert_eq!(inbox(&room, "bob", Scope::Pending).await, [id(&plan)]);
+    assert_eq!(inbox(&room, "alice", Scope::Pending).await, [""; 0]);
+    let asked = approval_core::store::Asked::person(&"alice".into());
+    room.memory.as_ref().unwrap().tables().asked.insert((asked, plan.header.plan_id));
+    assert_eq!(inbox(&room, "alice", Scope::Pending).await, [""; 0]);
+    room.memory.as_ref().unwrap().tables().asked.clear();
+    assert_eq!(inbox(&room, "bob", Scope::Pending).await, [""; 0]);
 }

@@ -2,32 +2,47 @@
 -- must agree. Times are milliseconds since the Unix epoch. Plans have ids in the order of time, so an index ends in one.
 -- `@` stands for the schema.
 
--- Every sealed record but the events.
+-- Every sealed record but the events. Most have the id of their plan, so that an index finds them side by side.
 CREATE TABLE @records (
     kind     text COLLATE "C" NOT NULL,
     id       text COLLATE "C" NOT NULL,
     plan     text COLLATE "C",
     revision bigint NOT NULL,
     sealed   bytea  NOT NULL,
-    PRIMARY KEY (kind, id)
-);
+    PRIMARY KEY (id, kind)
+) WITH (fillfactor = 70);
 
 CREATE INDEX records_by_plan ON @records (plan) WHERE plan IS NOT NULL;
 
+-- With room in each page for what a row becomes: as long as no indexed column changes, no index is touched.
 CREATE TABLE @plans (
     plan       text COLLATE "C" PRIMARY KEY,
     requester  text COLLATE "C" NOT NULL,
     target     text COLLATE "C" NOT NULL,
+    shelf      text COLLATE "C" NOT NULL,
     state      text COLLATE "C" NOT NULL,
     revision   bigint NOT NULL,
     created_at bigint NOT NULL,
-    expires_at bigint NOT NULL
+    expires_at bigint NOT NULL,
+    pruned     boolean NOT NULL
+) WITH (fillfactor = 70);
+
+-- A page is put together from one look-up for each shelf, in the order of the index: few plans are found among many. A plan is
+-- moved to another shelf when it is claimed, ends or is pruned.
+CREATE INDEX plans_by_shelf ON @plans (shelf, plan);
+CREATE INDEX plans_by_requester ON @plans (requester, shelf, plan);
+CREATE INDEX plans_by_target ON @plans (target, shelf, plan);
+CREATE INDEX plans_open ON @plans (requester, expires_at) WHERE shelf = 'open';
+
+-- Whom plans ask for a decision.
+CREATE TABLE @asked (
+    asked text COLLATE "C" NOT NULL,
+    shelf text COLLATE "C" NOT NULL,
+    plan  text COLLATE "C" NOT NULL,
+    PRIMARY KEY (asked, shelf, plan)
 );
 
-CREATE INDEX plans_by_requester ON @plans (requester, plan);
-CREATE INDEX plans_by_target ON @plans (target, plan);
-CREATE INDEX plans_by_state ON @plans (state, plan);
-CREATE INDEX plans_by_requester_and_state ON @plans (requester, state, expires_at);
+CREATE INDEX asked_by_plan ON @asked (plan);
 
 -- What the attempts of plans touch.
 CREATE TABLE @attempts (

@@ -74,7 +74,7 @@ pub(super) async fn reject(fixture: Fixture) -> Result<(), Seen> {
     let room = room(fixture).await;
     let plan = room.plan("a", json!(1)).await?;
     let inbox = async |scope| -> Result<usize, Seen> {
-        let query = approval_core::InboxQuery { scope, after: None, limit: 10 };
+        let query = approval_core::InboxQuery::new(scope, 10);
         Ok(room.approvals.inbox(&FakeDirectory::identity("alice"), query).await?.entries.len())
     };
     same("the plans that alice asked for", &inbox(approval_core::Scope::Mine).await?, &1)?;

@@ -55,6 +55,7 @@ impl Fixture {
             revision: 1,
             created_at,
             expires_at: created_at.after(Duration::from_secs(3600)),
+            pruned: false,
         }
     }
 

@@ -1,8 +1,8 @@
 //! Pages of plans.
 
-use approval_core::PlanId;
 use approval_core::record::{RecordKind, State};
-use approval_core::store::{PlanIndex, PlanPage, PlanQuery, Write};
+use approval_core::store::{Asked, PlanIndex, PlanPage, PlanQuery, Write};
+use approval_core::{Group, Person, PlanId};
 
 use super::fixture::{Fixture, event, everything, plan_row};
 use crate::report::{Seen, ensure, same};
@@ -11,20 +11,38 @@ fn ids(page: &PlanPage) -> Vec<PlanId> {
     page.plans.iter().map(|(plan, _)| *plan).collect()
 }
 
-/// Plans of three requesters on two targets in every state, oldest first.
-async fn many(fixture: &Fixture) -> Result<Vec<PlanIndex>, Seen> {
-    let mut made = Vec::new();
+/// A plan, and whom it asks.
+struct Made {
+    index: PlanIndex,
+    asked: Vec<Asked>,
+}
+
+/// Plans of three requesters on two targets in every state, oldest first. They ask nobody, a person, a group, or two groups; some
+/// are pruned.
+async fn many(fixture: &Fixture) -> Result<Vec<Made>, Seen> {
+    let mut made: Vec<Made> = Vec::new();
     for requester in ["alice", "bob", "Alice"] {
         for target in ["the shelf", "the_shelf"] {
             for state in State::ALL {
-                let plan = if made.len() % 3 == 0 { fixture.plan()? } else { fixture.plan_at_once()? };
+                let plan = if made.len().is_multiple_of(3) { fixture.plan()? } else { fixture.plan_at_once()? };
                 let (requester, target) = (requester.to_owned(), target.to_owned());
-                made.push(PlanIndex { requester, target, ..fixture.index(plan, state) });
+                let pruned = made.len().is_multiple_of(5);
+                let asked = match made.len() % 4 {
+                    0 => Vec::new(),
+                    1 => vec![person("bob")],
+                    2 => vec![group("sre")],
+                    _ => vec![group("sre"), group("dba"), group("sre")],
+                };
+                made.push(Made { index: PlanIndex { requester, target, pruned, ..fixture.index(plan, state) }, asked });
             }
         }
     }
-    fixture.write(made.iter().cloned().map(Write::Index).collect()).await?;
-    made.sort_by_key(|index| index.plan);
+    // In another state first: they are found by the one that they are in.
+    let before = |made: &Made| Write::Index(PlanIndex { state: State::Stale, ..made.index.clone() });
+    let ask = |made: &Made| Write::Ask { plan: made.index.plan, asked: made.asked.clone() };
+    fixture.write(made.iter().flat_map(|made| [before(made), ask(made)]).collect()).await?;
+    fixture.write(made.iter().map(|made| Write::Index(made.index.clone())).collect()).await?;
+    made.sort_by_key(|made| made.index.plan);
     Ok(made)
 }
 
@@ -38,6 +56,12 @@ fn queries() -> Vec<PlanQuery> {
         State::ALL.to_vec(),
         vec![State::Stale, State::Stale],
     ];
+    let asked = [
+        vec![],
+        vec![group("sre")],
+        vec![person("bob"), group("dba"), group("sre"), person("bob")],
+        vec![person("sre"), Asked::anyone()],
+    ];
     let mut queries = Vec::new();
     for requester in &requesters {
         for target in &targets {
@@ -47,27 +71,50 @@ fn queries() -> Vec<PlanQuery> {
             }
         }
     }
+    for asked in asked {
+        for (states, requester) in states.iter().zip(requesters.iter().cycle()) {
+            for pruned in [None, Some(false), Some(true)] {
+                let (asked, states, requester) = (asked.clone(), states.clone(), requester.clone());
+                queries.push(PlanQuery { asked, states, requester, pruned, ..everything() });
+            }
+        }
+    }
     queries
 }
 
-fn matching(made: &[PlanIndex], query: &PlanQuery) -> Vec<PlanId> {
-    let matches = |index: &&PlanIndex| {
+fn group(name: &str) -> Asked {
+    Asked::group(&Group::new(name))
+}
+
+fn person(name: &str) -> Asked {
+    Asked::person(&Person::new(name))
+}
+
+fn matching(made: &[Made], query: &PlanQuery) -> Vec<PlanId> {
+    let matches = |made: &&Made| {
+        let index = &made.index;
         query.requester.as_ref().is_none_or(|requester| *requester == index.requester)
             && query.target.as_ref().is_none_or(|target| *target == index.target)
             && (query.states.is_empty() || query.states.contains(&index.state))
             && query.expires_after.is_none_or(|moment| index.expires_at > moment)
+            && query.expires_before.is_none_or(|moment| index.expires_at < moment)
+            && query.pruned.is_none_or(|pruned| index.pruned == pruned)
+            && (query.asked.is_empty() || query.asked.iter().any(|asked| made.asked.contains(asked)))
             && query.after.is_none_or(|after| index.plan < after)
     };
-    made.iter().rev().filter(matches).map(|index| index.plan).collect()
+    made.iter().rev().filter(matches).map(|made| made.index.plan).collect()
 }
 
 /// Everything that is given must match.
 pub(super) async fn filter(fixture: Fixture) -> Result<(), Seen> {
     let made = many(&fixture).await?;
-    let expiries = made.iter().skip(3).step_by(17).map(|index| index.expires_at);
-    let expiring = expiries.map(|expiry| PlanQuery { expires_after: Some(expiry), ..everything() });
-    let both = expiring.clone().map(|query| PlanQuery { states: vec![State::Planned, State::Unknown], ..query });
-    for query in queries().into_iter().chain(expiring).chain(both) {
+    let expiries = made.iter().skip(3).step_by(17).map(|made| made.index.expires_at);
+    let expiring = expiries.clone().map(|expiry| PlanQuery { expires_after: Some(expiry), ..everything() });
+    let expired =
+        expiries.map(|expiry| PlanQuery { expires_before: Some(expiry), pruned: Some(false), ..everything() });
+    let both = expiring.clone().chain(expired.clone());
+    let both = both.map(|query| PlanQuery { states: vec![State::Planned, State::Unknown], ..query });
+    for query in queries().into_iter().chain(expiring).chain(expired).chain(both) {
         let page = fixture.store.list(&query).await?;
         same(&format!("the plans of {query:?}"), &ids(&page), &matching(&made, &query))?;
         ensure(!page.more, || format!("more is said to follow the last plan of {query:?}"))?;
@@ -80,9 +127,9 @@ pub(super) async fn order(fixture: Fixture) -> Result<(), Seen> {
     let nobodys_oldest = fixture.plan()?;
     let made = many(&fixture).await?;
     let nobodys_newest = fixture.plan()?;
-    let newest_first: Vec<PlanId> = made.iter().rev().map(|index| index.plan).collect();
+    let newest_first: Vec<PlanId> = made.iter().rev().map(|made| made.index.plan).collect();
     same("all plans", &ids(&fixture.store.list(&everything()).await?), &newest_first)?;
-    let asked = made.iter().map(|index| index.plan).chain([nobodys_oldest, nobodys_newest]);
+    let asked = made.iter().map(|made| made.index.plan).chain([nobodys_oldest, nobodys_newest]);
     for after in asked {
         for requester in [None, Some("bob".to_owned())] {
             let query = PlanQuery { requester, after: Some(after), ..everything() };
@@ -111,7 +158,7 @@ pub(super) async fn page(fixture: Fixture) -> Result<(), Seen> {
     let after = ids(&first).last().copied();
     let second = fixture.store.list(&PlanQuery { limit: 5, after, ..everything() }).await?;
     let found: Vec<PlanId> = ids(&first).into_iter().chain(ids(&second)).collect();
-    let expected: Vec<PlanId> = made.iter().rev().take(10).map(|index| index.plan).collect();
+    let expected: Vec<PlanId> = made.iter().rev().take(10).map(|made| made.index.plan).collect();
     same("two pages, between which a plan was made", &found, &expected)
 }
 

@@ -35,6 +35,7 @@ pub(super) async fn index(fixture: Fixture) -> Result<(), Seen> {
             requester: format!("{} 'quoted'", state.name()),
             target: "das Regal\n漢字".to_owned(),
             revision: (1 << 53) - 1,
+            pruned: !state.is_open(),
             ..fixture.index(plan, state)
         };
         fixture.write(vec![Write::Index(index.clone())]).await?;

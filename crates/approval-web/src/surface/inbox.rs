@@ -49,6 +49,6 @@ pub(super) async fn show(
 
 async fn listing(desk: &Desk, visitor: &Visitor, scope: Scope, after: Option<String>) -> Result<Listing, Refusal> {
     let after = after.and_then(|plan| plan.parse::<PlanId>().ok());
-    let query = InboxQuery { scope, after, limit: PAGE };
+    let query = InboxQuery { after, ..InboxQuery::new(scope, PAGE) };
     Ok(Listing::new(desk.approvals.inbox(&visitor.identity, query).await?, desk.now()))
 }

@@ -9,6 +9,7 @@ use approval_core::anchor::{AnchorRecord, read_anchor};
 use approval_core::audit::{AuditFault, AuditLog, AuditReport, Evidence, verify};
 use approval_core::signing::KeySet;
 use clap::{Args, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use crate::State;
@@ -109,7 +110,12 @@ fn verify_file(args: &VerifyArgs) -> Result<ExitCode, Failure> {
     let verified = if args.file.as_os_str() == "-" {
         verify(io::stdin().lock(), &evidence)
     } else {
-        verify(BufReader::new(File::open(&args.file).map_err(|error| named(&args.file, error))?), &evidence)
+        let opened = File::open(&args.file).and_then(|file| Ok((file.metadata()?.len(), file)));
+        let (bytes, file) = opened.map_err(|error| named(&args.file, error))?;
+        let bar = progress(bytes);
+        let verified = verify(BufReader::new(bar.wrap_read(file)), &evidence);
+        bar.finish_and_clear();
+        verified
     };
     if args.json {
         writeln!(io::stdout(), "{}", report_json(&verified))?;
@@ -120,6 +126,13 @@ fn verify_file(args: &VerifyArgs) -> Result<ExitCode, Failure> {
         }
     }
     Ok(if verified.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Shows on a terminal how far reading has come; anywhere else it shows nothing.
+fn progress(bytes: u64) -> ProgressBar {
+    let form = "{bar:40} {bytes} of {total_bytes}, {eta} left";
+    let style = ProgressStyle::with_template(form).unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(bytes).with_style(style)
 }
 
 /// The files that an audit is held against.

@@ -1,7 +1,8 @@
-//! What an operator does: `keygen`, `pause`, `resume`, `reconcile`.
+//! What an operator does: `keygen`, `pause`, `prune`, `reconcile`, `resume`.
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use approval_core::record::Reconciled;
 use approval_core::state_dir::StateDir;
@@ -30,6 +31,17 @@ pub struct PauseArgs {
 pub struct ResumeArgs {
     #[command(flatten)]
     state: State,
+}
+
+/// Remove what is left of plans that ended long ago, but for a tombstone: header, state and audit stay. What is executing, or
+/// unresolved, stays whole.
+#[derive(Debug, Args)]
+pub struct PruneArgs {
+    #[command(flatten)]
+    state: State,
+    /// How many days a plan is kept whole after it has expired.
+    #[arg(long, value_name = "DAYS")]
+    keep: u32,
 }
 
 /// Record what an attempt did that ended `unknown` or `partial`, once you have looked.
@@ -76,6 +88,22 @@ pub async fn resume(args: &ResumeArgs) -> Result<ExitCode, Failure> {
     approvals.resume(&installation::operator_name()).await?;
     approvals.close().await;
     writeln!(io::stdout(), "execution goes on")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+pub async fn prune(args: &PruneArgs) -> Result<ExitCode, Failure> {
+    let approvals = Installation::open(&args.state)?.operator().await?;
+    let pruned = approvals.prune(Duration::from_secs(u64::from(args.keep) * 24 * 3600)).await?;
+    approvals.close().await;
+    let mut out = io::stdout();
+    writeln!(out, "pruned {} plans", pruned.plans)?;
+    if pruned.unresolved > 0 {
+        writeln!(out, "{} stay whole: nobody has said what their attempts did (`reconcile`)", pruned.unresolved)?;
+    }
+    if pruned.failed > 0 {
+        writeln!(out, "{} can't be pruned: see the log", pruned.failed)?;
+        return Ok(ExitCode::FAILURE);
+    }
     Ok(ExitCode::SUCCESS)
 }
 

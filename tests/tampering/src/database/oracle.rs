@@ -158,9 +158,19 @@ impl Oracle<'_> {
         let whole = &self.desk.whole;
         let same_entry = whole["plans"].iter().any(|row| {
             let table = table_of(&self.desk.tables, "plans");
-            // The target's name is the intent's, which is not read of others.
-            let columns = table.columns.iter().filter(|column| documents == Documents::Read || column.name != "target");
-            columns.map(|column| column.name.as_str()).all(|column| table.get(row, column) == table.get(entry, column))
+            let decides = |column: &&str| match *column {
+                // In which lists it is looked for.
+                "pruned" | "shelf" => false,
+                // It is the intent's, which is not read of others.
+                "target" => documents == Documents::Read,
+                _ => true,
+            };
+            table
+                .columns
+                .iter()
+                .map(|column| column.name.as_str())
+                .filter(decides)
+                .all(|column| table.get(row, column) == table.get(entry, column))
         });
         let of_plan = |row: &&Row| self.text("records", row, "plan") == id;
         let mut needed = whole["records"].iter().filter(of_plan).filter(is_read);

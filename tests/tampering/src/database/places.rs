@@ -32,6 +32,8 @@ const BY_THE_INDEX: Held = Refused("STORE-008");
 const BY_THE_LAST_EVENT: Held = Refused("SEAL-007, GATE-031");
 const BY_THE_AUDIT: Held = Found("AUDIT-003, AUDIT-010, CKPT-003, CKPT-012");
 const A_HINT: Held = Nothing("it says where to look, and the anchor looks there too");
+const FOUND_BY: Held =
+    Nothing("it says in which lists a plan is looked for, and each list looks again at what is sealed");
 const FALSE_LINK: Held = Refused("GATE-100, GATE-101");
 const NAMED_ANYWAY: Held =
     Nothing("which ends have been named is a hint: the next process names them once more, or a checkpoint does");
@@ -46,6 +48,10 @@ const COUNTED: Held = Nothing("the order in which events came stays the same");
 
 /// By table and column; without a column, what is done to whole rows.
 pub(super) const PLACES: &[(&str, &str, &[Held])] = &[
+    ("asked", "", &[FOUND_BY]),
+    ("asked", "asked", &[FOUND_BY]),
+    ("asked", "plan", &[FOUND_BY]),
+    ("asked", "shelf", &[FOUND_BY]),
     ("attempts", "", &[A_HINT, FALSE_LINK]),
     ("attempts", "effect", &[A_HINT, FALSE_LINK]),
     ("attempts", "plan", &[A_HINT, FALSE_LINK]),
@@ -67,8 +73,10 @@ pub(super) const PLACES: &[(&str, &str, &[Held])] = &[
     ("plans", "created_at", &[BY_THE_INDEX]),
     ("plans", "expires_at", &[BY_THE_INDEX]),
     ("plans", "plan", &[BY_THE_INDEX]),
+    ("plans", "pruned", &[FOUND_BY]),
     ("plans", "requester", &[BY_THE_INDEX]),
     ("plans", "revision", &[BY_THE_INDEX]),
+    ("plans", "shelf", &[FOUND_BY]),
     ("plans", "state", &[BY_THE_INDEX]),
     ("plans", "target", &[BY_THE_INDEX]),
     ("positions", "", &[BY_THE_AUDIT]),

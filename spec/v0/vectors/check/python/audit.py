@@ -13,7 +13,7 @@ KINDS = tuple(
     "account.changed anchor.renewed audit.checkpoint audit.started challenge.created challenge.expired decision.approved"
     " decision.refused decision.rejected decision.withdrawn execution.applied execution.claimed execution.conflict"
     " execution.failed execution.partial execution.reconciled execution.refused execution.settled_late execution.unknown"
-    " key.rotated plan.cancelled plan.created plan.denied plan.expired plan.stale requester.muted requester.unmuted"
+    " key.rotated plan.cancelled plan.created plan.denied plan.expired plan.pruned plan.stale requester.muted requester.unmuted"
     " server.paused server.resumed".split()
 )
 HEAD = {"digest": records.digest, "sequence": records.number, "writer": records.identifier}

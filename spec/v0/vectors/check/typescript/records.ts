@@ -102,7 +102,7 @@ export const event = closed(
           ..."decision.approved decision.refused decision.rejected decision.withdrawn execution.applied".split(" "),
           ..."execution.claimed execution.conflict execution.failed execution.partial execution.reconciled".split(" "),
           ..."execution.refused execution.settled_late execution.unknown key.rotated plan.cancelled plan.created".split(" "),
-          ..."plan.denied plan.expired plan.stale requester.muted requester.unmuted server.paused server.resumed".split(" "),
+          ..."plan.denied plan.expired plan.pruned plan.stale requester.muted requester.unmuted server.paused server.resumed".split(" "),
         ),
       },
       {
