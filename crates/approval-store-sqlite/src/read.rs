@@ -20,6 +20,9 @@ const PLAN: &str = "plans.plan, plans.requester, plans.target, plans.state, plan
                     plans.expires_at, plans.pruned";
 const EVENT: &str = "position, writer, sequence, plan, sealed";
 
+/// The first parameter, without a look at it: SQLite would prepare the statement anew for each other value, to plan it by that.
+const TEXT: &str = "CAST(?1 AS TEXT)";
+
 /// Looks something up at one moment.
 pub(crate) fn at_one_moment<T>(
     connection: &Connection,
@@ -78,13 +81,14 @@ fn with_rows(connection: &Connection, index: PlanIndex, include: Include) -> Res
             rows.push(record_of(row)?);
         }
     }
-    let sql = format!("SELECT {EVENT} FROM events WHERE plan = ?1 ORDER BY position DESC LIMIT 1");
+    let sql = format!("SELECT {EVENT} FROM events WHERE plan = {TEXT} ORDER BY position DESC LIMIT 1");
     let last = connection.prepare_cached(&sql)?.query_row([&plan], |row| Ok(event_of(row))).optional()?;
     Ok(PlanRows { index, rows, last_event: last.transpose()? })
 }
 
 pub(crate) fn executing(connection: &Connection) -> Result<Vec<PlanId>, Fault> {
-    let mut statement = connection.prepare_cached("SELECT plan FROM plans WHERE shelf = ?1 ORDER BY plan")?;
+    let mut statement =
+        connection.prepare_cached(&format!("SELECT plan FROM plans WHERE shelf = {TEXT} ORDER BY plan"))?;
     let mut found = statement.query([State::Executing.name()])?;
     let mut plans = Vec::new();
     while let Some(row) = found.next()? {
@@ -108,7 +112,7 @@ pub(crate) fn rows(connection: &Connection, keys: &[RowKey]) -> Result<Vec<Row>,
 pub(crate) fn attempts(connection: &Connection, effects: &[Tag]) -> Result<Vec<(PlanId, PlanRows)>, Fault> {
     let sql = format!(
         "SELECT {PLAN} FROM attempts JOIN plans ON plans.plan = attempts.plan \
-         WHERE attempts.effect = ?1 AND plans.state IN (?2, ?3, ?4)"
+         WHERE attempts.effect = {TEXT} AND plans.state IN (?2, ?3, ?4)"
     );
     let mut statement = connection.prepare_cached(&sql)?;
     let [executing, partial, unknown] = [State::Executing, State::Partial, State::Unknown].map(State::name);
@@ -133,7 +137,7 @@ fn open_plans(connection: &Connection, requester: &str, now: Timestamp) -> Resul
 }
 
 fn lane(connection: &Connection, writer: WriterId) -> Result<Option<EventRow>, Fault> {
-    let sql = format!("SELECT {EVENT} FROM events WHERE writer = ?1 ORDER BY sequence DESC LIMIT 1");
+    let sql = format!("SELECT {EVENT} FROM events WHERE writer = {TEXT} ORDER BY sequence DESC LIMIT 1");
     let last = connection.prepare_cached(&sql)?.query_row([writer.to_string()], |row| Ok(event_of(row))).optional()?;
     last.transpose()
 }

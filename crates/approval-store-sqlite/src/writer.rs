@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::Connection;
@@ -58,9 +59,29 @@ where
 /// Owns the connection that writes.
 pub(crate) struct Writer {
     place: Place,
+    /// How many wait for an answer.
+    waiting: AtomicUsize,
     // Its thread ends before the rest is dropped.
     thread: Thread<()>,
     shared: Arc<Shared>,
+}
+
+/// One who waits for an answer.
+struct Waiting<'a> {
+    all: &'a AtomicUsize,
+    others: usize,
+}
+
+impl<'a> Waiting<'a> {
+    fn one(all: &'a AtomicUsize) -> Self {
+        Self { all, others: all.fetch_add(1, Ordering::Relaxed) }
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.all.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 struct Shared {
@@ -78,7 +99,7 @@ impl Writer {
                 at_thread.work(at_thread.connection.lock().unwrap_or_else(PoisonError::into_inner));
             }
         })?;
-        Ok(Self { place, thread, shared })
+        Ok(Self { place, waiting: AtomicUsize::new(0), thread, shared })
     }
 
     /// Does this in a transaction, after all that was asked before, and answers once it has committed: where it fails, nothing of
@@ -89,9 +110,11 @@ impl Writer {
         E: From<Fault> + Send + 'static,
     {
         let (answer, answered) = oneshot::channel();
+        let waiting = Waiting::one(&self.waiting);
         self.shared.queue().push_back(Box::new(Asked { work: Some(job), done: None, answer }));
-        let here =
-            self.place.work(|| self.shared.connection.try_lock().ok(), |connection| self.shared.work(connection));
+        // Where others wait too, the thread does for all of them at once what each would do by itself.
+        let alone = || (waiting.others == 0).then(|| self.shared.connection.try_lock().ok()).flatten();
+        let here = self.place.work(alone, |connection| self.shared.work(connection));
         // Whoever has the connection may be past the job that was added; or there were more than go into one transaction.
         if here.is_none() || !self.shared.queue().is_empty() {
             self.thread.ask(())?;
