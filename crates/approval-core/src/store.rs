@@ -153,8 +153,8 @@ pub struct PlanIndex {
 }
 
 impl PlanIndex {
-    /// On which shelf a store may keep the plan, so that it finds it by its state and yet needn't move it at each step: `open` as
-    /// long as it may still be decided on, then the state itself, and at last `pruned`.
+    /// On which shelf a store may keep the plan, so that it finds it by its state and yet needn't move it at each step: `live`
+    /// until it ends, then the state that it ended in, and at last `pruned`.
     #[must_use]
     pub fn shelf(&self) -> &'static str {
         shelf(self.state, self.pruned)
@@ -162,9 +162,9 @@ impl PlanIndex {
 }
 
 fn shelf(state: State, pruned: bool) -> &'static str {
-    match (pruned, state.is_open()) {
+    match (pruned, state.is_open() || state == State::Executing) {
         (true, _) => "pruned",
-        (false, true) => "open",
+        (false, true) => "live",
         (false, false) => state.name(),
     }
 }

@@ -134,7 +134,7 @@ async fn with_rows(session: Session<'_>, indexes: Vec<PlanIndex>) -> Result<Vec<
 }
 
 pub(crate) async fn executing(session: Session<'_>) -> Result<Vec<PlanId>, Fault> {
-    let sql = "SELECT plan FROM @plans AS plans WHERE shelf = $1 ORDER BY plan";
+    let sql = "SELECT plan FROM @plans AS plans WHERE shelf = 'live' AND state = $1 ORDER BY plan";
     let rows = session.query(sql, &[(&State::Executing.name(), Type::TEXT)]).await?;
     rows.iter().map(|row| parsed(row.try_get(0)?, "plan id")).collect()
 }
@@ -169,8 +169,10 @@ pub(crate) async fn attempts(session: Session<'_>, effects: &[Tag]) -> Result<Ve
 
 async fn open_plans(session: Session<'_>, requester: &str, now: Timestamp) -> Result<u32, Fault> {
     // Said as it stands in the index.
-    let sql = "SELECT count(*) FROM @plans AS plans WHERE shelf = 'open' AND requester = $1 AND expires_at > $2";
-    let parameters: [Parameter<'_>; 2] = [(&requester, Type::TEXT), (&now.unix_millis(), Type::INT8)];
+    let sql = "SELECT count(*) FROM @plans AS plans WHERE shelf = 'live' AND requester = $1 AND expires_at > $2 \
+               AND state <> $3";
+    let parameters: [Parameter<'_>; 3] =
+        [(&requester, Type::TEXT), (&now.unix_millis(), Type::INT8), (&State::Executing.name(), Type::TEXT)];
     let rows = session.query(sql, &parameters).await?;
     let count: i64 = rows.first().map_or(Ok(0), |row| row.try_get(0))?;
     Ok(u32::try_from(count).unwrap_or(u32::MAX))

@@ -26,11 +26,11 @@ CREATE TABLE plans (
 ) STRICT, WITHOUT ROWID;
 
 -- A page is put together from one look-up for each shelf, in the order of the index: few plans are found among many. A plan is
--- moved to another shelf when it is claimed, ends or is pruned: its other steps touch no index.
+-- moved to another shelf when it ends or is pruned: its other steps touch no index.
 CREATE INDEX plans_by_shelf ON plans (shelf, plan);
 CREATE INDEX plans_by_requester ON plans (requester, shelf, plan);
 CREATE INDEX plans_by_target ON plans (target, shelf, plan);
-CREATE INDEX plans_open ON plans (requester, expires_at) WHERE shelf = 'open';
+CREATE INDEX plans_live ON plans (requester, expires_at) WHERE shelf = 'live';
 
 -- Whom plans ask for a decision.
 CREATE TABLE asked (

@@ -87,8 +87,8 @@ fn with_rows(connection: &Connection, index: PlanIndex, include: Include) -> Res
 }
 
 pub(crate) fn executing(connection: &Connection) -> Result<Vec<PlanId>, Fault> {
-    let mut statement =
-        connection.prepare_cached(&format!("SELECT plan FROM plans WHERE shelf = {TEXT} ORDER BY plan"))?;
+    let sql = "SELECT plan FROM plans WHERE shelf = 'live' AND state = ?1 ORDER BY plan";
+    let mut statement = connection.prepare_cached(sql)?;
     let mut found = statement.query([State::Executing.name()])?;
     let mut plans = Vec::new();
     while let Some(row) = found.next()? {
@@ -130,9 +130,10 @@ pub(crate) fn attempts(connection: &Connection, effects: &[Tag]) -> Result<Vec<(
 
 fn open_plans(connection: &Connection, requester: &str, now: Timestamp) -> Result<u32, Fault> {
     // Said as it stands in the index.
-    let sql = "SELECT count(*) FROM plans WHERE shelf = 'open' AND requester = ?1 AND expires_at > ?2";
-    let count: i64 =
-        connection.prepare_cached(sql)?.query_row(params![requester, now.unix_millis()], |row| row.get(0))?;
+    let sql = "SELECT count(*) FROM plans WHERE shelf = 'live' AND requester = ?1 AND expires_at > ?2 AND state <> ?3";
+    let count: i64 = connection
+        .prepare_cached(sql)?
+        .query_row(params![requester, now.unix_millis(), State::Executing.name()], |row| row.get(0))?;
     Ok(u32::try_from(count).unwrap_or(u32::MAX))
 }
 
