@@ -82,7 +82,10 @@ pub(crate) fn libtest(output: &str) -> Option<Counts> {
 pub(crate) fn failed_names(output: &str) -> Vec<&str> {
     if let Some(closing) = output.rfind(NEXTEST_SUMMARY).and_then(|at| output.get(at..)) {
         // `        FAIL [   0.079s] (1/2) approval-core gate::tests::order`
-        let repeated = closing.lines().skip(1).filter_map(|line| line.split_once("] ("));
+        // Those that passed are repeated too, where what they have said is shown.
+        let is_failure =
+            |line: &&str| !["PASS", "SLOW", "LEAK "].iter().any(|passed| line.trim_start().starts_with(passed));
+        let repeated = closing.lines().skip(1).filter(is_failure).filter_map(|line| line.split_once("] ("));
         return repeated.filter_map(|(_, rest)| Some(rest.split_once(") ")?.1.trim())).collect();
     }
     let failed = output.lines().filter_map(|line| line.strip_prefix("test ")?.strip_suffix(" ... FAILED"));
@@ -160,7 +163,7 @@ mod tests {
 
     #[test]
     fn failures_have_names() {
-        let nextest = "test a ... FAILED\n     Summary [   0.081s] 3 tests run: 1 passed, 1 failed, 1 timed out, 1 skipped\n        FAIL [   0.079s] (1/3) approval-core gate::tests::order\n     TIMEOUT [ 300.0s] (3/3) approval-web pages\nerror: test run failed\n";
+        let nextest = "test a ... FAILED\n     Summary [   0.081s] 3 tests run: 1 passed, 1 failed, 1 timed out, 1 skipped\n        FAIL [   0.079s] (1/3) approval-core gate::tests::order\n        PASS [   0.1s] (2/3) approval-core b\n     TIMEOUT [ 300.0s] (3/3) approval-web pages\nerror: test run failed\n";
         assert_eq!(failed_names(nextest), ["approval-core gate::tests::order", "approval-web pages"]);
         let libtest = "test a ... ok\ntest src/lib.rs - b (line 3) ... FAILED\n\nfailures:\n";
         assert_eq!(failed_names(libtest), ["src/lib.rs - b (line 3)"]);

@@ -80,13 +80,18 @@ impl Approvals {
         let mut lost = 0;
         for plan in self.service.store.executing().await.map_err(unavailable)? {
             let Some(rows) = self.rows(plan, Include::Records).await? else { continue };
-            match Opened::open(&self.service.vault, plan, &rows) {
-                Ok(opened) if opened.lapse(self.service.clock.now()) == Some(Trigger::LeasePassed) => {
+            let looked_at = Opened::open(&self.service.vault, plan, &rows).and_then(|opened| {
+                opened.recompute()?;
+                Ok(opened.lapse(self.service.clock.now()) == Some(Trigger::LeasePassed))
+            });
+            match looked_at {
+                Ok(true) => {
                     self.commit(self.lapse_transition(plan)).await?;
                     tracing::warn!(%plan, "an attempt ended without an outcome: it is unknown what it did");
                     lost += 1;
                 }
-                Ok(_) => {}
+                Ok(false) => {}
+                // One plan that was tampered with must not keep the others from being recovered.
                 Err(refusal) => tracing::error!(%plan, %refusal, "an executing plan does not hold together"),
             }
         }

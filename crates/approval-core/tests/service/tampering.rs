@@ -8,7 +8,7 @@ use approval_testkit::{Room, SeededEntropy, Tables};
 use serde_json::json;
 use std::sync::Arc;
 
-use crate::support::{Forge, applied, approved, id, key_of, kinds, refused, reporting, run, seconds};
+use crate::support::{Forge, applied, approved, id, key_of, kinds, refused, reporting, run, seconds, state};
 
 /// A room with an approved plan that holds a secret, and another one like it.
 async fn two_approved() -> (Room, PlanView, PlanView) {
@@ -367,16 +367,30 @@ async fn a_broken_plan_is_told_of_on_the_writers_chain() {
 #[tokio::test]
 async fn recovery_passes_over_a_broken_plan() {
     // [STATE-022]
-    let room = Room::new().await;
-    let (plan, other) = (approved(&room).await, room.plan("b", json!(1)).await.unwrap());
-    room.decide(&other, "alice", Verdict::Approve).await.unwrap();
-    let policy = approval_core::Policy::always(approval_core::Terms::same_subject());
-    let broken = crate::support::Held::begin(&room, policy.clone(), &plan).await;
-    let lost = crate::support::Held::begin(&room, policy, &other).await;
-    room.memory.as_ref().unwrap().tables().rows.remove(&key_of(RecordKind::Header, plan.header.plan_id));
-    room.clock.advance(seconds(30));
-    assert_eq!(room.approvals.recover().await.unwrap(), 1);
-    drop((broken, lost));
+    let breaks: [fn(&Forge, &PlanView); 2] = [
+        |forge, plan| {
+            forge.memory.tables().rows.remove(&key_of(RecordKind::Header, plan.header.plan_id));
+        },
+        // By the key's holder.
+        |forge, plan| {
+            forge.edit(&key_of(RecordKind::Header, plan.header.plan_id), |header| {
+                header["policy"]["limits"]["openPlans"] = json!(0);
+            });
+        },
+    ];
+    for make in breaks {
+        let room = Room::new().await;
+        let (plan, other) = (approved(&room).await, room.plan("b", json!(1)).await.unwrap());
+        room.decide(&other, "alice", Verdict::Approve).await.unwrap();
+        let policy = approval_core::Policy::always(approval_core::Terms::same_subject());
+        let broken = crate::support::Held::begin(&room, policy.clone(), &plan).await;
+        let lost = crate::support::Held::begin(&room, policy, &other).await;
+        make(&Forge::new(&room), &plan);
+        room.clock.advance(seconds(30));
+        assert_eq!(room.approvals.recover().await.unwrap(), 1);
+        assert_eq!(state(&room, &other).await, State::Unknown);
+        drop((broken, lost));
+    }
 }
 
 #[tokio::test]
