@@ -85,6 +85,20 @@ async fn a_page_that_always_says_more() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_filter_that_is_ignored() {
+    // [STORE-007]
+    for fault in [Fault::IgnoresAsked, Fault::IgnoresExpiry, Fault::IgnoresPruned] {
+        found(fault, "list/filter", "STORE-007", "the plans of PlanQuery").await;
+    }
+}
+
+#[tokio::test]
+async fn a_settlement_in_parts() {
+    // [STORE-001]
+    found(Fault::SettlesOneByOne, "cycle/settle-at-once", "STORE-001", "integrity_failure").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn attempts_that_are_forgotten_once_unknown() {
     // [STORE-006]
     found(Fault::ForgetsUnknownAttempts, "attempts/by-state", "STORE-006", "the attempts on a tag").await;

@@ -113,6 +113,25 @@ pub(super) async fn recover_and_reconcile(fixture: Fixture) -> Result<(), Seen> 
     ensure(told.iter().any(|kind| kind == "execution.reconciled"), || format!("the audit tells of {told:?}"))
 }
 
+/// Whoever looks while an attempt is settled sees it executing, or settled with all that this takes.
+pub(super) async fn settle_at_once(fixture: Fixture) -> Result<(), Seen> {
+    let room = Arc::new(room(fixture).await);
+    for _ in 0..8 {
+        let (plan, slow, execution) = begun(&room).await?;
+        let id = plan.header.plan_id.to_string();
+        slow.goes_on.notify_one();
+        let mut seen = State::Executing;
+        while !execution.is_finished() || seen == State::Executing {
+            let status = room.approvals.status(&Room::alice(), &id, Duration::ZERO).await;
+            seen = status.map_err(|refusal| Seen::new(format!("while it was settled, somebody saw: {refusal}")))?.state;
+            tokio::task::yield_now().await;
+        }
+        execution.await??;
+        same("where the plan stands in the end", &seen, &State::Applied)?;
+    }
+    Ok(())
+}
+
 /// An outcome that comes after the lease has passed, and before an operator has resolved the attempt, is taken.
 pub(super) async fn settle_late(fixture: Fixture) -> Result<(), Seen> {
     let room = Arc::new(room(fixture).await);

@@ -94,6 +94,7 @@ fn checks() -> Vec<Check<Fixture>> {
         Check::new("cycle/recover-and-reconcile", promises::CYCLE, late::recover_and_reconcile),
         Check::new("cycle/reject", promises::CYCLE, cycle::reject),
         Check::new("cycle/replay", promises::CYCLE, cycle::replay),
+        Check::new("cycle/settle-at-once", promises::CYCLE, late::settle_at_once),
         Check::new("cycle/settle-late", promises::CYCLE, late::settle_late),
         Check::new("events/in-transaction", promises::READS, events::in_transaction),
         Check::new("events/page", promises::EVENT_ORDER, events::page),

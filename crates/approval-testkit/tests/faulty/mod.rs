@@ -30,6 +30,12 @@ pub(crate) enum Fault {
     ForgetsUnknownAttempts,
     /// A head that has moved on still counts as named.
     HeadStaysNamed,
+    /// Plans are listed whomever they ask.
+    IgnoresAsked,
+    /// Plans are listed though they expire later.
+    IgnoresExpiry,
+    /// Plans are listed of which only a tombstone is left.
+    IgnoresPruned,
     /// A row is replaced whatever its revision is.
     IgnoresRevision,
     /// None.
@@ -44,6 +50,8 @@ pub(crate) enum Fault {
     PanicsOnRemove,
     /// A refusal is noted in the audit.
     RefusalLeavesEvent,
+    /// What a settlement writes is committed one by one.
+    SettlesOneByOne,
     /// What is written was decided on a snapshot of an earlier transaction.
     StaleSnapshot,
     /// A plan's index is read in one transaction, its rows in another.
@@ -103,6 +111,8 @@ impl FaultyStore {
         self.memory.commit(decide).await?;
         let writes = std::mem::take(&mut *decided.lock().unwrap());
         for write in writes {
+            // So that others look in between.
+            tokio::task::yield_now().await;
             self.memory.commit(Transition::new("write", Default::default(), move |_| Ok(vec![write.clone()]))).await?;
         }
         Ok(())
@@ -193,6 +203,7 @@ impl Store for FaultyStore {
                 }
                 refused
             }
+            Fault::SettlesOneByOne if transition.name() == "settle" => self.one_by_one(transition).await,
             Fault::StaleSnapshot => self.stale(transition).await,
             _ => self.memory.commit(transition).await,
         }
@@ -234,7 +245,14 @@ impl Store for FaultyStore {
     }
 
     async fn list(&self, query: &PlanQuery) -> Result<PlanPage, StoreError> {
-        let mut page = self.memory.list(query).await?;
+        let mut query = query.clone();
+        match self.fault {
+            Fault::IgnoresAsked => query.asked.clear(),
+            Fault::IgnoresExpiry => query.expires_before = None,
+            Fault::IgnoresPruned => query.pruned = None,
+            _ => {}
+        }
+        let mut page = self.memory.list(&query).await?;
         match self.fault {
             Fault::AlwaysMore => page.more = !page.plans.is_empty(),
             Fault::OldestFirst => page.plans.reverse(),
