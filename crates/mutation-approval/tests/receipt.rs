@@ -224,3 +224,17 @@ async fn a_plan_that_has_not_ended_has_no_receipt() {
     let nobodys = installed.operator(&["receipt", "export", "019ab12c-0000-7000-8000-000000000001"]);
     assert!(text(&nobodys.stderr).starts_with("error: refused (plan_not_found)"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pruned_plan_has_no_receipt_any_more() {
+    // [STATE-033]: the one has expired by the machine's clock, the other hasn't.
+    let installed = Installed::new().await;
+    let executed = installed.executed.to_string();
+    succeeded(installed.operator(&["receipt", "show", &executed]));
+    assert_eq!(text(&succeeded(installed.operator(&["prune", "--keep", "100000"]))), "plans pruned: 0\n");
+    assert_eq!(text(&succeeded(installed.operator(&["prune", "--keep", "1"]))), "plans pruned: 1\n");
+    let refused = installed.operator(&["receipt", "show", &executed]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused.stderr).contains("already_executed"), "{}", text(&refused.stderr));
+    assert_eq!(text(&succeeded(installed.operator(&["prune", "--keep", "1"]))), "plans pruned: 0\n");
+}

@@ -1,7 +1,7 @@
 //! Verifying an exported audit, with nothing but the file and public keys.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::io::BufRead;
+use std::io::{BufRead, Read as _};
 
 use super::checkpoint::{Checkpoint, Extent};
 use super::fault::{AuditFault, FaultCode, Place};
@@ -48,6 +48,9 @@ pub fn verify_lines(lines: impl BufRead) -> Result<AuditReport, AuditFault> {
     verify(lines, &Evidence::default())
 }
 
+/// The longest line that is read. A checkpoint names every writer, some 200 bytes for each; an event takes a few thousand.
+const LONGEST_LINE: u64 = 16 << 20;
+
 /// Verifies an export: JSON lines of events and checkpoints, in the order in which they were committed. [AUDIT-003] [CKPT-010]
 ///
 /// Each event must follow its writer's last event, and its plan's; the heads that a writer names at its beginning must be there;
@@ -60,12 +63,15 @@ pub fn verify(mut lines: impl BufRead, evidence: &Evidence<'_>) -> Result<AuditR
     let mut line = Vec::new();
     loop {
         line.clear();
-        let read = lines.read_until(b'\n', &mut line);
+        let read = lines.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line);
         let read = read.map_err(|error| verifier.fault(FaultCode::Unreadable, error.to_string()))?;
         if read == 0 {
             return verifier.end();
         }
         verifier.line += 1;
+        if read as u64 == LONGEST_LINE && !line.ends_with(b"\n") {
+            return Err(verifier.fault(FaultCode::Unreadable, format!("a line of more than {LONGEST_LINE} bytes")));
+        }
         let text = line.strip_suffix(b"\n").unwrap_or(&line);
         let taken = if line::is_envelope(text) { verifier.checkpoint(text) } else { verifier.event(text) };
         // What was suspected before is the first fault.

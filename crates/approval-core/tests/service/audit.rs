@@ -348,3 +348,17 @@ async fn a_lane_goes_on_after_a_transaction_that_several_shared_was_rolled_back(
     let told: Vec<_> = told.iter().map(|event| event["event"]["kind"].as_str().unwrap()).collect();
     assert_eq!(told, ["audit.started", "audit.started", "server.paused"]);
 }
+
+#[test]
+fn a_line_without_an_end_is_not_read_to_its_end() {
+    // [AUDIT-003]
+    use std::io::{BufReader, Read as _, repeat};
+    let endless = BufReader::new(repeat(b'x'));
+    let fault = verify_lines(endless).unwrap_err();
+    assert_eq!((fault.code, fault.place.line), (FaultCode::Unreadable, 1));
+    assert_eq!(fault.detail, "a line of more than 16777216 bytes");
+    // The control: a line of that length that ends is read, and is no event.
+    let longest = BufReader::new(repeat(b'x').take((16 << 20) - 1).chain(b"\n".as_slice()));
+    let fault = verify_lines(longest).unwrap_err();
+    assert_ne!(fault.code, FaultCode::Unreadable);
+}

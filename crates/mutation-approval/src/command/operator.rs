@@ -96,12 +96,13 @@ pub async fn prune(args: &PruneArgs) -> Result<ExitCode, Failure> {
     let pruned = approvals.prune(Duration::from_secs(u64::from(args.keep) * 24 * 3600)).await?;
     approvals.close().await;
     let mut out = io::stdout();
-    writeln!(out, "pruned {} plans", pruned.plans)?;
+    writeln!(out, "plans pruned: {}", pruned.plans)?;
     if pruned.unresolved > 0 {
-        writeln!(out, "{} stay whole: nobody has said what their attempts did (`reconcile`)", pruned.unresolved)?;
+        let why = "nobody has said what their attempts did (`reconcile`)";
+        writeln!(out, "plans kept whole, since {why}: {}", pruned.unresolved)?;
     }
     if pruned.failed > 0 {
-        writeln!(out, "{} can't be pruned: see the log", pruned.failed)?;
+        writeln!(out, "plans that can't be pruned, for which see the log: {}", pruned.failed)?;
         return Ok(ExitCode::FAILURE);
     }
     Ok(ExitCode::SUCCESS)
