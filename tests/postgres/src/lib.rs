@@ -4,6 +4,7 @@
 use std::ffi::OsStr;
 use std::fs::OpenOptions;
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -49,13 +50,30 @@ pub enum Replication {
     Synchronous,
 }
 
-/// A server. It listens on a socket only.
+/// A server. It listens on a socket only, unless it is told to listen on the loopback network too.
 #[derive(Debug)]
 pub struct Server {
     directory: TempDir,
     programs: PathBuf,
     as_user: bool,
     durability: Durability,
+    network: Option<Network>,
+}
+
+/// Where else than on its socket a server listens.
+#[derive(Debug)]
+struct Network {
+    port: u16,
+    private: bool,
+}
+
+/// A certificate and its key, in PEM.
+#[derive(Clone, Debug)]
+pub struct Certified {
+    /// The certificate.
+    pub certificate: String,
+    /// The key.
+    pub key: String,
 }
 
 impl Server {
@@ -88,7 +106,7 @@ impl Server {
         if as_user {
             run(Command::new("chown").arg(USER).arg(directory.path()))?;
         }
-        Ok(Self { directory, programs: programs()?, as_user, durability })
+        Ok(Self { directory, programs: programs()?, as_user, durability, network: None })
     }
 
     /// Makes a standby of this server and starts it. There may be one.
@@ -123,7 +141,33 @@ impl Server {
     /// The address of its database, in libpq's keywords.
     #[must_use]
     pub fn address(&self) -> String {
-        address(self.directory.path())
+        let address = address(self.directory.path());
+        match &self.network {
+            None => address,
+            Some(Network { port, .. }) => format!("{address} port={port}"),
+        }
+    }
+
+    /// Has it listen on the loopback network too, at the port that is returned: with TLS under this certificate, or without.
+    ///
+    /// # Errors
+    /// Where it doesn't start again.
+    pub fn listen(&mut self, certified: Option<&Certified>) -> Result<u16> {
+        self.stop(Ending::Fast)?;
+        if let Some(Certified { certificate, key }) = certified {
+            for (name, text) in [("server.crt", certificate), ("server.key", key)] {
+                let path = self.data().join(name);
+                std::fs::write(&path, text)?;
+                std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+                if self.as_user {
+                    run(Command::new("chown").arg(USER).arg(&path))?;
+                }
+            }
+        }
+        let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
+        self.network = Some(Network { port, private: certified.is_some() });
+        self.resume()?;
+        Ok(port)
     }
 
     /// Runs statements as its owner: what the last one answers, without a heading.
@@ -184,8 +228,15 @@ impl Server {
             Durability::Durable => "on",
             Durability::Unsynced => "off",
         };
+        let network = match &self.network {
+            None => "-c listen_addresses=".to_owned(),
+            Some(Network { port, private }) => {
+                let private = if *private { "on" } else { "off" };
+                format!("-c listen_addresses=127.0.0.1 -c port={port} -c ssl={private}")
+            }
+        };
         let options = format!(
-            "-c listen_addresses= -c unix_socket_directories={} -c fsync={sync} -c full_page_writes={sync} \
+            "{network} -c unix_socket_directories={} -c fsync={sync} -c full_page_writes={sync} \
              -c max_connections=200 -c shared_buffers=64MB",
             self.directory.path().display()
         );
