@@ -1,7 +1,9 @@
 //! The store.
 
 use std::fmt;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Waker};
 
 use approval_core::seal::Tag;
 use approval_core::store::{
@@ -19,7 +21,7 @@ use crate::fault::{Fault, Remedy};
 use crate::options::PostgresOptions;
 use crate::read;
 use crate::schema::STORE;
-use crate::sql::{Schema, Session};
+use crate::sql::{Schema, Session, one_after_the_other};
 use crate::writer::{Task, Writer};
 
 /// How often the audit is numbered anew because another process did so at the same time.
@@ -64,7 +66,11 @@ impl PostgresStore {
         Ok(self.pool.get().await?)
     }
 
-    /// A connection on which each statement is a transaction.
+    async fn moment(&self) -> Result<Moment, Fault> {
+        Ok(Moment(self.connection().await?))
+    }
+
+    /// A connection on which each statement is a transaction, unless one is begun.
     pub(crate) fn alone<'a>(&'a self, client: &'a Object) -> Session<'a> {
         Session { client, schema: &self.schema }
     }
@@ -77,13 +83,13 @@ impl PostgresStore {
     async fn number(&self) -> Result<(), Fault> {
         let mut tried = 0;
         loop {
-            let mut client = self.connection().await?;
-            let look = one_moment(&mut client).await?;
-            if !read::has_unnumbered(self.session(&look)).await? {
+            let moment = self.moment().await?;
+            if !moment.see(&self.schema, read::has_unnumbered(self.alone(&moment.0))).await? {
                 return Ok(());
             }
-            drop(look);
+            drop(moment);
             tried += 1;
+            let mut client = self.connection().await?;
             let numbered = self.try_number(&mut client).await;
             match connect::give_back(client, numbered) {
                 Err(fault) if fault.remedy() == Remedy::Again && tried < TRIES => {}
@@ -99,10 +105,25 @@ impl PostgresStore {
     }
 }
 
-/// A transaction that sees one moment, and ends when it is dropped.
-async fn one_moment(client: &mut Object) -> Result<Transaction<'_>, Fault> {
-    let begin = client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true);
-    Ok(begin.start().await?)
+/// A transaction that sees one moment, and ends when this is dropped.
+struct Moment(Object);
+
+impl Moment {
+    /// Looks something up in it. It is begun with the first statement, which doesn't wait for that.
+    async fn see<T>(&self, schema: &Schema, look: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+        let session = Session { client: &self.0, schema };
+        let begin = session.batch("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+        let (begun, found) = one_after_the_other(begin, look).await;
+        begun?;
+        found
+    }
+}
+
+impl Drop for Moment {
+    fn drop(&mut self) {
+        // It is sent when it is polled first; nobody needs the answer.
+        let _ = pin!(self.0.batch_execute("ROLLBACK")).poll(&mut Context::from_waker(Waker::noop()));
+    }
 }
 
 impl fmt::Debug for PostgresStore {
@@ -118,39 +139,33 @@ impl Store for PostgresStore {
     }
 
     async fn plan(&self, plan: PlanId, include: Include) -> Result<Option<PlanRows>, StoreError> {
-        let mut client = self.connection().await?;
-        let moment = one_moment(&mut client).await?;
-        Ok(read::plan(self.session(&moment), plan, include).await?)
+        let moment = self.moment().await?;
+        Ok(moment.see(&self.schema, read::plan(self.alone(&moment.0), plan, include)).await?)
     }
 
     async fn executing(&self) -> Result<Vec<PlanId>, StoreError> {
-        let mut client = self.connection().await?;
-        let moment = one_moment(&mut client).await?;
-        Ok(read::executing(self.session(&moment)).await?)
+        let moment = self.moment().await?;
+        Ok(moment.see(&self.schema, read::executing(self.alone(&moment.0))).await?)
     }
 
     async fn rows(&self, keys: &[RowKey]) -> Result<Vec<Row>, StoreError> {
-        let mut client = self.connection().await?;
-        let moment = one_moment(&mut client).await?;
-        Ok(read::rows(self.session(&moment), keys).await?)
+        let moment = self.moment().await?;
+        Ok(moment.see(&self.schema, read::rows(self.alone(&moment.0), keys)).await?)
     }
 
     async fn attempts(&self, effects: &[Tag]) -> Result<Vec<(PlanId, PlanRows)>, StoreError> {
-        let mut client = self.connection().await?;
-        let moment = one_moment(&mut client).await?;
-        Ok(read::attempts(self.session(&moment), effects).await?)
+        let moment = self.moment().await?;
+        Ok(moment.see(&self.schema, read::attempts(self.alone(&moment.0), effects)).await?)
     }
 
     async fn list(&self, query: &PlanQuery) -> Result<PlanPage, StoreError> {
-        let mut client = self.connection().await?;
-        let moment = one_moment(&mut client).await?;
-        Ok(read::list(self.session(&moment), query).await?)
+        let moment = self.moment().await?;
+        Ok(moment.see(&self.schema, read::list(self.alone(&moment.0), query)).await?)
     }
 
     async fn events(&self, after: u64, limit: u32) -> Result<Vec<EventRow>, StoreError> {
         self.number().await?;
-        let mut client = self.connection().await?;
-        let moment = one_moment(&mut client).await?;
-        Ok(read::events(self.session(&moment), after, limit).await?)
+        let moment = self.moment().await?;
+        Ok(moment.see(&self.schema, read::events(self.alone(&moment.0), after, limit)).await?)
     }
 }
