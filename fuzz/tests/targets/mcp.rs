@@ -140,8 +140,11 @@ fn check(params: &Value, answer: &Value) {
     assert_eq!(result["isError"].as_bool().unwrap_or_default(), kind == "refusal", "{answer}");
     if params["name"] == "write" {
         let arguments = params.get("arguments").filter(|arguments| !arguments.is_null()).cloned();
-        let admitted = Document::from_value(&arguments.unwrap_or_else(|| json!({})), &Limits::ARGUMENTS);
-        match admitted {
+        let arguments = arguments.unwrap_or_else(|| json!({}));
+        let admitted = Document::from_value(&arguments, &Limits::ARGUMENTS);
+        // In the plan's intent they are a level further down. [DIG-025]
+        let intent = Document::from_value(&json!({ "arguments": arguments }), &Limits::PLAN);
+        match admitted.and(intent) {
             Ok(_) => assert_eq!(kind, "plan", "{answer}"),
             Err(_) => assert_eq!(content["reason"], "payload_invalid", "{answer}"),
         }
