@@ -73,7 +73,7 @@ fn multiply(path: &Path) -> Result<()> {
     let copies = PLANS / REAL - 1;
     connection
         .execute_batch(&format!(
-            "PRAGMA synchronous = OFF; PRAGMA cache_size = -1000000; BEGIN;
+            "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -1000000; BEGIN;
              CREATE TEMP TABLE copies AS WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < {copies}) SELECT n FROM c;
              CREATE TEMP TABLE old AS SELECT * FROM plans;
              CREATE TEMP TABLE old_asked AS SELECT * FROM asked;
@@ -89,7 +89,7 @@ fn multiply(path: &Path) -> Result<()> {
              INSERT INTO attempts SELECT effect || n, printf('%08x', n) || substr(plan, 9) FROM copies, old_attempts;
              INSERT INTO events (writer, sequence, plan, sealed)
                  SELECT printf('copy-%d', n), sequence, printf('%08x', n) || substr(plan, 9), sealed FROM copies, old_events;
-             COMMIT; PRAGMA wal_checkpoint(TRUNCATE);"
+             COMMIT; PRAGMA journal_mode = WAL;"
         ))
         .context("copying plans")?;
     Ok(())
