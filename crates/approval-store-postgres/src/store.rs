@@ -66,11 +66,11 @@ impl PostgresStore {
         Ok(self.pool.get().await?)
     }
 
-    async fn moment(&self) -> Result<Moment, Fault> {
-        Ok(Moment(self.connection().await?))
+    async fn moment(&self) -> Result<Moment<'_>, Fault> {
+        Ok(Moment { client: self.connection().await?, schema: &self.schema })
     }
 
-    /// A connection on which each statement is a transaction, unless one is begun.
+    /// A connection on which each statement is a transaction.
     pub(crate) fn alone<'a>(&'a self, client: &'a Object) -> Session<'a> {
         Session { client, schema: &self.schema }
     }
@@ -84,7 +84,7 @@ impl PostgresStore {
         let mut tried = 0;
         loop {
             let moment = self.moment().await?;
-            if !moment.see(&self.schema, read::has_unnumbered(self.alone(&moment.0))).await? {
+            if !moment.see(read::has_unnumbered(moment.session())).await? {
                 return Ok(());
             }
             drop(moment);
@@ -106,12 +106,19 @@ impl PostgresStore {
 }
 
 /// A transaction that sees one moment, and ends when this is dropped.
-struct Moment(Object);
+struct Moment<'a> {
+    client: Object,
+    schema: &'a Schema,
+}
 
-impl Moment {
+impl Moment<'_> {
+    fn session(&self) -> Session<'_> {
+        Session { client: &self.client, schema: self.schema }
+    }
+
     /// Looks something up in it. It is begun with the first statement, which doesn't wait for that.
-    async fn see<T>(&self, schema: &Schema, look: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
-        let session = Session { client: &self.0, schema };
+    async fn see<T>(&self, look: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+        let session = self.session();
         let begin = session.batch("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
         let (begun, found) = one_after_the_other(begin, look).await;
         begun?;
@@ -119,10 +126,10 @@ impl Moment {
     }
 }
 
-impl Drop for Moment {
+impl Drop for Moment<'_> {
     fn drop(&mut self) {
         // It is sent when it is polled first; nobody needs the answer.
-        let _ = pin!(self.0.batch_execute("ROLLBACK")).poll(&mut Context::from_waker(Waker::noop()));
+        let _ = pin!(self.client.batch_execute("ROLLBACK")).poll(&mut Context::from_waker(Waker::noop()));
     }
 }
 
@@ -140,32 +147,32 @@ impl Store for PostgresStore {
 
     async fn plan(&self, plan: PlanId, include: Include) -> Result<Option<PlanRows>, StoreError> {
         let moment = self.moment().await?;
-        Ok(moment.see(&self.schema, read::plan(self.alone(&moment.0), plan, include)).await?)
+        Ok(moment.see(read::plan(moment.session(), plan, include)).await?)
     }
 
     async fn executing(&self) -> Result<Vec<PlanId>, StoreError> {
         let moment = self.moment().await?;
-        Ok(moment.see(&self.schema, read::executing(self.alone(&moment.0))).await?)
+        Ok(moment.see(read::executing(moment.session())).await?)
     }
 
     async fn rows(&self, keys: &[RowKey]) -> Result<Vec<Row>, StoreError> {
         let moment = self.moment().await?;
-        Ok(moment.see(&self.schema, read::rows(self.alone(&moment.0), keys)).await?)
+        Ok(moment.see(read::rows(moment.session(), keys)).await?)
     }
 
     async fn attempts(&self, effects: &[Tag]) -> Result<Vec<(PlanId, PlanRows)>, StoreError> {
         let moment = self.moment().await?;
-        Ok(moment.see(&self.schema, read::attempts(self.alone(&moment.0), effects)).await?)
+        Ok(moment.see(read::attempts(moment.session(), effects)).await?)
     }
 
     async fn list(&self, query: &PlanQuery) -> Result<PlanPage, StoreError> {
         let moment = self.moment().await?;
-        Ok(moment.see(&self.schema, read::list(self.alone(&moment.0), query)).await?)
+        Ok(moment.see(read::list(moment.session(), query)).await?)
     }
 
     async fn events(&self, after: u64, limit: u32) -> Result<Vec<EventRow>, StoreError> {
         self.number().await?;
         let moment = self.moment().await?;
-        Ok(moment.see(&self.schema, read::events(self.alone(&moment.0), after, limit)).await?)
+        Ok(moment.see(read::events(moment.session(), after, limit)).await?)
     }
 }

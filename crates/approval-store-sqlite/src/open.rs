@@ -83,7 +83,7 @@ fn prepare(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
 }
 
 pub(crate) fn connect(path: &Path, access: OpenFlags, busy_timeout: Duration) -> Result<Connection, OpenError> {
-    // Each connection stays on one thread.
+    // Each connection is behind a lock: one thread at a time has it.
     let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX);
     let connection = connection.map_err(|error| OpenError::of_sqlite(path, &error))?;
     // Where it may not write, SQLite opens a file to read, and says nothing.

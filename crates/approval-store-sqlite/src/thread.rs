@@ -1,4 +1,4 @@
-//! A thread with a connection, and a queue of what to do with it: no call of SQLite ever blocks an asynchronous task.
+//! A thread, and a queue of what it does: there calls of SQLite block no asynchronous task.
 
 use std::io;
 use std::sync::mpsc;
@@ -27,7 +27,7 @@ impl<J: Send + 'static> Thread<J> {
 }
 
 impl<J> Drop for Thread<J> {
-    /// What was asked before is still done; then the connection is closed.
+    /// What was asked before is still done.
     fn drop(&mut self) {
         drop(self.jobs.take());
         if let Some(Err(_)) = self.thread.take().map(JoinHandle::join) {

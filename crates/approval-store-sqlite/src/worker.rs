@@ -71,9 +71,6 @@ fn work<T, E: From<Fault>>(
         tracing::error!("the work of a transaction panicked: it was rolled back");
         Err(Fault::BrokeOff.into())
     });
-    if transaction::end(open).is_err() {
-        tracing::error!("a transaction can't be rolled back: the store is closed");
-        *connection = None;
-    }
+    transaction::end_or_close(connection);
     done
 }

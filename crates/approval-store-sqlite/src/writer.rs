@@ -142,10 +142,7 @@ impl Shared {
             Some(open) => together(open, &mut jobs),
             None => Err(Fault::Closed),
         };
-        if connection.as_ref().is_some_and(|open| transaction::end(open).is_err()) {
-            tracing::error!("a transaction can't be rolled back: the store is closed");
-            *connection = None;
-        }
+        transaction::end_or_close(&mut connection);
         // The next one needn't wait until all have been answered.
         drop(connection);
         for job in jobs {

@@ -53,18 +53,17 @@ impl Approvals {
         let now = self.service.clock.now();
         self.end_what_ran_out(now).await?;
         let before = now.before(keep);
-        let mut query = PlanQuery {
+        let mut query = Some(PlanQuery {
             states: State::ALL.into_iter().filter(|state| *state != State::Executing).collect(),
             expires_before: Some(before),
             pruned: Some(false),
             limit: PAGE,
             ..PlanQuery::default()
-        };
+        });
         let mut pruned = Pruned::default();
-        loop {
-            let page = self.service.store.list(&query).await.map_err(unavailable)?;
-            for (plan, _) in &page.plans {
-                match self.prune_plan(*plan).await {
+        while let Some(plans) = self.next_of(&mut query).await? {
+            for plan in plans {
+                match self.prune_plan(plan).await {
                     Ok(true) => pruned.plans += 1,
                     Ok(false) => pruned.unresolved += 1,
                     Err(refusal) => {
@@ -72,12 +71,9 @@ impl Approvals {
                         pruned.failed += 1;
                     }
                 }
-                query.after = Some(*plan);
-            }
-            if !page.more {
-                return Ok(pruned);
             }
         }
+        Ok(pruned)
     }
 
     /// Prunes again and again, for as long as it is polled: for the embedder to run beside the service.
@@ -94,30 +90,34 @@ impl Approvals {
     /// [STATE-010]
     async fn end_what_ran_out(&self, now: Timestamp) -> Result<(), Refusal> {
         let open = State::ALL.into_iter().filter(|state| state.is_open()).collect();
-        let mut query = PlanQuery {
+        let mut query = Some(PlanQuery {
             states: open,
             expires_before: Some(now),
             pruned: Some(false),
             limit: PAGE,
             ..PlanQuery::default()
-        };
-        loop {
-            let page = self.service.store.list(&query).await.map_err(unavailable)?;
-            for (plan, _) in &page.plans {
-                if let Err(refusal) = self.commit(self.lapse_transition(*plan)).await {
+        });
+        while let Some(plans) = self.next_of(&mut query).await? {
+            for plan in plans {
+                if let Err(refusal) = self.commit(self.lapse_transition(plan)).await {
                     tracing::error!(%plan, %refusal, "a plan has run out, and that can't be recorded");
                 }
-                query.after = Some(*plan);
-            }
-            if !page.more {
-                return Ok(());
             }
         }
+        Ok(())
+    }
+
+    /// The next plans that are looked for, and what is left to look for.
+    async fn next_of(&self, query: &mut Option<PlanQuery>) -> Result<Option<Vec<PlanId>>, Refusal> {
+        let Some(wanted) = query.take() else { return Ok(None) };
+        let page = self.service.store.list(&wanted).await.map_err(unavailable)?;
+        let plans: Vec<PlanId> = page.plans.into_iter().map(|(plan, _)| plan).collect();
+        *query = page.more.then(|| PlanQuery { after: plans.last().copied(), ..wanted });
+        Ok(Some(plans))
     }
 
     /// Whether the plan is pruned now; one that must stay isn't.
     async fn prune_plan(&self, plan: PlanId) -> Result<bool, Refusal> {
-        self.commit(self.lapse_transition(plan)).await?;
         let (vault, lane) = (self.service.vault.clone(), self.service.lane.clone());
         let reads = Reads { plan: Some(plan), lane: Some(lane.writer), ..Reads::default() };
         let done = Outgoing::new();
