@@ -93,6 +93,13 @@ async fn a_filter_that_is_ignored() {
 }
 
 #[tokio::test]
+async fn a_lease_that_is_renewed_for_another() {
+    // [STATE-020]
+    let reason = "an attempt that recovery had taken was renewed";
+    found(Fault::RenewsForAnother, "cycle/renew-beside-recovery", "STORE-001", reason).await;
+}
+
+#[tokio::test]
 async fn a_settlement_in_parts() {
     // [STORE-001]
     found(Fault::SettlesOneByOne, "cycle/settle-at-once", "STORE-001", "integrity_failure").await;

@@ -31,6 +31,21 @@ impl Timer for Silent {
     }
 }
 
+/// A timer that rings when a check says so, and says when somebody waits for it.
+#[derive(Debug, Default)]
+struct Bell {
+    waited_for: Notify,
+    rings: Notify,
+}
+
+#[async_trait]
+impl Timer for Bell {
+    async fn sleep(&self, _: Duration) {
+        self.waited_for.notify_one();
+        self.rings.notified().await;
+    }
+}
+
 /// An executor that says when it has begun, and ends when it is told to.
 #[derive(Debug, Default)]
 struct Slow {
@@ -47,14 +62,14 @@ impl Executor for Slow {
     }
 }
 
-/// A process whose leases run out.
-async fn process(room: &Room) -> Result<Approvals, Seen> {
+/// A process whose leases run out, unless this timer has them renewed.
+async fn process(room: &Room, timer: Arc<dyn Timer>) -> Result<Approvals, Seen> {
     let parts = Parts {
         audience: AUDIENCE.into(),
         store: Arc::clone(&room.store),
         sealer: Arc::clone(&room.sealer) as _,
         directory: Arc::clone(&room.directory) as _,
-        timer: Arc::new(Silent),
+        timer,
         policy: Policy::always(Terms::same_subject()),
         surface: "http://127.0.0.1:8080".to_owned(),
     };
@@ -65,9 +80,14 @@ type Execution = tokio::task::JoinHandle<Result<approval_core::ExecutionView, ap
 
 /// An approved plan whose execution has begun in a process of its own.
 async fn begun(room: &Arc<Room>) -> Result<(PlanView, Arc<Slow>, Execution), Seen> {
+    begun_by(room, Arc::new(Silent)).await
+}
+
+/// As [`begun`], in a process that goes by this timer.
+async fn begun_by(room: &Arc<Room>, timer: Arc<dyn Timer>) -> Result<(PlanView, Arc<Slow>, Execution), Seen> {
     let plan = room.plan("a", json!(1)).await?;
     room.decide(&plan, "alice", Verdict::Approve).await?;
-    let (process, slow) = (process(room).await?, Arc::new(Slow::default()));
+    let (process, slow) = (process(room, timer).await?, Arc::new(Slow::default()));
     let execution = tokio::spawn({
         let (room, slow, id) = (Arc::clone(room), Arc::clone(&slow), plan.header.plan_id.to_string());
         async move { process.execute(&Room::alice(), &id, None, &room.target, slow.as_ref()).await }
@@ -111,6 +131,32 @@ pub(super) async fn recover_and_reconcile(fixture: Fixture) -> Result<(), Seen> 
     same("the outcome of the next plan", &room.execute(&free).await?.execution.outcome, &Outcome::Applied)?;
     let told = audited(room.store.as_ref()).await?;
     ensure(told.iter().any(|kind| kind == "execution.reconciled"), || format!("the audit tells of {told:?}"))
+}
+
+/// A lease is renewed while recovery looks at it: whichever comes first, what recovery has taken is never alive again.
+pub(super) async fn renew_beside_recovery(fixture: Fixture) -> Result<(), Seen> {
+    let room = Arc::new(room(fixture).await);
+    for round in 0..8 {
+        let bell = Arc::new(Bell::default());
+        let (plan, slow, execution) = begun_by(&room, Arc::clone(&bell) as _).await?;
+        bell.waited_for.notified().await;
+        bell.rings.notify_one();
+        // So that the renewal has begun in some rounds, and has not in others.
+        for _ in 0..round {
+            tokio::task::yield_now().await;
+        }
+        room.clock.advance(PAST_THE_LEASE);
+        same("the attempts that recovery takes", &room.approvals.recover().await?, &1)?;
+        // It sleeps again: the renewal has ended, one way or the other.
+        bell.waited_for.notified().await;
+        let page = room.page(&plan, "alice").await;
+        let seen =
+            page.map_err(|refusal| Seen::new(format!("an attempt that recovery had taken was renewed: {refusal}")))?;
+        same("where the plan stands once recovery has taken it", &seen.status.state, &State::Unknown)?;
+        slow.goes_on.notify_one();
+        execution.await??;
+    }
+    Ok(())
 }
 
 /// Whoever looks while an attempt is settled sees it executing, or settled with all that this takes.

@@ -93,6 +93,7 @@ fn checks() -> Vec<Check<Fixture>> {
         Check::new("cycle/one-execution", promises::CYCLE, claims::one_execution),
         Check::new("cycle/recover-and-reconcile", promises::CYCLE, late::recover_and_reconcile),
         Check::new("cycle/reject", promises::CYCLE, cycle::reject),
+        Check::new("cycle/renew-beside-recovery", promises::CYCLE, late::renew_beside_recovery),
         Check::new("cycle/replay", promises::CYCLE, cycle::replay),
         Check::new("cycle/settle-at-once", promises::CYCLE, late::settle_at_once),
         Check::new("cycle/settle-late", promises::CYCLE, late::settle_late),

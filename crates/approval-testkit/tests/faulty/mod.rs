@@ -50,6 +50,8 @@ pub(crate) enum Fault {
     PanicsOnRemove,
     /// A refusal is noted in the audit.
     RefusalLeavesEvent,
+    /// A lease is renewed by what was known of it, though another has it by now.
+    RenewsForAnother,
     /// What a settlement writes is committed one by one.
     SettlesOneByOne,
     /// What is written was decided on a snapshot of an earlier transaction.
@@ -96,8 +98,22 @@ impl FaultyStore {
         for _ in 0..10 {
             tokio::task::yield_now().await;
         }
-        let writes = std::mem::take(&mut *decided.lock().unwrap());
+        let mut writes = std::mem::take(&mut *decided.lock().unwrap());
+        if self.fault == Fault::RenewsForAnother {
+            writes = self.at_any_revision(writes);
+        }
         self.memory.commit(Transition::new("write", Default::default(), move |_| Ok(writes.clone()))).await
+    }
+
+    /// The same writes, from whatever revisions the rows have.
+    fn at_any_revision(&self, writes: Vec<Write>) -> Vec<Write> {
+        let any = |write| match write {
+            Write::Replace { from, row } => {
+                Write::Replace { from: self.row(&row.key).map_or(from, |row| row.revision), row }
+            }
+            write => write,
+        };
+        writes.into_iter().map(any).collect()
     }
 
     /// Commits the writes one by one.
@@ -203,6 +219,7 @@ impl Store for FaultyStore {
                 }
                 refused
             }
+            Fault::RenewsForAnother if transition.name() == "renew" => self.stale(transition).await,
             Fault::SettlesOneByOne if transition.name() == "settle" => self.one_by_one(transition).await,
             Fault::StaleSnapshot => self.stale(transition).await,
             _ => self.memory.commit(transition).await,
