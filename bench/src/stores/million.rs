@@ -66,11 +66,13 @@ async fn page(room: &Arc<Room>) -> Result<()> {
     Ok(())
 }
 
-/// Copies every plan, its rows and events so often that there are a million, with ids that sort before all others: nothing that is
-/// measured reads them, unless it looks where it shouldn't.
+/// Copies every plan, its rows and events so often that there are a million, with ids that sort before all others, and events
+/// that come before all others: nothing that is measured reads them, unless it looks where it shouldn't.
 fn multiply(path: &Path) -> Result<()> {
     let connection = Connection::open(path)?;
     let copies = PLANS / REAL - 1;
+    let spread: u32 = connection.query_row("SELECT max(position) + 1 FROM events", [], |row| row.get(0))?;
+    let first = PLANS / REAL * spread;
     connection
         .execute_batch(&format!(
             "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -1000000; BEGIN;
@@ -87,8 +89,10 @@ fn multiply(path: &Path) -> Result<()> {
              INSERT INTO records SELECT kind, printf('%08x', n) || substr(plan, 9), printf('%08x', n) || substr(plan, 9), revision, sealed
                  FROM copies, old_records;
              INSERT INTO attempts SELECT effect || n, printf('%08x', n) || substr(plan, 9) FROM copies, old_attempts;
-             INSERT INTO events (writer, sequence, plan, sealed)
-                 SELECT printf('copy-%d', n), sequence, printf('%08x', n) || substr(plan, 9), sealed FROM copies, old_events;
+             UPDATE events SET position = position + {first};
+             INSERT INTO events (position, writer, sequence, plan, sealed)
+                 SELECT n * {spread} + position, printf('%08x', n) || substr(writer, 9), sequence, printf('%08x', n) || substr(plan, 9), sealed
+                 FROM copies, old_events;
              COMMIT; PRAGMA journal_mode = WAL;"
         ))
         .context("copying plans")?;
