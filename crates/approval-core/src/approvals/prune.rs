@@ -90,13 +90,8 @@ impl Approvals {
     /// [STATE-010]
     async fn end_what_ran_out(&self, now: Timestamp) -> Result<(), Refusal> {
         let open = State::ALL.into_iter().filter(|state| state.is_open()).collect();
-        let mut query = Some(PlanQuery {
-            states: open,
-            expires_before: Some(now),
-            pruned: Some(false),
-            limit: PAGE,
-            ..PlanQuery::default()
-        });
+        let mut query =
+            Some(PlanQuery { states: open, expires_before: Some(now), limit: PAGE, ..PlanQuery::default() });
         while let Some(plans) = self.next_of(&mut query).await? {
             for plan in plans {
                 if let Err(refusal) = self.commit(self.lapse_transition(plan)).await {

@@ -9,7 +9,7 @@ use approval_testkit::{FakeDirectory, Room};
 use serde_json::json;
 
 use crate::support::{
-    Interposed, applied, approved, events, execute_as, id, kinds, refused, reporting, run, start_over,
+    Forge, Interposed, applied, approved, events, execute_as, id, kinds, refused, reporting, run, start_over,
 };
 
 async fn lines(room: &Room) -> Vec<String> {
@@ -235,6 +235,32 @@ async fn a_stored_event_that_was_edited_is_not_exported() {
     assert_eq!(refusal.reason(), Reason::IntegrityFailure);
     assert!(refusal.detail().starts_with("event 3: "), "{refusal}");
     assert_eq!(room.approvals.audit().lines(3, 100).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn an_event_that_says_it_belongs_elsewhere() {
+    // [SEAL-003]: though the key vouches for it where it is.
+    let room = Room::new().await;
+    let (plan, other) = (approved(&room).await, room.plan("b", json!(1)).await.unwrap());
+    let told = room.approvals.audit().lines(0, 100).await.unwrap().len();
+    let memory = room.memory.clone().unwrap();
+    let whole = memory.tables().clone();
+    let at = whole.events.iter().position(|event| event.plan == Some(plan.header.plan_id)).unwrap();
+    let writer = approval_core::WriterId::generate(&approval_testkit::SeededEntropy::new(99)).unwrap();
+    let lies = [
+        ("/writer", json!(writer)),
+        ("/sequence", json!(whole.events[at].sequence + 1)),
+        ("/event/planId", json!(other.header.plan_id)),
+    ];
+    for (member, lie) in lies {
+        Forge::new(&room).edit_event(at, |event| *event.pointer_mut(member).unwrap() = lie);
+        let refusal = room.approvals.audit().lines(0, 100).await.unwrap_err();
+        assert_eq!(refusal.reason(), Reason::IntegrityFailure, "{member}");
+        let detail = format!("event {}: an event is not where it belongs", at + 1);
+        assert_eq!(refusal.detail(), detail, "{member}");
+        *memory.tables() = whole.clone();
+    }
+    assert_eq!(room.approvals.audit().lines(0, 100).await.unwrap().len(), told);
 }
 
 #[tokio::test]

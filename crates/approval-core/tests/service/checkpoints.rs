@@ -6,14 +6,13 @@ use std::sync::Arc;
 use approval_core::anchor::{Anchor as _, AnchorRecord};
 use approval_core::audit::{AuditFault, AuditReport, Evidence, FaultCode, verify};
 use approval_core::json::{Document, Limits};
-use approval_core::record::{RecordKind, Rule, Verdict};
-use approval_core::seal::{Binding, Purpose, Sealer as _};
+use approval_core::record::{Rule, Verdict};
 use approval_core::signing::{KeySet, Signer as _, SigningKeys};
 use approval_core::{Approvals, Audience, CheckpointInterval, Clock as _, Reason};
 use approval_testkit::{MemoryAnchor, Room, SeededEntropy, Tables};
 use serde_json::{Value, json};
 
-use crate::support::{Interposed, always, applied, approved, events, seconds, start, start_over};
+use crate::support::{Forge, Interposed, always, applied, approved, events, seconds, start, start_over};
 
 async fn export(approvals: &Approvals) -> Vec<String> {
     let mut export = approvals.audit().export();
@@ -485,17 +484,8 @@ async fn an_event_that_the_key_vouches_for_and_that_names_another_before_it_is_n
     let memory = room.memory.clone().unwrap();
     let whole = memory.tables().clone();
     for at in [0, 2] {
-        let mut event = memory.tables().events[at].clone();
-        let (audience, id) = (crate::support::audience(), format!("{}.{}", event.writer, event.sequence));
-        let (plan_id, revision, record) = (event.plan, 0, RecordKind::Event.name());
-        let binding = Binding { record, version: 0, id: &id, plan_id, revision, audience: &audience };
-        let purpose = Purpose::of(RecordKind::Event);
-        let opened = room.sealer.open(purpose, &binding, &event.sealed).unwrap();
-        let mut told: Value = serde_json::from_slice(&opened).unwrap();
-        told["previous"] = json!(approval_core::Digest::of_bytes(b"no event"));
-        let told = Document::from_value(&told, &Limits::PLAN).unwrap();
-        event.sealed = room.sealer.seal(purpose, &binding, told.as_bytes()).unwrap();
-        memory.tables().events[at] = event;
+        let another = json!(approval_core::Digest::of_bytes(b"no event"));
+        Forge::new(&room).edit_event(at, |event| event["previous"] = another);
         let refusal = room.approvals.checkpoint().await.unwrap_err();
         let detail = format!("the audit's event {} does not follow the one before it", at + 1);
         assert_eq!((refusal.reason(), refusal.detail()), (Reason::IntegrityFailure, &*detail));

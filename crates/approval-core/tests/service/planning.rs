@@ -1,12 +1,14 @@
 //! What becomes a plan, and what doesn't.
 
-use approval_core::record::{Outcome, Record as _, Rule, Verdict, WarningCode};
-use approval_core::{Call, Clause, Draft, EffectKey, Matcher, Policy, PolicyVerdict, Reason, Refusal, Terms};
+use approval_core::json::{Document, Limits};
+use approval_core::record::{Outcome, Record as _, RecordKind, Rule, Verdict, WarningCode};
+use approval_core::{Call, Clause, Draft, EffectKey, Matcher, PlanView, Policy, PolicyVerdict, Reason, Refusal, Terms};
 use approval_testkit::{FakeDirectory, Room};
 use serde_json::{Value, json};
 
 use crate::support::{
-    always, applied, approved, draft, events, id, kinds, limited, plan_draft, refused, reporting, seconds, state,
+    Forge, always, applied, approved, draft, events, id, key_of, kinds, limited, plan_draft, refused, reporting,
+    seconds, state,
 };
 
 /// Nothing was planned, for this reason; and the target was left alone.
@@ -133,21 +135,31 @@ async fn what_is_no_strict_json_or_too_large_gets_no_plan() {
 async fn intent_and_review_share_one_limit() {
     // [PLAN-003]
     let room = Room::new().await;
-    let quote = |size: usize| {
+    let quote = |review: usize, intent: usize| {
         move |_: &Call| {
             let mut draft = draft();
             draft.changes.push(approval_core::record::Change {
                 object: "a".to_owned(),
-                before: Some(json!("x".repeat(size))),
+                before: Some(json!("x".repeat(review))),
                 after: None,
             });
-            draft.generated.insert("large".to_owned(), json!("x".repeat(size)));
+            draft.generated.insert("large".to_owned(), json!("x".repeat(intent)));
             draft
         }
     };
-    let large = plan_draft(&room, json!({}), quote(9 * 1024 * 1024)).await;
+    let size = |room: &Room, plan: &PlanView| {
+        let documents = [RecordKind::Intent, RecordKind::Review].map(|kind| key_of(kind, plan.header.plan_id));
+        let sizes = documents.map(|key| Document::from_value(&Forge::new(room).read(&key), &Limits::PLAN).unwrap());
+        sizes.map(|document| document.as_bytes().len()).iter().sum::<usize>()
+    };
+    let elsewhere = Room::new().await;
+    let small = plan_draft(&elsewhere, json!({}), quote(0, 0)).await.unwrap();
+    let left = Limits::PLAN.max_bytes() - size(&elsewhere, &small);
+    let (review, intent) = (left / 2, left - left / 2);
+    let large = plan_draft(&room, json!({}), quote(review, intent + 1)).await;
     unplanned(&room, large, Reason::PayloadTooLarge);
-    plan_draft(&room, json!({}), quote(7 * 1024 * 1024)).await.unwrap();
+    let largest = plan_draft(&room, json!({}), quote(review, intent)).await.unwrap();
+    assert_eq!(size(&room, &largest), Limits::PLAN.max_bytes());
 }
 
 #[tokio::test]

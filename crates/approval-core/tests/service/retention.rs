@@ -1,7 +1,7 @@
 //! What has ended long ago is pruned to a tombstone.
 
 use approval_core::record::{Outcome, Reconciled, RecordKind, Rule, State, Verdict};
-use approval_core::{InboxQuery, PlanView, Pruned, Reason, Scope};
+use approval_core::{Clock as _, InboxQuery, PlanView, Pruned, Reason, Retention, Scope};
 use approval_testkit::{FakeDirectory, Room};
 use serde_json::json;
 
@@ -147,13 +147,18 @@ async fn a_plan_that_does_not_hold_together_is_left_as_it_is() {
 #[tokio::test]
 async fn all_pages_are_looked_at() {
     let room = Room::with_policy(crate::support::limited(|limits| limits.open_plans = 1000)).await;
-    let mut last = None;
+    let mut plans = Vec::new();
     for name in 0..250 {
-        last = Some(room.plan(&name.to_string(), json!(1)).await.unwrap());
+        plans.push(room.plan(&name.to_string(), json!(1)).await.unwrap());
     }
-    room.clock.set(last.unwrap().header.expires_at.after(seconds(KEEP + 1)));
+    // More than a page of them stay.
+    for plan in &plans[..120] {
+        let header = key_of(RecordKind::Header, plan.header.plan_id);
+        room.memory.as_ref().unwrap().tables().rows.remove(&header);
+    }
+    room.clock.set(plans[249].header.expires_at.after(seconds(KEEP + 1)));
     let young = room.plan("young", json!(1)).await.unwrap();
-    assert_eq!(prune(&room).await, pruned(250, 0, 0));
+    assert_eq!(prune(&room).await, pruned(130, 0, 120));
     assert_eq!(state(&room, &young).await, State::Planned);
 }
 
@@ -171,4 +176,28 @@ async fn what_ran_out_unnoticed_ends_long_before_it_is_pruned() {
     assert_eq!(indexed(), State::Expired);
     assert_eq!(kinds(&room, &plan).await, ["plan.created", "plan.expired"]);
     assert!(stored(&room, &plan).contains(&RecordKind::Intent));
+}
+
+#[tokio::test]
+async fn pruning_goes_on_for_as_long_as_it_is_polled() {
+    // [STATE-032]
+    let room = Room::new().await;
+    let approvals = room.approvals.clone();
+    let kept = tokio::spawn(async move {
+        approvals.keep_pruned(Retention { keep: seconds(KEEP), every: seconds(3600) }).await;
+    });
+    for name in ["a", "b"] {
+        let plan = room.plan(name, json!(1)).await.unwrap();
+        let due = plan.header.expires_at.after(seconds(KEEP));
+        let mut now = room.clock.now();
+        while now <= due.after(seconds(3600)) {
+            let is_pruned = stored(&room, &plan) == [RecordKind::Header, RecordKind::PlanState];
+            assert!(!is_pruned || now > due, "too early");
+            tokio::task::yield_now().await;
+            now = room.clock.now();
+            assert!(!kept.is_finished());
+        }
+        assert_eq!(stored(&room, &plan), [RecordKind::Header, RecordKind::PlanState]);
+    }
+    kept.abort();
 }

@@ -51,6 +51,21 @@ impl Forge {
         self.write(self.row(key), &record)
     }
 
+    /// Changes the record of an event, by its index, under a seal that holds.
+    pub(crate) fn edit_event(&self, at: usize, change: impl FnOnce(&mut Value)) {
+        let mut row = self.memory.tables().events[at].clone();
+        let id = format!("{}.{}", row.writer, row.sequence);
+        let (record, plan_id) = (RecordKind::Event.name(), row.plan);
+        let binding = Binding { record, version: 0, id: &id, plan_id, revision: 0, audience: &self.audience };
+        let purpose = Purpose::of(RecordKind::Event);
+        let opened = self.sealer.open(purpose, &binding, &row.sealed).unwrap();
+        let mut event = serde_json::from_slice(&opened).unwrap();
+        change(&mut event);
+        let event = Document::from_value(&event, &Limits::PLAN).unwrap();
+        row.sealed = self.sealer.seal(purpose, &binding, event.as_bytes()).unwrap();
+        self.memory.tables().events[at] = row;
+    }
+
     /// Changes the plan's state, under a seal that holds.
     pub(crate) fn edit_state(&self, plan: &PlanView, change: impl FnOnce(&mut Value)) {
         self.edit(&key_of(RecordKind::PlanState, plan.header.plan_id), change);
