@@ -2,10 +2,8 @@
 
 use anyhow::Result;
 
-use super::counts::libtest;
-use super::test::enter;
-use super::{LIMIT, Suite, Tier};
-use crate::command::stream;
+use super::test::run_packages;
+use super::{Suite, Tier};
 use crate::context::Context;
 use crate::report::Report;
 use crate::tools::ensure_postgres;
@@ -26,9 +24,7 @@ fn run(context: &Context) -> Result<Report> {
         return Ok(Report::skip("all", format!("PostgreSQL can't be had: {error:#}")));
     }
     let mut report = Report::default();
-    let mut command = context.cargo();
-    command.args(["test", "--package", PACKAGE, "--locked", "--no-fail-fast"]).env("CARGO_TERM_COLOR", "never");
-    let output = stream(&mut command, LIMIT)?;
-    enter("cargo test --package postgres", libtest(&output.text), &output, &mut report);
+    // They wait for servers and their disk more than they compute.
+    run_packages(context, &["--package", PACKAGE], &["--test-threads", "4"], &mut report)?;
     Ok(report)
 }

@@ -24,27 +24,7 @@ const ELSEWHERE: &str = super::postgres::PACKAGE;
 
 fn run(context: &Context) -> Result<Report> {
     let mut report = Report::default();
-    match cargo_tool(context, "cargo-nextest") {
-        Ok(program) => with_nextest(context, &program, &mut report)?,
-        Err(error) => {
-            println!("cargo-nextest can't be had, so cargo runs the tests: {error:#}");
-            let mut command = context.cargo();
-            command.args([
-                "test",
-                "--workspace",
-                "--exclude",
-                ELSEWHERE,
-                "--locked",
-                "--no-fail-fast",
-                "--lib",
-                "--bins",
-                "--tests",
-                "--examples",
-            ]);
-            let output = run_tests(command, context, &["--", "--include-ignored"])?;
-            enter("cargo test", libtest(&output.text), &output, &mut report);
-        }
-    }
+    run_packages(context, &["--workspace", "--exclude", ELSEWHERE], &[], &mut report)?;
     let mut command = context.cargo();
     command.args(["test", "--doc", "--workspace", "--locked", "--no-fail-fast"]);
     let output = run_tests(command, context, &[])?;
@@ -52,23 +32,40 @@ fn run(context: &Context) -> Result<Report> {
     Ok(report)
 }
 
-fn with_nextest(context: &Context, program: &std::path::Path, report: &mut Report) -> Result<()> {
+/// Runs the tests of these packages, but for their doc tests: by cargo-nextest with these options, where it can be had.
+pub(super) fn run_packages(context: &Context, packages: &[&str], options: &[&str], report: &mut Report) -> Result<()> {
+    match cargo_tool(context, "cargo-nextest") {
+        Ok(program) => with_nextest(context, &program, packages, options, report),
+        Err(error) => {
+            println!("cargo-nextest can't be had, so cargo runs the tests: {error:#}");
+            let mut command = context.cargo();
+            command.arg("test").args(packages);
+            command.args(["--locked", "--no-fail-fast", "--lib", "--bins", "--tests", "--examples"]);
+            let output = run_tests(command, context, &["--", "--include-ignored"])?;
+            enter("cargo test", libtest(&output.text), &output, report);
+            Ok(())
+        }
+    }
+}
+
+fn with_nextest(
+    context: &Context,
+    program: &std::path::Path,
+    packages: &[&str],
+    options: &[&str],
+    report: &mut Report,
+) -> Result<()> {
     let nextest_command = |verb| {
         let mut command = Command::new(program);
-        command.current_dir(&context.root).args([
-            "nextest",
-            verb,
-            "--workspace",
-            "--exclude",
-            ELSEWHERE,
-            "--locked",
-            "--color",
-            "never",
-        ]);
+        command
+            .current_dir(&context.root)
+            .args(["nextest", verb])
+            .args(packages)
+            .args(["--locked", "--color", "never"]);
         command
     };
     let mut command = nextest_command("run");
-    command.arg("--no-fail-fast");
+    command.arg("--no-fail-fast").args(options);
     let output = run_tests(command, context, &["--run-ignored", "all"])?;
     let before = report.skipped.len();
     enter("cargo nextest", nextest(&output.text), &output, report);
