@@ -17,6 +17,7 @@ mod challenge;
 mod changes;
 mod checkpoints;
 mod claim;
+mod coherence;
 mod control;
 mod decisions;
 mod lifecycle;
