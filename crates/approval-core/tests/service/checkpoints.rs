@@ -368,6 +368,7 @@ async fn a_cut_tail_is_named_by_a_later_checkpoint_or_the_anchor() {
     let lines = export(&fork.approvals).await;
     let fault = with(&lines, Some(&last), &[]).unwrap_err();
     assert_eq!(fault.code, FaultCode::CheckpointLost, "{fault}");
+    assert!(fault.detail.ends_with("the audit was put back, and went on from there"), "{fault}");
     let fault = with(&lines, None, &remembered[2..]).unwrap_err();
     assert_eq!(fault.code, FaultCode::CheckpointLost, "{fault}");
     let fault = with(&whole, Some(&last.replacen("payload", "Payload", 1)), &[]).unwrap_err();
