@@ -1,7 +1,7 @@
 //! The anchor in a file beside the key.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 
@@ -24,6 +24,38 @@ use crate::seal::Tag;
 pub struct FileAnchor {
     worker: Worker<Journal>,
     in_place: bool,
+    waiting: Waiting,
+}
+
+/// Entries that nobody has begun to write. They are written together, so that callers share a sync.
+#[derive(Clone, Debug, Default)]
+struct Waiting(Arc<Mutex<Vec<(AnchorEntry, Answer)>>>);
+
+/// What became of an entry, once it is known.
+type Answer = Arc<Mutex<Option<Result<Entered, AnchorError>>>>;
+
+impl Waiting {
+    fn add(&self, entry: AnchorEntry) -> Answer {
+        let answer = Answer::default();
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((entry, Arc::clone(&answer)));
+        answer
+    }
+
+    /// Writes whatever waits, which an earlier job may have done already.
+    fn write(&self, journal: &mut Journal) {
+        let waiting = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        if waiting.is_empty() {
+            return;
+        }
+        let (entries, answers): (Vec<_>, Vec<_>) = waiting.into_iter().unzip();
+        let told = match journal.enter(entries) {
+            Ok(entered) => entered.into_iter().map(Ok).collect(),
+            Err(error) => vec![Err(error); answers.len()],
+        };
+        for (answer, told) in answers.iter().zip(told) {
+            *answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(told);
+        }
+    }
 }
 
 impl FileAnchor {
@@ -35,7 +67,7 @@ impl FileAnchor {
     pub fn new(path: impl Into<PathBuf>, audience: Audience, entropy: Arc<dyn Entropy>) -> Result<Self, AnchorError> {
         let journal = Journal::new(path.into(), audience, entropy);
         let worker = Worker::start("anchor", journal).map_err(|error| AnchorError(error.to_string()))?;
-        Ok(Self { worker, in_place: false })
+        Ok(Self { worker, in_place: false, waiting: Waiting::default() })
     }
 
     /// Where the file is as it was when it was last read, look-ups are answered from memory, on the thread that asks, instead of
@@ -83,7 +115,14 @@ impl Anchor for FileAnchor {
     }
 
     async fn enter(&self, entry: AnchorEntry) -> Result<Entered, AnchorError> {
-        self.with(move |journal| journal.enter(entry)).await
+        let waiting = self.waiting.clone();
+        let answer = waiting.add(entry);
+        self.with(move |journal| {
+            waiting.write(journal);
+            let told = answer.lock().unwrap_or_else(PoisonError::into_inner).take();
+            told.unwrap_or_else(|| Err(AnchorError("its thread broke off".to_owned())))
+        })
+        .await
     }
 
     async fn entry(&self, plan: PlanId) -> Result<Option<AnchorEntry>, AnchorError> {

@@ -61,16 +61,24 @@ impl Journal {
         self.known.as_ref().filter(|known| known.is_all_of(&self.path))
     }
 
-    /// [ANCHOR-001]
-    pub(super) fn enter(&mut self, entry: AnchorEntry) -> Result<Entered, AnchorError> {
+    /// Enters each of these, unless its plan has an entry. [ANCHOR-001]
+    pub(super) fn enter(&mut self, entries: Vec<AnchorEntry>) -> Result<Vec<Entered>, AnchorError> {
         let _lock = self.lock()?;
         let path = self.path.clone();
         let (mut file, known) = self.current()?;
-        if let Some(present) = known.entry(entry.plan) {
-            return Ok(Entered::Present(present.clone()));
+        let (mut new, mut entered) = (Vec::<AnchorEntry>::new(), Vec::new());
+        for entry in entries {
+            let mut before = known.entry(entry.plan).into_iter().chain(new.iter().filter(|new| new.plan == entry.plan));
+            match before.next() {
+                Some(present) => entered.push(Entered::Present(present.clone())),
+                None => {
+                    entered.push(Entered::First);
+                    new.push(entry);
+                }
+            }
         }
-        append(&path, &mut file, known, AnchorRecord::Entry(entry))?;
-        Ok(Entered::First)
+        append(&path, &mut file, known, new.into_iter().map(AnchorRecord::Entry))?;
+        Ok(entered)
     }
 
     /// [ANCHOR-007]
@@ -96,7 +104,7 @@ impl Journal {
             let entries = known.entries().cloned().collect();
             return self.write_anew(entries, Some(mark));
         }
-        append(&path, &mut file, known, AnchorRecord::Checkpoint(mark))
+        append(&path, &mut file, known, [AnchorRecord::Checkpoint(mark)])
     }
 
     pub(super) fn reset_checkpoint(&mut self, mark: Option<CheckpointMark>) -> Result<(), AnchorError> {
@@ -196,15 +204,28 @@ impl Journal {
     }
 }
 
-/// One line more, on the disk before it counts. [ANCHOR-011]
-fn append(path: &Path, file: &mut File, known: &mut Known, record: AnchorRecord) -> Result<(), AnchorError> {
-    let line = record.line()?;
+/// Some lines more, on the disk before they count. [ANCHOR-011]
+fn append(
+    path: &Path,
+    file: &mut File,
+    known: &mut Known,
+    records: impl IntoIterator<Item = AnchorRecord>,
+) -> Result<(), AnchorError> {
+    let (mut text, mut lines) = (Vec::new(), Vec::new());
+    for record in records {
+        let line = record.line()?;
+        lines.push((record, line.len() as u64));
+        text.extend(line);
+    }
+    if lines.is_empty() {
+        return Ok(());
+    }
     let failed = |error| failed(path, &error);
     file.seek(SeekFrom::End(0)).map_err(failed)?;
-    // Whatever fails from here on may leave some of the line: the next one to come takes that away.
-    file.write_all(&line).map_err(failed)?;
+    // Whatever fails from here on may leave some of it: the next one to come takes away what isn't a whole line.
+    file.write_all(&text).map_err(failed)?;
     file.sync_data().map_err(failed)?;
-    known.take(record, line.len() as u64);
+    lines.into_iter().for_each(|(record, bytes)| known.take(record, bytes));
     Ok(())
 }
 
