@@ -396,13 +396,82 @@ async fn the_inbox_holds_what_waits_and_what_is_mine() {
     for name in &names {
         site.plan(name).await;
     }
-    let bob = site.logged_in("bob").await.get("/").await.body;
-    let (pending, mine) = bob.split_once("id=\"mine\"").unwrap();
+    let (bob, alice) = (site.logged_in("bob").await, site.logged_in("alice").await);
+    let pending = bob.get("/").await.body;
     assert!(names.iter().all(|name| pending.contains(name)), "{pending}");
-    assert!(mine.contains("No agent has asked for anything in your name."));
-    let alice = site.logged_in("alice").await.get("/").await.body;
-    let (pending, mine) = alice.split_once("id=\"mine\"").unwrap();
-    assert!(pending.contains("Nothing waits for your decision.") && names.iter().all(|name| mine.contains(name)));
+    assert!(pending.contains("<a href=\"/\" aria-current=\"page\">Waiting for you</a>"));
+    assert!(bob.get("/mine").await.body.contains("No agent has asked for anything in your name."));
+    assert!(alice.get("/").await.body.contains("Nothing waits for your decision."));
+    let mine = alice.get("/mine").await.body;
+    assert!(names.iter().all(|name| mine.contains(name)));
+    assert!(alice.get("/history").await.body.contains("There was nothing for you to decide yet."));
+}
+
+#[tokio::test]
+async fn history_is_what_was_to_be_decided() {
+    let policy = Policy::always(Terms { rule: Rule::other_subject([Group::from("sre")]), ..Terms::same_subject() });
+    let site = Site::with_policy(policy).await;
+    let (rejected, open) = (site.plan("shelf-1").await, site.plan("shelf-2").await);
+    let mut bob = site.logged_in("bob").await;
+    bob.decide(&rejected, Verdict::Reject).await;
+    let of = |page: &kit::Answer, plan: &approval_core::PlanView| {
+        page.body.contains(&format!("/plans/{}\"", plan.header.plan_id))
+    };
+    let waiting = bob.get("/").await;
+    assert_eq!((of(&waiting, &rejected), of(&waiting, &open)), (false, true));
+    for person in ["bob", "carol"] {
+        let history = site.logged_in(person).await.get("/history").await;
+        assert_eq!((of(&history, &rejected), of(&history, &open)), (true, true), "{person}");
+        assert!(history.body.contains("<span class=\"chip over\">rejected</span>"));
+    }
+    let alice = site.logged_in("alice").await.get("/history").await;
+    assert_eq!((of(&alice, &rejected), of(&alice, &open)), (false, false), "it was not hers to decide");
+}
+
+#[tokio::test]
+async fn the_lists_are_narrowed_down() {
+    let policy = Policy::always(Terms { rule: Rule::other_subject([Group::from("sre")]), ..Terms::same_subject() });
+    let site = Site::with_policy(policy).await;
+    let (rejected, open) = (site.plan("shelf-1").await, site.plan("shelf-2").await);
+    let mut bob = site.logged_in("bob").await;
+    bob.decide(&rejected, Verdict::Reject).await;
+    let found = async |list: &str| {
+        let page = bob.get(list).await;
+        assert_eq!(page.status, StatusCode::OK, "{list}");
+        [&rejected, &open].map(|plan| page.body.contains(&format!("/plans/{}\"", plan.header.plan_id)))
+    };
+    for (query, expected) in [
+        ("", [true, true]),
+        ("?state=rejected", [true, false]),
+        ("?state=awaiting_approval", [false, true]),
+        ("?state=&target=&requester=&group=&after=", [true, true]),
+        ("?target=the+shelf", [true, true]),
+        ("?target=another", [false, false]),
+        ("?requester=alice&group=sre", [true, true]),
+        ("?requester=bob", [false, false]),
+        ("?group=none", [false, false]),
+        ("?target=%22%3E%3Cscript%3E", [false, false]),
+        ("?unknown=1&after=%E2%80%AE", [true, true]),
+    ] {
+        assert_eq!(found(&format!("/history{query}")).await, expected, "{query}");
+    }
+    let narrow = bob.get("/history?target=%22%3E%3Cscript%3E&state=stale").await.body;
+    assert!(
+        narrow.contains("No plan is like that.") && narrow.contains("value=\"&#34;&#62;&#60;script&#62;\""),
+        "{narrow}"
+    );
+    assert!(narrow.contains("<option value=\"stale\" selected>stale</option>"));
+    for (query, why) in [
+        ("state=gone", "state: no plan is ever `gone`"),
+        ("target=%00", "target: a null character"),
+        ("state=stale&state=stale", "duplicate field `state`"),
+    ] {
+        let answer = bob.get(&format!("/history?{query}")).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{query}");
+        assert!(answer.body.contains(why), "{}", answer.body);
+    }
+    let long = bob.get(&format!("/?target={}", "x".repeat(513))).await;
+    assert!(long.status == StatusCode::BAD_REQUEST && long.body.contains("target: more than 512 bytes"));
 }
 
 #[tokio::test]
@@ -413,13 +482,18 @@ async fn the_inbox_has_pages() {
         site.plan(&format!("plan-{n:02}")).await;
     }
     let alice = site.logged_in("alice").await;
-    let first = alice.get("/").await.body;
-    assert!(first.contains("plan-29") && !first.contains("plan-04"));
-    let next = first.split_once("href=\"/?mine=").unwrap().1.split('"').next().unwrap();
-    let second = alice.get(&format!("/?mine={next}")).await.body;
-    let mine = second.split_once("id=\"mine\"").unwrap().1;
-    assert!((0..5).all(|n| mine.contains(&format!("plan-0{n}"))) && !mine.contains("plan-05"), "{mine}");
-    assert_eq!(alice.get("/?mine=%E2%80%AE&pending=x").await.status, StatusCode::OK);
+    for list in ["/", "/mine"] {
+        let filter = "target=the+shelf";
+        let first = alice.get(&format!("{list}?{filter}")).await.body;
+        assert!(first.contains("plan-29") && !first.contains("plan-04"));
+        let form = first.split_once("<form class=\"onward\"").unwrap().1;
+        assert!(form.contains(&format!("action=\"{list}\"")));
+        assert!(form.contains("<input type=\"hidden\" name=\"target\" value=\"the shelf\">"), "{form}");
+        let next = form.split_once("name=\"after\" value=\"").unwrap().1.split('"').next().unwrap();
+        let second = alice.get(&format!("{list}?{filter}&after={next}")).await.body;
+        assert!((0..5).all(|n| second.contains(&format!("plan-0{n}"))) && !second.contains("plan-05"), "{second}");
+        assert!(!second.contains("<form class=\"onward\""));
+    }
 }
 
 #[tokio::test]

@@ -1,11 +1,10 @@
 //! What all pages have around them, and the pages that are little else.
 
-use approval_core::{InboxEntry, InboxPage, StatusView, Timestamp};
+use approval_core::Timestamp;
 use askama::Template;
 
 use super::fold::Passage;
 use super::name::Name;
-use super::plan::is_over;
 use super::shown::Shown;
 use super::words;
 
@@ -58,62 +57,4 @@ pub(crate) struct DecidedPage {
     pub(crate) tone: &'static str,
     pub(crate) next: String,
     pub(crate) plan_digest: String,
-}
-
-/// A person's plans.
-#[derive(Debug, Template)]
-#[template(path = "inbox.html")]
-pub(crate) struct InboxView {
-    pub(crate) chrome: Chrome,
-    pub(crate) pending: Listing,
-    pub(crate) mine: Listing,
-}
-
-/// A part of the inbox.
-#[derive(Debug)]
-pub(crate) struct Listing {
-    entries: Vec<EntryView>,
-    next: Option<String>,
-}
-
-#[derive(Debug)]
-struct EntryView {
-    id: String,
-    target: Name,
-    headline: Passage,
-    requester: Name,
-    state: &'static str,
-    tone: &'static str,
-    approvals: String,
-    left: Option<String>,
-    created: Timestamp,
-}
-
-impl Listing {
-    pub(crate) fn new(page: InboxPage, now: Timestamp) -> Self {
-        let entries = page.entries.iter().map(|entry| EntryView::new(entry, now)).collect();
-        Self { entries, next: page.next.map(|plan| plan.to_string()) }
-    }
-}
-
-impl EntryView {
-    fn new(entry: &InboxEntry, now: Timestamp) -> Self {
-        let status = &entry.status;
-        Self {
-            id: entry.header.plan_id.to_string(),
-            target: Name::new(&entry.target),
-            headline: Passage::new(Shown::prose(&entry.headline)),
-            requester: Name::new(entry.header.requester.person.as_str()),
-            state: words::state(status),
-            tone: words::tone(status.state),
-            approvals: format!("{} of {}", status.approvals, status.approvals_required),
-            left: left(status).map(|until| words::duration(until.since(now))),
-            created: entry.header.created_at,
-        }
-    }
-}
-
-fn left(status: &StatusView) -> Option<Timestamp> {
-    let until = status.challenge_expires_at.or(status.approval_expires_at).unwrap_or(status.expires_at);
-    (!is_over(status)).then_some(until)
 }

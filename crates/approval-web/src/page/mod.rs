@@ -4,6 +4,7 @@ pub(crate) mod block;
 pub(crate) mod change;
 pub(crate) mod chrome;
 pub(crate) mod fold;
+pub(crate) mod inbox;
 pub(crate) mod json_text;
 pub(crate) mod live;
 pub(crate) mod name;

@@ -52,6 +52,24 @@ pub(crate) fn state(status: &StatusView) -> &'static str {
     }
 }
 
+/// A state in general, where there may be no plan that has it.
+pub(crate) fn kind_of_state(state: State) -> &'static str {
+    match state {
+        State::Planned => "planned",
+        State::AwaitingApproval => "awaiting approval",
+        State::Approved => "approved",
+        State::Executing => "executing",
+        State::Applied => "applied",
+        State::Failed => "failed",
+        State::Partial => "partly applied",
+        State::Unknown => "outcome unknown",
+        State::Rejected => "rejected",
+        State::Expired => "expired",
+        State::Cancelled => "cancelled",
+        State::Stale => "stale",
+    }
+}
+
 /// The colour in which a state is shown.
 pub(crate) fn tone(state: State) -> &'static str {
     match state {

@@ -2,10 +2,11 @@
 
 use std::net::IpAddr;
 
-use approval_core::{Digest, PlanId};
+use approval_core::{Digest, PlanId, Scope};
 use http::{HeaderMap, Uri, header};
 
 use super::SurfaceError;
+use crate::page::inbox::list;
 
 /// The address of the surface, from its absolute URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,6 +86,11 @@ impl Address {
         format!("{}/", self.base)
     }
 
+    /// The page of one of the lists that the inbox is.
+    pub(crate) fn list(&self, scope: Scope) -> String {
+        format!("{}/{}", self.base, list(scope).0)
+    }
+
     pub(crate) fn plan(&self, plan: PlanId) -> String {
         format!("{}/plans/{plan}", self.base)
     }
@@ -92,9 +98,10 @@ impl Address {
     /// Where to go after a login: a page of this surface, or the inbox. Nothing else is ever in a `Location`. [AUTH-007]
     pub(crate) fn onward(&self, next: &str) -> String {
         let plan = next.strip_prefix(&self.base).and_then(|path| path.strip_prefix("/plans/"));
+        let lists = [Scope::Mine, Scope::History].map(|scope| self.list(scope));
         match plan.and_then(|plan| plan.parse::<PlanId>().ok()) {
             Some(plan) => self.plan(plan),
-            None => self.inbox(),
+            None => lists.into_iter().find(|list| list == next).unwrap_or_else(|| self.inbox()),
         }
     }
 }
@@ -126,7 +133,9 @@ mod tests {
     fn only_own_pages_come_next() {
         let address = Address::parse("https://approvals.example/approve").unwrap();
         let plan = format!("/approve/plans/{PLAN}");
-        assert_eq!(address.onward(&plan), plan);
+        for next in [plan.as_str(), "/approve/mine", "/approve/history"] {
+            assert_eq!(address.onward(next), next);
+        }
         for next in [
             "https://evil.example/",
             "//evil.example",
@@ -134,6 +143,9 @@ mod tests {
             "/approve//evil.example",
             "/approve/plans/../../evil",
             "/approve/logout",
+            "/mine",
+            "/approve/mine/",
+            "/approve/history?a",
             &format!("//evil.example/approve/plans/{PLAN}"),
             &format!("/plans/{PLAN}"),
             &format!("{plan}?a"),

@@ -125,7 +125,9 @@ impl Surface {
         let base = desk.address.base().to_owned();
         let at = |path: &str| format!("{base}{path}");
         let mut router = Router::new()
-            .route(&at("/"), get(inbox::show))
+            .route(&at("/"), get(inbox::pending))
+            .route(&at("/mine"), get(inbox::mine))
+            .route(&at("/history"), get(inbox::history))
             .route(&at("/login"), get(login::show).post(login::log_in))
             .route(&at("/logout"), post(login::log_out))
             .route(&at("/plans/{plan}"), get(plan::show).post(decide::decide))
