@@ -156,8 +156,12 @@ mod tests {
         assert!((ROWS..=2 * ROWS).contains(&kept), "{kept}");
         assert_eq!(memo.find::<Mute>(opening("0", b"sealed")), None);
         assert_eq!(memo.find::<Mute>(opening(&(10 * ROWS - 1).to_string(), b"sealed")), Some(mute()));
-        let large = vec![0; LARGEST + 1];
-        memo.remember(opening("large", &large), &mute());
+        let [largest, large] = [32_768, 32_769].map(|size| vec![0; size]);
+        for sealed in [&largest, &large] {
+            memo.remember(opening("large", sealed), &mute());
+        }
+        assert_eq!(memo.find::<Mute>(opening("large", &largest)), Some(mute()));
         assert_eq!(memo.find::<Mute>(opening("large", &large)), None);
+        assert_eq!(format!("{memo:?}"), "Memo", "what is known is not for logs");
     }
 }
