@@ -12,8 +12,9 @@ mod kit;
 use std::time::Duration;
 
 use approval_core::record::{Rule, Verdict};
-use approval_core::{Group, Policy, Terms};
+use approval_core::{Group, Policy, Reason, Refusal, Terms};
 use approval_testkit::Room;
+use approval_web::SurfaceOptions;
 use http::StatusCode;
 use kit::{PASSWORD, Site, WRONG, plans};
 
@@ -252,6 +253,52 @@ async fn a_rejection_asks_for_the_password_only() {
     let mut alice = site.logged_in("alice").await;
     assert_eq!(alice.decide(&plan, Verdict::Reject).await.status, StatusCode::SEE_OTHER);
     assert_eq!(site.state(&plan).await, "rejected");
+}
+
+#[tokio::test]
+async fn a_rejection_can_mute_the_requester() {
+    // [FORM-009, PLAN-006]
+    for mute in [false, true] {
+        let site = Site::new().await;
+        let (plan, other) = (site.plan("a").await, site.plan("b").await);
+        let mut alice = site.logged_in("alice").await;
+        let fields: &[_] = if mute { &[("password", PASSWORD), ("mute", "yes")] } else { &[("password", PASSWORD)] };
+        let page = alice.open(&plan).await;
+        assert!(page.body.contains("If you reject: take no plan for <bdi class=\"text\">alice</bdi> for 1 h."), "{}", page.body);
+        // What belongs to a rejection does nothing with an approval, or where nothing is decided.
+        let approved = alice.open(&other).await.form();
+        let approved = alice.send(&other, &approved, "approve", &[("password", PASSWORD), ("mute", "yes")]).await;
+        assert_eq!(approved.status, StatusCode::SEE_OTHER);
+        let wrong = alice.send(&plan, &page.form(), "reject", &[("password", WRONG), ("mute", "yes")]).await;
+        assert_eq!(wrong.status, StatusCode::FORBIDDEN);
+        site.plan("c").await;
+        let form = alice.open(&plan).await.form();
+        assert_eq!(alice.send(&plan, &form, "reject", fields).await.status, StatusCode::SEE_OTHER);
+        assert_eq!(site.state(&plan).await, "rejected");
+        let call = site.room.target.call("d", &serde_json::json!(1));
+        let next = site.approvals.plan(&Room::alice(), call.clone(), &site.room.target).await;
+        assert_eq!(next.as_ref().err().map(Refusal::reason), mute.then_some(Reason::RateLimited));
+        site.room.clock.advance(Duration::from_secs(3600));
+        site.approvals.plan(&Room::alice(), call, &site.room.target).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn where_no_muting_is_offered_none_is_done() {
+    // [FORM-009]
+    let site = Site::with_options({
+        let mut options = SurfaceOptions::default();
+        options.mute = Duration::ZERO;
+        options
+    })
+    .await;
+    let plan = site.plan("a").await;
+    let mut alice = site.logged_in("alice").await;
+    let page = alice.open(&plan).await;
+    assert!(!page.body.contains("name=\"mute\""));
+    let fields = [("password", PASSWORD), ("mute", "yes")];
+    assert_eq!(alice.send(&plan, &page.form(), "reject", &fields).await.status, StatusCode::SEE_OTHER);
+    site.plan("b").await;
 }
 
 #[tokio::test]

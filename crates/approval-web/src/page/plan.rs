@@ -35,6 +35,8 @@ pub(crate) struct DecisionForm {
     pub(crate) approve: bool,
     pub(crate) reject: bool,
     pub(crate) withdraw: bool,
+    /// For how long a rejection can mute the requester, where it can.
+    pub(crate) mute: Option<String>,
     pub(crate) error: Option<String>,
     pub(crate) comment: String,
 }

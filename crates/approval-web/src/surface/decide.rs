@@ -34,6 +34,8 @@ pub(super) struct Filled {
     target: String,
     #[serde(default)]
     whole: String,
+    #[serde(default)]
+    mute: String,
 }
 
 /// That a form was used.
@@ -50,6 +52,8 @@ enum Undecided {
     Refused(Refusal),
     /// Something that is needed can't be had.
     Unavailable(String),
+    /// The plan was rejected, and its requester could not be muted.
+    Unmuted(Refusal),
 }
 
 pub(super) async fn decide(
@@ -91,6 +95,13 @@ pub(super) async fn decide(
                 .onward(desk.address.plan(plan), "Open the plan again")
                 .show(&desk, Some(visitor.name()))
         }
+        Err(Undecided::Unmuted(refusal)) => {
+            tracing::error!(%refusal, "a requester could not be muted");
+            let text = "You rejected the plan. Its requester could not be muted: an operator can do that.";
+            Notice::new(StatusCode::SERVICE_UNAVAILABLE, "Rejected, not muted", text)
+                .onward(desk.address.plan(plan), "Back to the plan")
+                .show(&desk, Some(visitor.name()))
+        }
         Err(Undecided::Unavailable(error)) => notice::unavailable(&desk, Some(visitor.name()), &error),
     }
 }
@@ -122,7 +133,13 @@ async fn attempt(desk: &Desk, visitor: &Visitor, view: &PlanPageView, filled: &F
         comment,
         rendered_at: form.rendered_at,
     };
-    desk.approvals.decide(request).await.map(drop).map_err(Undecided::Refused)
+    desk.approvals.decide(request).await.map_err(Undecided::Refused)?;
+    // [FORM-009]
+    if filled.verdict == Verdict::Reject && filled.mute == "yes" && !desk.options.mute.is_zero() {
+        let (requester, by) = (&view.header.requester.person, visitor.identity.person.as_str());
+        desk.approvals.mute(requester, desk.options.mute, by).await.map_err(Undecided::Unmuted)?;
+    }
+    Ok(())
 }
 
 /// The form, where it is of this session and plan, and hasn't been used.

@@ -59,6 +59,8 @@ pub struct SurfaceOptions {
     pub password_pace: Pace,
     /// Wrong passwords altogether: 60, and then one a second.
     pub password_pace_altogether: Pace,
+    /// For how long no plan is taken from a requester whom a person mutes with a rejection: an hour. Zero offers no muting.
+    pub mute: Duration,
 }
 
 impl Default for SurfaceOptions {
@@ -68,6 +70,7 @@ impl Default for SurfaceOptions {
             session_length: Duration::from_secs(8 * 60 * 60),
             password_pace: Pace { burst: 5, interval: Duration::from_secs(30) },
             password_pace_altogether: Pace { burst: 60, interval: Duration::from_secs(1) },
+            mute: Duration::from_secs(60 * 60),
         }
     }
 }

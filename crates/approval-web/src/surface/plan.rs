@@ -69,6 +69,7 @@ pub(super) async fn render(
                     approve: view.may_approve,
                     reject: view.may_reject,
                     withdraw,
+                    mute: (!desk.options.mute.is_zero()).then(|| words::duration(desk.options.mute)),
                     error: again.error,
                     comment: again.comment,
                 })?)
