@@ -264,7 +264,11 @@ async fn a_rejection_can_mute_the_requester() {
         let mut alice = site.logged_in("alice").await;
         let fields: &[_] = if mute { &[("password", PASSWORD), ("mute", "yes")] } else { &[("password", PASSWORD)] };
         let page = alice.open(&plan).await;
-        assert!(page.body.contains("If you reject: take no plan for <bdi class=\"text\">alice</bdi> for 1 h."), "{}", page.body);
+        assert!(
+            page.body.contains("If you reject: take no plan for <bdi class=\"text\">alice</bdi> for 1 h."),
+            "{}",
+            page.body
+        );
         // What belongs to a rejection does nothing with an approval, or where nothing is decided.
         let approved = alice.open(&other).await.form();
         let approved = alice.send(&other, &approved, "approve", &[("password", PASSWORD), ("mute", "yes")]).await;

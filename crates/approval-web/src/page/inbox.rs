@@ -11,17 +11,29 @@ use super::plan::is_over;
 use super::shown::Shown;
 use super::words;
 
-/// The lists, in the order in which they are offered: what each holds, where it is, and what it says where it is empty.
-const LISTS: [(Scope, &str, &str, &str); 3] = [
-    (Scope::Pending, "Waiting for you", "", "Nothing waits for your decision."),
-    (Scope::Mine, "Asked for in your name", "mine", "No agent has asked for anything in your name."),
-    (Scope::History, "History", "history", "There was nothing for you to decide yet."),
-];
+/// The lists, in the order in which they are offered.
+const LISTS: [Scope; 3] = [Scope::Pending, Scope::Mine, Scope::History];
 
-/// The path of a list under the surface's own, and its name.
-pub(crate) fn list(scope: Scope) -> (&'static str, &'static str) {
-    let found = LISTS.iter().find(|(of, ..)| *of == scope);
-    found.map(|(_, name, path, _)| (*path, *name)).unwrap_or_default()
+/// One of the lists.
+pub(crate) struct List {
+    /// What it is called.
+    pub(crate) name: &'static str,
+    /// Where it is, under the surface's own path.
+    pub(crate) path: &'static str,
+    /// What it says where there is nothing in it.
+    empty: &'static str,
+}
+
+pub(crate) fn list(scope: Scope) -> List {
+    match scope {
+        Scope::Pending => List { name: "Waiting for you", path: "", empty: "Nothing waits for your decision." },
+        Scope::Mine => List {
+            name: "Asked for in your name",
+            path: "mine",
+            empty: "No agent has asked for anything in your name.",
+        },
+        Scope::History => List { name: "History", path: "history", empty: "There was nothing for you to decide yet." },
+    }
 }
 
 /// What a list is narrowed down to, as it was entered.
@@ -39,7 +51,7 @@ impl Filters {
     }
 }
 
-/// One of the lists.
+/// A page of one of the lists.
 #[derive(Debug, Template)]
 #[template(path = "inbox.html")]
 pub(crate) struct InboxView {
@@ -52,23 +64,21 @@ pub(crate) struct InboxView {
 }
 
 impl InboxView {
-    /// The other lists and this one: name, path, and whether it is this one.
-    fn tabs(&self) -> impl Iterator<Item = (&'static str, &'static str, bool)> {
-        LISTS.iter().map(|(scope, name, path, _)| (*name, *path, *scope == self.scope))
+    /// The lists, and whether each is this one.
+    fn tabs(&self) -> impl Iterator<Item = (List, bool)> {
+        LISTS.into_iter().map(|scope| (list(scope), scope == self.scope))
     }
 
     fn path(&self) -> &'static str {
-        list(self.scope).0
+        list(self.scope).path
     }
 
     fn empty(&self) -> &'static str {
-        if self.filters.are_set() {
-            return "No plan is like that.";
+        match (self.filters.are_set(), self.goes_on) {
+            (true, _) => "No plan is like that.",
+            (false, true) => "There are no older plans.",
+            (false, false) => list(self.scope).empty,
         }
-        if self.goes_on {
-            return "There are no older plans.";
-        }
-        LISTS.iter().find(|(scope, ..)| *scope == self.scope).map(|(.., empty)| *empty).unwrap_or_default()
     }
 
     /// Whether the list can hold plans of several requesters.

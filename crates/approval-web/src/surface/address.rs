@@ -88,7 +88,7 @@ impl Address {
 
     /// The page of one of the lists that the inbox is.
     pub(crate) fn list(&self, scope: Scope) -> String {
-        format!("{}/{}", self.base, list(scope).0)
+        format!("{}/{}", self.base, list(scope).path)
     }
 
     pub(crate) fn plan(&self, plan: PlanId) -> String {

@@ -61,7 +61,7 @@ async fn show(desk: &Desk, visitor: &Visitor, scope: Scope, asked: Asked) -> Res
         Ok(found) => {
             let Wanted { target, requester, group, state, .. } = wanted;
             let filters = Filters { target, requester, group, state };
-            let (chrome, listing) = (visitor.chrome(desk, list(scope).1), Listing::new(found, desk.now()));
+            let (chrome, listing) = (visitor.chrome(desk, list(scope).name), Listing::new(found, desk.now()));
             page(StatusCode::OK, &InboxView { chrome, scope, filters, goes_on, listing })
         }
         Err(refusal) => {
@@ -103,6 +103,6 @@ fn query(scope: Scope, wanted: &Wanted) -> Result<InboxQuery, String> {
 fn unreadable(desk: &Desk, visitor: &Visitor, why: &str) -> Response {
     Notice::new(StatusCode::BAD_REQUEST, "Not a question", "Plans can’t be looked for like this.")
         .detail(why)
-        .onward(desk.address.list(Scope::Pending), "All plans")
+        .onward(desk.address.inbox(), "All plans")
         .show(desk, Some(visitor.name()))
 }
