@@ -142,7 +142,6 @@ fn appear_whole(directory: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Res
     stamp(directory)
 }
 
-/// On a test machine without pip, Debian has it. On anybody's own machine nothing is installed unasked.
 /// PostgreSQL's programs and a pooler, installed where they aren't there and this is the CI's machine.
 pub(crate) fn ensure_postgres() -> Result<()> {
     let script = "(ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null || command -v initdb) && command -v pgbouncer";
@@ -169,6 +168,7 @@ pub(crate) fn ensure_program(name: &str) -> Result<()> {
     apt_get(&["install", "--quiet", "--yes", "--no-install-recommends", name])
 }
 
+/// On a test machine without pip, Debian has it. On anybody's own machine nothing is installed unasked.
 fn ensure_pip() -> Result<()> {
     let Err(missing) = answer(Command::new("python3").args(["-m", "pip", "--version"])) else {
         return Ok(());

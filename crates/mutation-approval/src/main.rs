@@ -39,12 +39,14 @@ enum Command {
     Keygen(operator::KeygenArgs),
     #[command(subcommand, about = "List, export, rotate and revoke keys")]
     Keys(keys::KeysCommand),
+    Mute(operator::MuteArgs),
     Pause(operator::PauseArgs),
     Prune(operator::PruneArgs),
     #[command(subcommand, about = "Show, export and verify signed receipts of plans")]
     Receipt(receipt::ReceiptCommand),
     Reconcile(operator::ReconcileArgs),
     Resume(operator::ResumeArgs),
+    Unmute(operator::UnmuteArgs),
     #[command(subcommand, about = "Manage local accounts of the approval surface")]
     User(user::UserCommand),
 }
@@ -91,11 +93,13 @@ async fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Digest(args) => Ok(digest::run(&args)?),
         Command::Keys(command) => keys::run(command).await,
         Command::Keygen(args) => operator::keygen(&args),
+        Command::Mute(args) => operator::mute(&args).await,
         Command::Pause(args) => operator::pause(&args).await,
         Command::Prune(args) => operator::prune(&args).await,
         Command::Receipt(command) => receipt::run(command).await,
         Command::Reconcile(args) => operator::reconcile(&args).await,
         Command::Resume(args) => operator::resume(&args).await,
+        Command::Unmute(args) => operator::unmute(&args).await,
         Command::User(command) => user::run(command).await,
     }
 }

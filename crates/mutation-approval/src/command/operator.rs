@@ -1,4 +1,4 @@
-//! What an operator does: `keygen`, `pause`, `prune`, `reconcile`, `resume`.
+//! What an operator does: `keygen`, `mute`, `pause`, `prune`, `reconcile`, `resume`, `unmute`.
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use approval_core::record::Reconciled;
 use approval_core::state_dir::StateDir;
-use approval_core::{OsEntropy, PlanId};
+use approval_core::{OsEntropy, Person, PlanId};
 use clap::{Args, ValueEnum};
 
 use crate::State;
@@ -31,6 +31,27 @@ pub struct PauseArgs {
 pub struct ResumeArgs {
     #[command(flatten)]
     state: State,
+}
+
+/// Take no plan from a requester for a while: what they have planned already stays as it is.
+#[derive(Debug, Args)]
+pub struct MuteArgs {
+    #[command(flatten)]
+    state: State,
+    /// The person for whom the agent acts.
+    requester: String,
+    /// For how many minutes, from now on. Whoever is muted for longer already stays so.
+    #[arg(long, value_name = "MINUTES", value_parser = clap::value_parser!(u32).range(1..))]
+    minutes: u32,
+}
+
+/// Take plans again from a requester who was muted, by whomever.
+#[derive(Debug, Args)]
+pub struct UnmuteArgs {
+    #[command(flatten)]
+    state: State,
+    /// The person for whom the agent acts.
+    requester: String,
 }
 
 /// Remove what is left of plans that ended long ago, but for a tombstone: header, state and audit stay. What is executing, or
@@ -88,6 +109,26 @@ pub async fn resume(args: &ResumeArgs) -> Result<ExitCode, Failure> {
     approvals.resume(&installation::operator_name()).await?;
     approvals.close().await;
     writeln!(io::stdout(), "execution goes on")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+pub async fn mute(args: &MuteArgs) -> Result<ExitCode, Failure> {
+    let approvals = Installation::open(&args.state)?.operator().await?;
+    let duration = Duration::from_secs(u64::from(args.minutes) * 60);
+    let requester = Person::new(&args.requester);
+    approvals.mute(&requester, duration, &installation::operator_name()).await?;
+    approvals.close().await;
+    let until = approvals.clock().now().after(duration);
+    writeln!(io::stdout(), "no plan is taken for `{requester}` until {until}, or longer")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+pub async fn unmute(args: &UnmuteArgs) -> Result<ExitCode, Failure> {
+    let approvals = Installation::open(&args.state)?.operator().await?;
+    let requester = Person::new(&args.requester);
+    approvals.mute(&requester, Duration::ZERO, &installation::operator_name()).await?;
+    approvals.close().await;
+    writeln!(io::stdout(), "plans are taken for `{requester}`")?;
     Ok(ExitCode::SUCCESS)
 }
 
