@@ -38,7 +38,7 @@ def check(what, holds, seen=None):
 
 
 class Forms(html.parser.HTMLParser):
-    """The forms of a page: where each goes, its fields, and its buttons."""
+    """The forms of a page: where each goes, its fields, its boxes (none is ticked), and its buttons."""
 
     def __init__(self, page):
         super().__init__()
@@ -48,11 +48,13 @@ class Forms(html.parser.HTMLParser):
     def handle_starttag(self, tag, attributes):
         attributes = dict(attributes)
         if tag == "form":
-            self.open = {"action": attributes["action"], "fields": {}, "buttons": []}
+            self.open = {"action": attributes["action"], "fields": {}, "boxes": {}, "buttons": []}
             self.forms.append(self.open)
         elif self.open is not None and "name" in attributes:
             if tag == "button":
                 self.open["buttons"].append((attributes["name"], attributes.get("value", "")))
+            elif attributes.get("type") == "checkbox":
+                self.open["boxes"][attributes["name"]] = attributes.get("value", "on")
             elif tag in ("input", "textarea"):
                 self.open["fields"][attributes["name"]] = attributes.get("value", "")
 
@@ -99,8 +101,8 @@ class Browser:
         _, where, page = self.load(url)
         form = Forms(page).with_button(("verdict", verdict))
         fields = {**form["fields"], "verdict": verdict, "password": password}
-        if "whole" in fields:
-            fields["whole"] = "yes"
+        if "whole" in form["boxes"]:
+            fields["whole"] = form["boxes"]["whole"]
         return self.load(urllib.parse.urljoin(where, form["action"]), fields)
 
 
