@@ -388,10 +388,15 @@ async fn the_live_part_says_how_things_stand() {
     assert!(alice.open(&next).await.body.contains("<span class=\"chip over\">expired</span>"));
 }
 
+/// Where somebody of a group decides, and never who asked.
+async fn decided_by_others() -> Site {
+    let rule = Rule::other_subject([Group::from("sre")]);
+    Site::with_policy(Policy::always(Terms { rule, ..Terms::same_subject() })).await
+}
+
 #[tokio::test]
 async fn the_inbox_holds_what_waits_and_what_is_mine() {
-    let policy = Policy::always(Terms { rule: Rule::other_subject([Group::from("sre")]), ..Terms::same_subject() });
-    let site = Site::with_policy(policy).await;
+    let site = decided_by_others().await;
     let names: Vec<_> = (0..20).map(|n| format!("plan-{n:02}")).collect();
     for name in &names {
         site.plan(name).await;
@@ -409,8 +414,7 @@ async fn the_inbox_holds_what_waits_and_what_is_mine() {
 
 #[tokio::test]
 async fn history_is_what_was_to_be_decided() {
-    let policy = Policy::always(Terms { rule: Rule::other_subject([Group::from("sre")]), ..Terms::same_subject() });
-    let site = Site::with_policy(policy).await;
+    let site = decided_by_others().await;
     let (rejected, open) = (site.plan("shelf-1").await, site.plan("shelf-2").await);
     let mut bob = site.logged_in("bob").await;
     bob.decide(&rejected, Verdict::Reject).await;
@@ -430,8 +434,7 @@ async fn history_is_what_was_to_be_decided() {
 
 #[tokio::test]
 async fn the_lists_are_narrowed_down() {
-    let policy = Policy::always(Terms { rule: Rule::other_subject([Group::from("sre")]), ..Terms::same_subject() });
-    let site = Site::with_policy(policy).await;
+    let site = decided_by_others().await;
     let (rejected, open) = (site.plan("shelf-1").await, site.plan("shelf-2").await);
     let mut bob = site.logged_in("bob").await;
     bob.decide(&rejected, Verdict::Reject).await;

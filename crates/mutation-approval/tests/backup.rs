@@ -3,24 +3,14 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a test says what it expects by failing")]
 
+mod kit;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::{Command, Output};
 
+use kit::{ok, run};
 use tempfile::tempdir;
-
-fn run(state: &Path, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_mutation-approval"));
-    command.args(arguments).env("MUTATION_APPROVAL_STATE_DIR", state).env_remove("RUST_LOG");
-    command.output().unwrap()
-}
-
-fn ok(state: &Path, arguments: &[&str]) -> String {
-    let output = run(state, arguments);
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
 
 fn files(directory: &Path) -> Vec<String> {
     let mut files = Vec::new();

@@ -8,9 +8,11 @@
     reason = "a test says what it expects by failing"
 )]
 
+mod kit;
+
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 
 use serde_json::Value;
 use tempfile::{TempDir, tempdir};
@@ -27,15 +29,11 @@ impl Operator {
     }
 
     fn run(&self, arguments: &[&str]) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_mutation-approval"));
-        command.args(arguments).env("MUTATION_APPROVAL_STATE_DIR", self.state()).env_remove("RUST_LOG");
-        command.output().unwrap()
+        kit::run(&self.state(), arguments)
     }
 
     fn ok(&self, arguments: &[&str]) -> String {
-        let output = self.run(arguments);
-        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
+        kit::ok(&self.state(), arguments)
     }
 
     fn state(&self) -> PathBuf {

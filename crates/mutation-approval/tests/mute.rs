@@ -3,22 +3,12 @@
 #![cfg(unix)]
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test says what it expects by failing")]
 
+mod kit;
+
 use std::path::Path;
-use std::process::{Command, Output};
 
+use kit::{ok, run};
 use tempfile::tempdir;
-
-fn run(state: &Path, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_mutation-approval"));
-    command.args(arguments).env("MUTATION_APPROVAL_STATE_DIR", state).env_remove("RUST_LOG");
-    command.output().unwrap()
-}
-
-fn ok(state: &Path, arguments: &[&str]) -> String {
-    let output = run(state, arguments);
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
 
 /// What the audit tells of muting: what was done, and to whom, by their pseudonym.
 fn told(state: &Path) -> Vec<(String, String)> {

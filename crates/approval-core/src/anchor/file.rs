@@ -1,7 +1,7 @@
 //! The anchor in a file beside the key.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
@@ -37,13 +37,13 @@ type Answer = Arc<Mutex<Option<Result<Entered, AnchorError>>>>;
 impl Waiting {
     fn add(&self, entry: AnchorEntry) -> Answer {
         let answer = Answer::default();
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((entry, Arc::clone(&answer)));
+        locked(&self.0).push((entry, Arc::clone(&answer)));
         answer
     }
 
     /// Writes whatever waits, which an earlier job may have done already.
     fn write(&self, journal: &mut Journal) {
-        let waiting = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        let waiting = std::mem::take(&mut *locked(&self.0));
         if waiting.is_empty() {
             return;
         }
@@ -53,9 +53,17 @@ impl Waiting {
             Err(error) => vec![Err(error); answers.len()],
         };
         for (answer, told) in answers.iter().zip(told) {
-            *answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(told);
+            *locked(answer) = Some(told);
         }
     }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn broke_off<T>() -> Result<T, AnchorError> {
+    Err(AnchorError("its thread broke off".to_owned()))
 }
 
 impl FileAnchor {
@@ -96,7 +104,7 @@ impl FileAnchor {
         job: impl FnOnce(&mut Journal) -> Result<T, AnchorError> + Send + 'static,
     ) -> Result<T, AnchorError> {
         let done = self.worker.run(job).await;
-        done.unwrap_or_else(|| Err(AnchorError("its thread broke off".to_owned())))
+        done.unwrap_or_else(broke_off)
     }
 }
 
@@ -119,8 +127,7 @@ impl Anchor for FileAnchor {
         let answer = waiting.add(entry);
         self.with(move |journal| {
             waiting.write(journal);
-            let told = answer.lock().unwrap_or_else(PoisonError::into_inner).take();
-            told.unwrap_or_else(|| Err(AnchorError("its thread broke off".to_owned())))
+            locked(&answer).take().unwrap_or_else(broke_off)
         })
         .await
     }

@@ -9,6 +9,9 @@ use crate::support::{Forge, Held, always, applied, approved, key_of, reporting, 
 
 type Edit = fn(&mut Value);
 
+/// The id of no claim that there is.
+const NO_CLAIM: &str = "AAAAAAAAAAAAAAAAAAAAAA";
+
 const MEMBERS: &str = "it has not what it must have, or more";
 const CAUSE: &str = "it ended by something else";
 const TIMES: &str = "its claim has other times than it was given";
@@ -38,8 +41,34 @@ async fn told_apart(room: &Room, plan: &PlanView, what: &str, fault: &str) {
     assert_eq!((refusal.reason(), refusal.detail()), (Reason::IntegrityFailure, detail.as_str()), "{what}");
 }
 
+/// A record that the state names says, in one member, that it is another attempt's.
+async fn of_another(
+    room: &Room,
+    plan: &PlanView,
+    (kind, named): (RecordKind, &str),
+    lies: impl IntoIterator<Item = (&str, Value)>,
+) {
+    let (forge, memory) = (Forge::new(room), room.memory.clone().unwrap());
+    let whole = memory.tables().clone();
+    for (member, lie) in lies {
+        let digest = forge.edit(&key_of(kind, plan.header.plan_id), |record| record[member] = lie);
+        forge.edit_state(plan, |state| state[named] = json!(digest));
+        told_apart(room, plan, member, ATTEMPT).await;
+        *memory.tables() = whole.clone();
+    }
+}
+
 fn without(state: &mut Value, member: &str) {
     state.as_object_mut().unwrap().remove(member).expect("it is there");
+}
+
+/// The plan is said to have ended like this.
+fn ends(plan: &mut Value, state: State, cause: Option<&str>) {
+    plan["state"] = json!(state);
+    plan["secretsErased"] = json!(true);
+    if let Some(cause) = cause {
+        plan["cause"] = json!(cause);
+    }
 }
 
 fn some_time() -> Value {
@@ -61,49 +90,18 @@ async fn an_open_plan() {
             ("put before somebody", |state| state["state"] = json!(State::AwaitingApproval), MEMBERS),
             ("executing", |state| state["state"] = json!(State::Executing), MEMBERS),
             ("applied", |state| state["state"] = json!(State::Applied), MEMBERS),
-            (
-                "cancelled by nothing",
-                |state| {
-                    state["state"] = json!(State::Cancelled);
-                    state["secretsErased"] = json!(true);
-                },
-                CAUSE,
-            ),
-            (
-                "expired by a person",
-                |state| {
-                    state["state"] = json!(State::Expired);
-                    state["secretsErased"] = json!(true);
-                    state["cause"] = json!("cancelled");
-                },
-                CAUSE,
-            ),
+            ("cancelled by nothing", |state| ends(state, State::Cancelled, None), CAUSE),
+            ("expired by a person", |state| ends(state, State::Expired, Some("cancelled")), CAUSE),
             (
                 "with its secrets",
                 |state| {
-                    state["state"] = json!(State::Cancelled);
+                    ends(state, State::Cancelled, Some("cancelled"));
                     state["secretsErased"] = json!(false);
-                    state["cause"] = json!("cancelled");
                 },
                 MEMBERS,
             ),
-            (
-                "rejected by nobody",
-                |state| {
-                    state["state"] = json!(State::Rejected);
-                    state["secretsErased"] = json!(true);
-                },
-                DECISIONS,
-            ),
-            (
-                "withdrawn by nobody",
-                |state| {
-                    state["state"] = json!(State::Cancelled);
-                    state["secretsErased"] = json!(true);
-                    state["cause"] = json!("withdrawn");
-                },
-                DECISIONS,
-            ),
+            ("rejected by nobody", |state| ends(state, State::Rejected, None), DECISIONS),
+            ("withdrawn by nobody", |state| ends(state, State::Cancelled, Some("withdrawn")), DECISIONS),
         ],
     )
     .await;
@@ -144,7 +142,7 @@ async fn an_approved_plan() {
 
 fn claim_of_another() -> Value {
     json!({
-        "claimId": "AAAAAAAAAAAAAAAAAAAAAA",
+        "claimId": NO_CLAIM,
         "claimedAt": some_time(),
         "lease": some_time(),
         "deadline": some_time(),
@@ -194,22 +192,17 @@ async fn an_outcome_of_another_attempt() {
     let other = room.plan("b", json!(1)).await.unwrap().header.plan_id;
     let (forge, memory) = (Forge::new(&room), room.memory.clone().unwrap());
     let whole = memory.tables().clone();
-    for (member, lie) in [
+    let lies = [
         ("planId", json!(other)),
-        ("claimId", json!("AAAAAAAAAAAAAAAAAAAAAA")),
+        ("claimId", json!(NO_CLAIM)),
         ("claimedAt", json!(room.clock.now().after(seconds(1)))),
         ("outcome", json!(Outcome::Partial)),
-    ] {
-        let key = key_of(RecordKind::Execution, plan.header.plan_id);
-        let digest = forge.edit(&key, |execution| execution[member] = lie);
-        forge.edit_state(&plan, |state| state["execution"] = json!(digest));
-        told_apart(&room, &plan, member, ATTEMPT).await;
-        *memory.tables() = whole.clone();
-    }
+    ];
+    of_another(&room, &plan, (RecordKind::Execution, "execution"), lies).await;
     let resolved: Edit = |state| state["reconciliation"] = json!(Digest::of_bytes(b"none"));
     let undone: Edit = |state| without(state, "execution");
     let fault = "the plan's reconciliation is missing";
-    Forge::new(&room).edit_state(&plan, resolved);
+    forge.edit_state(&plan, resolved);
     assert_eq!(room.page(&plan, "alice").await.unwrap_err().detail(), fault);
     *memory.tables() = whole;
     incoherent(&room, &plan, &[("without what came of it", undone, MEMBERS)]).await;
@@ -225,13 +218,8 @@ async fn a_resolution_of_another_attempt() {
     let other = room.plan("b", json!(1)).await.unwrap().header.plan_id;
     let (forge, memory) = (Forge::new(&room), room.memory.clone().unwrap());
     let whole: Tables = memory.tables().clone();
-    let key = key_of(RecordKind::Reconciliation, plan.header.plan_id);
-    for (member, lie) in [("planId", json!(other)), ("claimId", json!("AAAAAAAAAAAAAAAAAAAAAA"))] {
-        let digest = forge.edit(&key, |reconciliation| reconciliation[member] = lie);
-        forge.edit_state(&plan, |state| state["reconciliation"] = json!(digest));
-        told_apart(&room, &plan, member, ATTEMPT).await;
-        *memory.tables() = whole.clone();
-    }
+    let lies = [("planId", json!(other)), ("claimId", json!(NO_CLAIM))];
+    of_another(&room, &plan, (RecordKind::Reconciliation, "reconciliation"), lies).await;
     // Of what was applied there is nothing to resolve.
     let execution = key_of(RecordKind::Execution, plan.header.plan_id);
     let digest = forge.edit(&execution, |execution| execution["outcome"] = json!(Outcome::Applied));

@@ -13,23 +13,12 @@ use tokio::sync::Notify;
 
 use super::cycle::{audited, room};
 use super::fixture::Fixture;
-use crate::Room;
 use crate::ill_formed::AUDIENCE;
 use crate::report::{Seen, ensure, same};
+use crate::{Room, StillTimer};
 
 /// Longer than any lease.
 const PAST_THE_LEASE: Duration = Duration::from_secs(31);
-
-/// A timer that never rings: leases are not renewed, and time passes only where a check says so.
-#[derive(Debug)]
-struct Silent;
-
-#[async_trait]
-impl Timer for Silent {
-    async fn sleep(&self, _: Duration) {
-        std::future::pending().await
-    }
-}
 
 /// A timer that rings when a check says so, and says when somebody waits for it.
 #[derive(Debug, Default)]
@@ -80,7 +69,7 @@ type Execution = tokio::task::JoinHandle<Result<approval_core::ExecutionView, ap
 
 /// An approved plan whose execution has begun in a process of its own.
 async fn begun(room: &Arc<Room>) -> Result<(PlanView, Arc<Slow>, Execution), Seen> {
-    begun_by(room, Arc::new(Silent)).await
+    begun_by(room, Arc::new(StillTimer)).await
 }
 
 /// As [`begun`], in a process that goes by this timer.

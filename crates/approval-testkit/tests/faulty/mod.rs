@@ -100,20 +100,9 @@ impl FaultyStore {
         }
         let mut writes = std::mem::take(&mut *decided.lock().unwrap());
         if self.fault == Fault::RenewsForAnother {
-            writes = self.at_any_revision(writes);
+            writes = at_revisions(writes, |key| self.row(key).map(|row| row.revision));
         }
         self.memory.commit(Transition::new("write", Default::default(), move |_| Ok(writes.clone()))).await
-    }
-
-    /// The same writes, from whatever revisions the rows have.
-    fn at_any_revision(&self, writes: Vec<Write>) -> Vec<Write> {
-        let any = |write| match write {
-            Write::Replace { from, row } => {
-                Write::Replace { from: self.row(&row.key).map_or(from, |row| row.revision), row }
-            }
-            write => write,
-        };
-        writes.into_iter().map(any).collect()
     }
 
     /// Commits the writes one by one.
@@ -137,6 +126,15 @@ impl FaultyStore {
     fn row(&self, key: &RowKey) -> Option<Row> {
         self.memory.tables().rows.get(key).cloned()
     }
+}
+
+/// The same writes, from whatever revisions the rows have.
+fn at_revisions(writes: Vec<Write>, at: impl Fn(&RowKey) -> Option<u64>) -> Vec<Write> {
+    let any = |write| match write {
+        Write::Replace { from, row } => Write::Replace { from: at(&row.key).unwrap_or(from), row },
+        write => write,
+    };
+    writes.into_iter().map(any).collect()
 }
 
 #[async_trait]
@@ -174,11 +172,7 @@ impl Store for FaultyStore {
                 let rows: Vec<_> = memory.tables().rows.values().map(|row| (row.key.clone(), row.revision)).collect();
                 let ignore = move |_: &Snapshot, writes: Vec<Write>| {
                     let at = |key: &RowKey| rows.iter().find(|(known, _)| known == key).map(|(_, revision)| *revision);
-                    let any = |write| match write {
-                        Write::Replace { from, row } => Write::Replace { from: at(&row.key).unwrap_or(from), row },
-                        write => write,
-                    };
-                    writes.into_iter().map(any).collect()
+                    at_revisions(writes, at)
                 };
                 self.with(transition, ignore).await
             }

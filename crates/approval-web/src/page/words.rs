@@ -36,19 +36,13 @@ pub(crate) fn severity(severity: Severity) -> &'static str {
 pub(crate) fn state(status: &StatusView) -> &'static str {
     match (status.state, status.cause) {
         (State::Planned, _) => "planned, not before anybody",
-        (State::AwaitingApproval, _) => "awaiting approval",
         (State::Approved, _) => "approved, not executed yet",
-        (State::Executing, _) => "executing",
-        (State::Applied, _) => "applied",
         (State::Failed, _) => "failed, without effect",
-        (State::Partial, _) => "partly applied",
-        (State::Unknown, _) => "outcome unknown",
-        (State::Rejected, _) => "rejected",
         (State::Expired, Some(Cause::Approval)) => "expired: the approval ran out",
-        (State::Expired, _) => "expired",
         (State::Cancelled, Some(Cause::Withdrawn)) => "cancelled: the approval was withdrawn",
         (State::Cancelled, _) => "cancelled by the requester",
         (State::Stale, _) => "stale: something is no longer what it was",
+        (state, _) => kind_of_state(state),
     }
 }
 
