@@ -2,11 +2,11 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use approval_core::{Entropy as _, OsEntropy};
 
-/// What is wrong with a file of accounts or tokens, and where.
+/// What is wrong with a file of accounts, tokens or providers, and where.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{}`{}: {fault}", path.display(), line.map(|line| format!(", line {line}")).unwrap_or_default())]
 pub struct FileError {
@@ -29,7 +29,7 @@ impl FileError {
     }
 }
 
-/// What can be wrong with a file of accounts or tokens. No message repeats a password or a token's hash.
+/// What can be wrong with a file of accounts, tokens or providers. No message repeats a password or a token's hash.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FileFault {
     /// Two entries have the same name.
@@ -70,6 +70,19 @@ impl PrivateFile {
         let mut text = String::new();
         file.read_to_string(&mut text).map_err(|error| self.io(&error))?;
         Ok(text)
+    }
+
+    /// As [`Self::read`], where there must be a file.
+    pub(crate) fn read_there(&self) -> Result<String, FileError> {
+        match self.read()? {
+            text if text.is_empty() => Err(self.fault(None, FileFault::Io("it is not there, or empty".to_owned()))),
+            text => Ok(text),
+        }
+    }
+
+    /// Another file, named from the folder of this one.
+    pub(crate) fn sibling(&self, path: &Path) -> Self {
+        Self::new(self.path.parent().unwrap_or(Path::new("")).join(path))
     }
 
     /// Replaces the content by what `change` makes of it, while no other process does the same.

@@ -81,7 +81,7 @@ pub(super) fn check_name(name: &str) -> Result<(), FileFault> {
     Err(FileFault::Malformed("an account's name is 1 to 64 of the characters A-Z a-z 0-9 . _ - @ +".to_owned()))
 }
 
-pub(super) fn check_person(person: &str) -> Result<(), FileFault> {
+pub(crate) fn check_person(person: &str) -> Result<(), FileFault> {
     let clean = person.trim() == person && !person.chars().any(char::is_control);
     if (1..=256).contains(&person.len()) && clean {
         return Ok(());

@@ -27,6 +27,7 @@ use approval_core::record::Identity;
 use approval_core::{Digest, Group, Person};
 
 pub use directory::AccountsDirectory;
+pub(crate) use file::check_person;
 pub use password::{LONGEST_PASSWORD, PasswordCost, PasswordError, SHORTEST_PASSWORD};
 
 use crate::private_file::{FileError, FileFault, PrivateFile};

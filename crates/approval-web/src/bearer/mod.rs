@@ -3,6 +3,7 @@
 //! This stands before the MCP endpoint, never before the approval surface, and neither knows what the other goes by: here
 //! cookies mean nothing, there tokens mean nothing. So nothing that the agent holds gets it onto a page. [SURF-010]
 
+mod resource;
 mod tokens;
 
 use std::fmt;
@@ -14,9 +15,12 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
 use http::header::{AUTHORIZATION, CACHE_CONTROL, ORIGIN, WWW_AUTHENTICATE};
 use http::{HeaderMap, StatusCode};
 
+pub(crate) use resource::is_scope;
+pub use resource::{ProtectedResource, ResourceError};
 pub use tokens::TokenFile;
 
 /// The longest token that is looked at, in bytes.
@@ -25,12 +29,39 @@ const LONGEST_TOKEN: usize = 8 * 1024;
 /// Tells for whom the bearer of a token acts.
 #[async_trait]
 pub trait BearerVerifier: Send + Sync + fmt::Debug {
-    /// The person for whom the bearer acts; `None` where the token is unknown, expired, for another audience, or for nobody
-    /// who is a person.
+    /// For whom the bearer acts.
     ///
     /// # Errors
     /// When it can't be told.
-    async fn verify(&self, token: &str) -> Result<Option<Requester>, BearerError>;
+    async fn verify(&self, token: &str) -> Result<Verified, BearerError>;
+}
+
+/// What a bearer token is good for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verified {
+    /// Its bearer acts for this person.
+    For(Requester),
+    /// It is a good token, and lacks a scope.
+    Lacks {
+        /// The scope.
+        scope: String,
+    },
+    /// It is unknown, expired, for another audience, or for nobody who is a person.
+    Nobody,
+}
+
+/// Tokens of any of several kinds, asked in their order: those of a file beside those of identity providers, say.
+#[async_trait]
+impl BearerVerifier for Vec<Arc<dyn BearerVerifier>> {
+    async fn verify(&self, token: &str) -> Result<Verified, BearerError> {
+        for verifier in self {
+            match verifier.verify(token).await? {
+                Verified::Nobody => {}
+                verified => return Ok(verified),
+            }
+        }
+        Ok(Verified::Nobody)
+    }
 }
 
 /// It can't be told whether a token is good.
@@ -44,20 +75,24 @@ pub struct BearerError(pub String);
 /// |---|---|
 /// | from a page of an origin that isn't allowed | 403, before the token is looked at |
 /// | without a token | 401, `WWW-Authenticate: Bearer` |
-/// | with a token that is unknown or expired | 401, `error="invalid_token"` |
+/// | with a token that is unknown or expired, of another issuer or audience | 401, `error="invalid_token"` |
+/// | with a token that lacks a scope | 403, `error="insufficient_scope"` with the scope |
 /// | with an ill-formed or doubled `Authorization` | 400, `error="invalid_request"` |
 /// | with a token that can't be verified now | 503 |
+///
+/// Where it knows its [`ProtectedResource`], each challenge says where the metadata are (RFC 9728), and they are served.
 #[derive(Clone, Debug)]
 pub struct BearerGuard {
     verifier: Arc<dyn BearerVerifier>,
     origins: Arc<[String]>,
+    resource: Option<Arc<ProtectedResource>>,
 }
 
 impl BearerGuard {
     /// Goes by this verifier, and allows no browser's origin.
     #[must_use]
     pub fn new(verifier: Arc<dyn BearerVerifier>) -> Self {
-        Self { verifier, origins: Arc::default() }
+        Self { verifier, origins: Arc::default(), resource: None }
     }
 
     /// Allows requests from pages of these origins too (`https://host[:port]`), compared octet by octet.
@@ -67,9 +102,37 @@ impl BearerGuard {
         self
     }
 
-    /// Puts the guard before every route that `router` has now.
+    /// Tells clients where to get a token.
+    #[must_use]
+    pub fn resource(mut self, resource: ProtectedResource) -> Self {
+        self.resource = Some(Arc::new(resource));
+        self
+    }
+
+    /// Puts the guard before every route that `router` has now, and the resource's metadata, where there are any, beside it.
     pub fn protect(self, router: Router) -> Router {
-        router.layer(from_fn_with_state(self, guard))
+        let resource = self.resource.clone();
+        let router = router.layer(from_fn_with_state(self, guard));
+        match resource {
+            None => router,
+            Some(resource) => {
+                let path = resource.metadata_path().to_owned();
+                router.route(&path, get(move || async move { resource.answer() }))
+            }
+        }
+    }
+
+    /// A challenge (RFC 6750, 3): of what is wrong, and where to get what is right.
+    fn refuse(&self, status: StatusCode, error: Option<&str>, scope: Option<&str>) -> Response {
+        let mut members = Vec::new();
+        members.extend(error.map(|error| format!(r#"error="{error}""#)));
+        let scopes = self.resource.as_ref().map(|resource| resource.scopes()).filter(|scopes| !scopes.is_empty());
+        members.extend(scope.or(scopes.as_deref()).map(|scope| format!(r#"scope="{scope}""#)));
+        let metadata = self.resource.as_ref().map(|resource| resource.metadata_url());
+        members.extend(metadata.map(|url| format!(r#"resource_metadata="{url}""#)));
+        let challenge = format!("Bearer {}", members.join(", "));
+        (status, [(WWW_AUTHENTICATE, challenge.trim_end().to_owned()), (CACHE_CONTROL, "no-store".to_owned())])
+            .into_response()
     }
 }
 
@@ -81,15 +144,16 @@ async fn guard(State(guard): State<BearerGuard>, mut request: Request, next: Nex
     }
     let token = match presented(request.headers()) {
         Presented::Token(token) => token.to_owned(),
-        Presented::Nothing => return refuse(StatusCode::UNAUTHORIZED, "Bearer"),
-        Presented::Malformed => return refuse(StatusCode::BAD_REQUEST, r#"Bearer error="invalid_request""#),
+        Presented::Nothing => return guard.refuse(StatusCode::UNAUTHORIZED, None, None),
+        Presented::Malformed => return guard.refuse(StatusCode::BAD_REQUEST, Some("invalid_request"), None),
     };
     match guard.verifier.verify(&token).await {
-        Ok(Some(requester)) => {
+        Ok(Verified::For(requester)) => {
             request.extensions_mut().insert(requester);
             next.run(request).await
         }
-        Ok(None) => refuse(StatusCode::UNAUTHORIZED, r#"Bearer error="invalid_token""#),
+        Ok(Verified::Lacks { scope }) => guard.refuse(StatusCode::FORBIDDEN, Some("insufficient_scope"), Some(&scope)),
+        Ok(Verified::Nobody) => guard.refuse(StatusCode::UNAUTHORIZED, Some("invalid_token"), None),
         Err(error) => {
             tracing::error!(%error, "a bearer token could not be verified");
             (StatusCode::SERVICE_UNAVAILABLE, "tokens can't be verified now\n").into_response()
@@ -122,8 +186,4 @@ fn presented(headers: &HeaderMap) -> Presented<'_> {
         return Presented::Malformed;
     }
     Presented::Token(token)
-}
-
-fn refuse(status: StatusCode, challenge: &'static str) -> Response {
-    (status, [(WWW_AUTHENTICATE, challenge), (CACHE_CONTROL, "no-store")]).into_response()
 }

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use toml::Spanned;
 use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, value};
 
-use super::{BearerError, BearerVerifier};
+use super::{BearerError, BearerVerifier, Verified};
 use crate::accounts::LOCAL_ISSUER;
 use crate::private_file::{FileError, FileFault, PrivateFile};
 
@@ -131,17 +131,18 @@ impl TokenFile {
 
 #[async_trait]
 impl BearerVerifier for TokenFile {
-    async fn verify(&self, token: &str) -> Result<Option<Requester>, BearerError> {
+    async fn verify(&self, token: &str) -> Result<Verified, BearerError> {
         let read = self.file.read().and_then(|text| self.parse(&text));
         let tokens = read.map_err(|error| BearerError(error.to_string()))?;
         let presented = Digest::of_bytes(token.as_bytes());
         let now = self.clock.now();
         // Every hash is compared, and digests compare in constant time: the time tells nothing about the file.
-        let mut found = None;
+        let mut found = Verified::Nobody;
         for token in tokens {
             let matches = token.digest == presented;
             if matches && token.expires.is_none_or(|expires| now < expires) {
-                found = Some(Requester { identity: token.identity, assurance: RequesterAssurance::VerifiedToken });
+                let assurance = RequesterAssurance::VerifiedToken;
+                found = Verified::For(Requester { identity: token.identity, assurance });
             }
         }
         Ok(found)

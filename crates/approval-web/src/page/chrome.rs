@@ -1,6 +1,7 @@
 //! What all pages have around them, and the pages that are little else.
 
 use approval_core::Timestamp;
+use approval_core::record::Verdict;
 use askama::Template;
 
 use super::fold::Passage;
@@ -27,8 +28,47 @@ pub(crate) struct LoginPage {
     pub(crate) next: String,
     pub(crate) error: Option<String>,
     pub(crate) account: String,
+    /// Whether one can log in with an account of this installation.
+    pub(crate) accounts: bool,
+    /// The identity providers: what they are in paths, and what they are called.
+    pub(crate) providers: Vec<(String, String)>,
     /// The person came from another site, to where their browser sends no session.
     pub(crate) arrived: bool,
+}
+
+/// A page from which the browser goes on by itself.
+#[derive(Debug, Template)]
+#[template(path = "onward.html")]
+pub(crate) struct OnwardPage {
+    pub(crate) chrome: Chrome,
+    pub(crate) heading: String,
+    pub(crate) text: &'static str,
+    pub(crate) url: String,
+}
+
+/// Where a person says once more what they decide, after a login for it.
+#[derive(Debug, Template)]
+#[template(path = "confirm.html")]
+pub(crate) struct ConfirmPage {
+    pub(crate) chrome: Chrome,
+    pub(crate) id: String,
+    pub(crate) token: String,
+    pub(crate) verdict: Verdict,
+    pub(crate) headline: Passage,
+    pub(crate) target: Name,
+    pub(crate) requester: Name,
+    pub(crate) comment: Option<Passage>,
+    pub(crate) mutes: bool,
+    pub(crate) plan_digest: String,
+}
+
+/// Where a person who has logged out may do so at their identity provider too.
+#[derive(Debug, Template)]
+#[template(path = "logged_out.html")]
+pub(crate) struct LoggedOutPage {
+    pub(crate) chrome: Chrome,
+    pub(crate) provider: String,
+    pub(crate) url: String,
 }
 
 /// A page with something to say and nothing to do.

@@ -26,11 +26,26 @@ pub(crate) struct Asks {
     pub(crate) whole: bool,
 }
 
+/// How a person authenticates for a decision.
+#[derive(Clone, Debug)]
+pub(crate) enum By {
+    /// By their password, with the decision.
+    Password {
+        /// The account.
+        account: String,
+    },
+    /// By a login at an identity provider, after it.
+    Provider {
+        /// What that is called.
+        name: String,
+    },
+}
+
 /// The decision that the viewer may take, and what they entered already.
 #[derive(Clone, Debug)]
 pub(crate) struct DecisionForm {
     pub(crate) token: String,
-    pub(crate) account: String,
+    pub(crate) by: By,
     pub(crate) asks: Asks,
     pub(crate) approve: bool,
     pub(crate) reject: bool,

@@ -82,6 +82,17 @@ impl Address {
         format!("mutation-approval-{short}")
     }
 
+    /// Where an identity provider sends the browser back to. An address for each, so that no other one's answer arrives there.
+    /// [RFC 9700, 4.4]
+    pub(crate) fn callback(&self, provider: &str) -> String {
+        format!("{}{}/login/callback/{provider}", self.origin(), self.base)
+    }
+
+    /// Where an identity provider sends the browser after a logout.
+    pub(crate) fn logged_out(&self) -> String {
+        format!("{}{}/login", self.origin(), self.base)
+    }
+
     pub(crate) fn inbox(&self) -> String {
         format!("{}/", self.base)
     }
@@ -106,7 +117,7 @@ impl Address {
     }
 }
 
-fn is_loopback(host: &str) -> bool {
+pub(crate) fn is_loopback(host: &str) -> bool {
     let address = host.trim_start_matches('[').trim_end_matches(']');
     host.eq_ignore_ascii_case("localhost") || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }

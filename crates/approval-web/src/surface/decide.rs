@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use approval_core::record::{Approver, RecordKind, Verdict};
-use approval_core::{DecisionRequest, PlanPageView, Reason, Refusal};
+use approval_core::record::{Approver, Identity, RecordKind, Verdict};
+use approval_core::{ChallengeId, DecisionRequest, Digest, Nonce, PlanId, PlanPageView, Reason, Refusal, Timestamp};
 use axum::extract::State;
 use axum::extract::rejection::FormRejection;
 use axum::response::{IntoResponse as _, Redirect, Response};
@@ -11,10 +11,13 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use super::Desk;
+use super::confirm::Authentication;
+use super::flow::{self, Purpose};
 use super::form::{Form, Forms};
 use super::login::{ill_formed, up};
 use super::notice::{self, Notice};
 use super::plan::{Again, refused, render};
+use super::session::Login;
 use super::visitor::{PlanPath, Visitor};
 use crate::page::plan::{asks_for_name, is_name_of_target};
 use crate::page::words;
@@ -27,7 +30,7 @@ const LONGEST_COMMENT: usize = 2000;
 pub(super) struct Filled {
     form: String,
     verdict: Verdict,
-    password: String,
+    password: Option<String>,
     #[serde(default)]
     comment: String,
     #[serde(default)]
@@ -43,7 +46,7 @@ pub(super) struct Filled {
 struct Used {}
 
 /// Why nothing was decided.
-enum Undecided {
+pub(super) enum Undecided {
     /// Something is missing or wrong: the page again, with a fresh form.
     Again(StatusCode, String),
     /// The form is no longer good, or never was.
@@ -56,6 +59,22 @@ enum Undecided {
     Unmuted(Refusal),
 }
 
+/// A decision that has everything but the authentication.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Ready {
+    pub(super) plan_id: PlanId,
+    pub(super) challenge_id: ChallengeId,
+    pub(super) plan_digest: Digest,
+    rendered_at: Timestamp,
+    /// The form's name: it is good once.
+    form: Nonce,
+    pub(super) verdict: Verdict,
+    pub(super) comment: Option<String>,
+    /// Whether a rejection mutes the requester.
+    pub(super) mute: bool,
+}
+
 pub(super) async fn decide(
     State(desk): State<Arc<Desk>>,
     visitor: Visitor,
@@ -65,77 +84,115 @@ pub(super) async fn decide(
     // First who may see the plan: to everybody else there is none, whatever they send.
     let view = match desk.approvals.view(&visitor.identity, &plan.id).await {
         Ok(view) => view,
-        Err(refusal) => return refused(&desk, &visitor, &refusal),
+        Err(refusal) => return refused(&desk, visitor.name(), &refusal),
     };
     let Ok(axum::Form(filled)) = filled else { return ill_formed(&desk) };
     let plan = view.header.plan_id;
-    match attempt(&desk, &visitor, &view, &filled).await {
-        Ok(()) => Redirect::to(&format!("{}/decided", desk.address.plan(plan))).into_response(),
+    let taken = match ready(&desk, &visitor, &view, &filled).await {
+        Err(undecided) => Err(undecided),
+        Ok(ready) => match &visitor.login {
+            Login::Account { name, .. } => {
+                let Some(password) = &filled.password else { return ill_formed(&desk) };
+                match authenticate(&desk, &visitor, name, password).await {
+                    Ok(authentication) => take(&desk, &visitor, &view, ready, authentication).await,
+                    Err(undecided) => Err(undecided),
+                }
+            }
+            Login::Provider { id, .. } => {
+                // There is one: the form is sealed to it.
+                let after = view.challenge.as_ref().map_or_else(|| desk.now(), |challenge| challenge.created_at);
+                let (session, identity) = (visitor.session.digest(), visitor.identity.clone());
+                let purpose = Purpose::Decision { session, identity, after, ready: Box::new(ready) };
+                return flow::for_decision(&desk, &visitor, id, purpose).await;
+            }
+        },
+    };
+    match taken {
         Err(Undecided::Again(status, error)) => {
             let again = Again { error: Some(error), comment: filled.comment };
             render(&desk, &visitor, view, status, again).await
         }
+        taken => answer(&desk, &visitor, plan, taken),
+    }
+}
+
+/// Says what came of a decision.
+pub(super) fn answer(desk: &Desk, visitor: &Visitor, plan: PlanId, taken: Result<(), Undecided>) -> Response {
+    let again =
+        |notice: Notice| notice.onward(desk.address.plan(plan), "Open the plan again").show(desk, Some(visitor.name()));
+    match taken {
+        Ok(()) => Redirect::to(&format!("{}/decided", desk.address.plan(plan))).into_response(),
+        Err(Undecided::Again(status, error)) => again(Notice::new(status, "Not decided", error)),
         Err(Undecided::Form) => {
             let text = "This form is no longer good: it was used already, or belongs to another login or plan. \
                         Nothing was decided.";
-            Notice::new(StatusCode::FORBIDDEN, "Not decided", text)
-                .onward(desk.address.plan(plan), "Open the plan again")
-                .show(&desk, Some(visitor.name()))
+            again(Notice::new(StatusCode::FORBIDDEN, "Not decided", text))
         }
         Err(Undecided::Refused(refusal)) if refusal.reason() == Reason::PlanNotFound => {
-            notice::not_found(&desk, Some(visitor.name()))
+            notice::not_found(desk, Some(visitor.name()))
         }
         Err(Undecided::Refused(refusal)) => {
             let status = match refusal.reason() {
                 Reason::StoreUnavailable | Reason::Internal => StatusCode::SERVICE_UNAVAILABLE,
                 _ => StatusCode::CONFLICT,
             };
-            Notice::new(status, "Not decided", words::refusal(refusal.reason()))
-                .detail(refusal.detail())
-                .onward(desk.address.plan(plan), "Open the plan again")
-                .show(&desk, Some(visitor.name()))
+            again(Notice::new(status, "Not decided", words::refusal(refusal.reason())).detail(refusal.detail()))
         }
         Err(Undecided::Unmuted(refusal)) => {
             tracing::error!(%refusal, "a requester could not be muted");
             let text = "You rejected the plan. Its requester could not be muted: an operator can do that.";
             Notice::new(StatusCode::SERVICE_UNAVAILABLE, "Rejected, not muted", text)
                 .onward(desk.address.plan(plan), "Back to the plan")
-                .show(&desk, Some(visitor.name()))
+                .show(desk, Some(visitor.name()))
         }
-        Err(Undecided::Unavailable(error)) => notice::unavailable(&desk, Some(visitor.name()), &error),
+        Err(Undecided::Unavailable(error)) => notice::unavailable(desk, Some(visitor.name()), &error),
     }
 }
 
-async fn attempt(desk: &Desk, visitor: &Visitor, view: &PlanPageView, filled: &Filled) -> Result<(), Undecided> {
+/// What the form says, where everything is there that it asks for.
+async fn ready(desk: &Desk, visitor: &Visitor, view: &PlanPageView, filled: &Filled) -> Result<Ready, Undecided> {
     let form = open(desk, visitor, view, filled).await?;
     let comment = comment(&filled.comment)?;
     complete(view, filled, &form)?;
-    authenticate(desk, visitor, &filled.password).await?;
-    // A form is good once, also where its decision is then refused. [FORM-002]
-    let (nonce, until) = (form.nonce.to_string(), view.header.expires_at);
-    let used = desk.transient.put(RecordKind::Login, &used(&nonce), &Used {}, until).await;
-    used.map_err(|error| Undecided::Unavailable(error.to_string()))?;
-
-    let request = DecisionRequest {
+    Ok(Ready {
         plan_id: view.header.plan_id,
         challenge_id: form.challenge_id,
         plan_digest: form.plan_digest,
-        approver: Approver {
-            person: visitor.identity.person.clone(),
-            issuer: visitor.identity.issuer.clone(),
-            subject: visitor.identity.subject.clone(),
-            // The moment of the password that came with this decision, never that of the session. [AUTH-010]
-            auth_time: desk.now(),
-            acr: None,
-            amr: vec!["pwd".to_owned()],
-        },
+        rendered_at: form.rendered_at,
+        form: form.nonce,
         verdict: filled.verdict,
         comment,
-        rendered_at: form.rendered_at,
+        mute: filled.verdict == Verdict::Reject && filled.mute == "yes" && !desk.options.mute.is_zero(),
+    })
+}
+
+/// Takes the decision. [AUTH-010]
+pub(super) async fn take(
+    desk: &Desk,
+    visitor: &Visitor,
+    view: &PlanPageView,
+    ready: Ready,
+    authentication: Authentication,
+) -> Result<(), Undecided> {
+    // A form is good once, also where its decision is then refused. [FORM-002]
+    let nonce = ready.form.to_string();
+    unused(desk, &nonce).await?;
+    let used = desk.transient.put(RecordKind::Login, &used(&nonce), &Used {}, view.header.expires_at).await;
+    used.map_err(|error| Undecided::Unavailable(error.to_string()))?;
+    let Identity { person, issuer, subject } = visitor.identity.clone();
+    let Authentication { auth_time, acr, amr } = authentication;
+    let request = DecisionRequest {
+        plan_id: ready.plan_id,
+        challenge_id: ready.challenge_id,
+        plan_digest: ready.plan_digest,
+        approver: Approver { person, issuer, subject, auth_time, acr, amr },
+        verdict: ready.verdict,
+        comment: ready.comment,
+        rendered_at: ready.rendered_at,
     };
     desk.approvals.decide(request).await.map_err(Undecided::Refused)?;
     // [FORM-009]
-    if filled.verdict == Verdict::Reject && filled.mute == "yes" && !desk.options.mute.is_zero() {
+    if ready.mute {
         let (requester, by) = (&view.header.requester.person, visitor.identity.person.as_str());
         desk.approvals.mute(requester, desk.options.mute, by).await.map_err(Undecided::Unmuted)?;
     }
@@ -146,10 +203,15 @@ async fn attempt(desk: &Desk, visitor: &Visitor, view: &PlanPageView, filled: &F
 async fn open(desk: &Desk, visitor: &Visitor, view: &PlanPageView, filled: &Filled) -> Result<Form, Undecided> {
     let forms = Forms { sealer: desk.sealer.as_ref(), audience: desk.approvals.audience() };
     let form = forms.open(&filled.form, &visitor.session, view.header.plan_id).ok_or(Undecided::Form)?;
-    let found = desk.transient.find::<Used>(RecordKind::Login, &used(&form.nonce.to_string()), desk.now()).await;
+    unused(desk, &form.nonce.to_string()).await?;
+    Ok(form)
+}
+
+async fn unused(desk: &Desk, nonce: &str) -> Result<(), Undecided> {
+    let found = desk.transient.find::<Used>(RecordKind::Login, &used(nonce), desk.now()).await;
     match found.map_err(|error| Undecided::Unavailable(error.to_string()))? {
         Some(Used {}) => Err(Undecided::Form),
-        None => Ok(form),
+        None => Ok(()),
     }
 }
 
@@ -183,22 +245,27 @@ fn complete(view: &PlanPageView, filled: &Filled, form: &Form) -> Result<(), Und
 }
 
 /// The person's own password, now: a session alone never decides. Counted apart from logins. [AUTH-006] [AUTH-010] [AUTH-012]
-async fn authenticate(desk: &Desk, visitor: &Visitor, password: &str) -> Result<(), Undecided> {
-    let counted = format!("decision {}", visitor.account);
-    desk.throttle.attempt(&counted, desk.now()).map_err(|wait| {
+async fn authenticate(
+    desk: &Desk,
+    visitor: &Visitor,
+    account: &str,
+    password: &str,
+) -> Result<Authentication, Undecided> {
+    desk.decisions.attempt(account, desk.now()).map_err(|wait| {
         let wait = words::duration(up(wait));
         let error = format!("Too many wrong passwords. Try again in {wait}. Nothing was decided.");
         Undecided::Again(StatusCode::TOO_MANY_REQUESTS, error)
     })?;
-    let found = desk.accounts.authenticate(&visitor.account, password).await;
+    let found = desk.accounts.authenticate(account, password).await;
     let found = found.map_err(|error| Undecided::Unavailable(error.to_string()))?;
     match found.filter(|account| account.identity() == visitor.identity) {
         Some(_) => {
-            desk.throttle.forgive(&counted);
-            Ok(())
+            desk.decisions.forgive(account);
+            // The moment of the password that came with this decision, never that of the session. [AUTH-010]
+            Ok(Authentication { auth_time: desk.now(), acr: None, amr: vec!["pwd".to_owned()] })
         }
         None => {
-            tracing::warn!(account = ?visitor.account, "a decision came with a wrong password");
+            tracing::warn!(account, "a decision came with a wrong password");
             Err(Undecided::Again(StatusCode::FORBIDDEN, "The password is wrong. Nothing was decided.".to_owned()))
         }
     }

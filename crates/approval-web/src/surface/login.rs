@@ -2,22 +2,25 @@
 
 use std::sync::Arc;
 
+use approval_core::record::Identity;
+use approval_core::transient::TransientError;
 use axum::Form;
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Query, State};
-use axum::response::{IntoResponse as _, Redirect, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use http::{HeaderMap, StatusCode, header};
 use serde::Deserialize;
 
 use super::notice::{Notice, page};
+use super::session::{Login, SessionId};
 use super::{Desk, notice, session};
-use crate::page::chrome::{Chrome, LoginPage};
+use crate::page::chrome::{Chrome, LoggedOutPage, LoginPage};
 use crate::page::words;
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Onward {
     #[serde(default)]
-    next: String,
+    pub(super) next: String,
 }
 
 #[derive(Deserialize)]
@@ -34,7 +37,10 @@ pub(super) async fn show(
     headers: HeaderMap,
 ) -> Response {
     let next = query.map(|Query(onward)| onward.next).unwrap_or_default();
-    let mut page = login_page(&desk, &next);
+    let mut page = match login_page(&desk, &next) {
+        Ok(page) => page,
+        Err(error) => return notice::unavailable(&desk, None, &error),
+    };
     page.arrived = headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site");
     notice::page(StatusCode::OK, &page)
 }
@@ -45,10 +51,12 @@ pub(super) async fn log_in(
     form: Result<Form<Credentials>, FormRejection>,
 ) -> Response {
     let Ok(Form(credentials)) = form else { return ill_formed(&desk) };
-    let mut again = login_page(&desk, &credentials.next);
+    let mut again = match login_page(&desk, &credentials.next) {
+        Ok(page) => page,
+        Err(error) => return notice::unavailable(&desk, None, &error),
+    };
     again.account = credentials.account.clone();
-    let counted = format!("login {}", credentials.account);
-    if let Err(wait) = desk.throttle.attempt(&counted, desk.now()) {
+    if let Err(wait) = desk.logins.attempt(&credentials.account, desk.now()) {
         again.error = Some(format!("Too many attempts. Try again in {}.", words::duration(up(wait))));
         let seconds = up(wait).as_secs().to_string();
         return ([(header::RETRY_AFTER, seconds)], page(StatusCode::TOO_MANY_REQUESTS, &again)).into_response();
@@ -64,31 +72,58 @@ pub(super) async fn log_in(
         }
         Err(error) => return notice::unavailable(&desk, None, &error),
     };
-    desk.throttle.forgive(&counted);
-    let now = desk.now();
-    // Whatever session the browser came with is over: a name that somebody else may know is never taken on. [AUTH-001]
-    if let Some(old) = desk.cookie.read(&headers)
-        && let Err(error) = session::end(&desk.transient, &old, now).await
-    {
-        return notice::unavailable(&desk, None, &error);
-    }
-    if let Err(error) = desk.transient.sweep(now).await {
-        tracing::warn!(%error, "expired sessions were not removed");
-    }
-    match session::begin(&desk.transient, desk.entropy.as_ref(), &desk.options, &account, now).await {
+    desk.logins.forgive(&credentials.account);
+    match open_session(&desk, &headers, Login::with(&account), account.identity()).await {
         Ok(id) => with_cookie(Redirect::to(&desk.address.onward(&credentials.next)), desk.cookie.set(&id)),
         Err(error) => notice::unavailable(&desk, None, &error),
     }
 }
 
-/// Ends the session on the server too. [AUTH-002]
-pub(super) async fn log_out(State(desk): State<Arc<Desk>>, headers: HeaderMap) -> Response {
-    if let Some(id) = desk.cookie.read(&headers)
-        && let Err(error) = session::end(&desk.transient, &id, desk.now()).await
-    {
-        return notice::unavailable(&desk, None, &error);
+/// A session for a person who has just logged in.
+///
+/// Whatever session the browser came with is over: a name that somebody else may know is never taken on. [AUTH-001]
+pub(super) async fn open_session(
+    desk: &Desk,
+    headers: &HeaderMap,
+    login: Login,
+    identity: Identity,
+) -> Result<SessionId, TransientError> {
+    let now = desk.now();
+    if let Some(old) = desk.cookie.read(headers) {
+        session::end(&desk.transient, &old, now).await?;
     }
-    with_cookie(Redirect::to(&format!("{}/login", desk.address.base())), desk.cookie.remove())
+    if let Err(error) = desk.transient.sweep(now).await {
+        tracing::warn!(%error, "expired sessions were not removed");
+    }
+    session::begin(&desk.transient, desk.entropy.as_ref(), &desk.options, login, identity, now).await
+}
+
+/// Ends the session on the server too. [AUTH-002] Where it began at an identity provider, the person may still be logged in
+/// there: it is theirs to say.
+pub(super) async fn log_out(State(desk): State<Arc<Desk>>, headers: HeaderMap) -> Response {
+    let ended = match desk.cookie.read(&headers) {
+        Some(id) => session::end(&desk.transient, &id, desk.now()).await,
+        None => Ok(None),
+    };
+    let ended = match ended {
+        Ok(ended) => ended,
+        Err(error) => return notice::unavailable(&desk, None, &error),
+    };
+    let response = match ended.map(|session| session.login) {
+        Some(Login::Provider { id, id_token }) => match desk.end_session(&id, &id_token).await {
+            Some((provider, url)) => {
+                let chrome = Chrome { base: desk.address.base().to_owned(), viewer: None, title: "Logged out" };
+                page(StatusCode::OK, &LoggedOutPage { chrome, provider, url })
+            }
+            None => to_login(&desk),
+        },
+        _ => to_login(&desk),
+    };
+    with_cookie(response, desk.cookie.remove())
+}
+
+fn to_login(desk: &Desk) -> Response {
+    Redirect::to(&format!("{}/login", desk.address.base())).into_response()
 }
 
 /// Rounded up to whole seconds.
@@ -102,14 +137,16 @@ pub(super) fn ill_formed(desk: &Desk) -> Response {
     Notice::new(StatusCode::BAD_REQUEST, "Refused", text).onward(desk.address.inbox(), "All plans").show(desk, None)
 }
 
-fn login_page(desk: &Desk, next: &str) -> LoginPage {
+fn login_page(desk: &Desk, next: &str) -> Result<LoginPage, String> {
     let chrome = Chrome { base: desk.address.base().to_owned(), viewer: None, title: "Log in" };
     let next = desk.address.onward(next);
-    LoginPage { chrome, next, error: None, account: String::new(), arrived: false }
+    let providers = desk.login_providers().map_err(|error| error.to_string())?;
+    let accounts = providers.is_empty() || !desk.accounts.list().map_err(|error| error.to_string())?.is_empty();
+    Ok(LoginPage { chrome, next, error: None, account: String::new(), accounts, providers, arrived: false })
 }
 
-fn with_cookie(redirect: Redirect, cookie: Option<http::HeaderValue>) -> Response {
-    let mut response = redirect.into_response();
+fn with_cookie(response: impl IntoResponse, cookie: Option<http::HeaderValue>) -> Response {
+    let mut response = response.into_response();
     if let Some(cookie) = cookie {
         response.headers_mut().insert(header::SET_COOKIE, cookie);
     }

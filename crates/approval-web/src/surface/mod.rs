@@ -1,8 +1,10 @@
 //! The approval surface as a router.
 
 mod address;
+mod confirm;
 mod decide;
 mod files;
+mod flow;
 mod form;
 mod guard;
 mod inbox;
@@ -16,6 +18,7 @@ mod visitor;
 use std::sync::Arc;
 use std::time::Duration;
 
+use approval_core::record::Identity;
 use approval_core::seal::Sealer;
 use approval_core::transient::SealedTransient;
 use approval_core::{Approvals, Entropy, OsEntropy, Timestamp};
@@ -25,7 +28,9 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{any, get, post};
 
 use crate::accounts::Accounts;
+use crate::provider::{Provider, ProviderError, Providers};
 use address::Address;
+pub(crate) use address::is_loopback;
 use session::Cookie;
 use throttle::Throttle;
 
@@ -34,6 +39,9 @@ pub use throttle::Pace;
 /// The largest form that is read: a comment of 2000 characters, each written as twelve, and the rest. [SURF-021]
 const LARGEST_FORM: usize = 64 * 1024;
 
+/// Logins that may be begun at one identity provider: each is kept until it comes back.
+const LOGINS_BEGUN: Pace = Pace { burst: 300, interval: Duration::from_millis(200) };
+
 /// The pages on which a person decides. See the [crate documentation](crate).
 #[derive(Debug)]
 pub struct Surface {
@@ -41,6 +49,7 @@ pub struct Surface {
     transient: SealedTransient,
     sealer: Arc<dyn Sealer>,
     accounts: Accounts,
+    providers: Option<Providers>,
     options: SurfaceOptions,
     entropy: Arc<dyn Entropy>,
     address: Address,
@@ -100,7 +109,16 @@ impl Surface {
     ) -> Result<Self, SurfaceError> {
         let address = Address::parse(approvals.surface())?;
         let (options, entropy) = (SurfaceOptions::default(), Arc::new(OsEntropy));
-        Ok(Self { approvals, transient, sealer, accounts, options, entropy, address })
+        let providers = None;
+        Ok(Self { approvals, transient, sealer, accounts, providers, options, entropy, address })
+    }
+
+    /// Persons log in at these identity providers too. The service's directory must know of them as well: see
+    /// [`ProvidersDirectory`](crate::ProvidersDirectory) and [`Directories`](crate::Directories).
+    #[must_use]
+    pub fn providers(mut self, providers: Providers) -> Self {
+        self.providers = Some(providers);
+        self
     }
 
     /// Other options than the usual ones.
@@ -120,11 +138,25 @@ impl Surface {
     /// The routes, under the path of the surface's URL, each behind the guard. To be served or merged into another router as it
     /// is: it has no fallback, and answers for every path under its own. What is decided is posted. [SURF-012] [FORM-004]
     pub fn router(self) -> Router {
-        let Self { approvals, transient, sealer, accounts, options, entropy, address } = self;
+        let Self { approvals, transient, sealer, accounts, providers, options, entropy, address } = self;
         let cookie = Cookie::new(&address, approvals.audience().as_str());
-        let throttle = Throttle::new(options.password_pace, options.password_pace_altogether);
-        let desk = Desk { approvals, transient, sealer, accounts, options, entropy, address, cookie, throttle };
-        let desk = Arc::new(desk);
+        let passwords = || Throttle::new(options.password_pace, options.password_pace_altogether);
+        let (logins, decisions) = (passwords(), passwords());
+        let begun = Throttle::new(LOGINS_BEGUN, LOGINS_BEGUN);
+        let desk = Arc::new(Desk {
+            approvals,
+            transient,
+            sealer,
+            accounts,
+            providers,
+            options,
+            entropy,
+            address,
+            cookie,
+            logins,
+            decisions,
+            begun,
+        });
         let base = desk.address.base().to_owned();
         let at = |path: &str| format!("{base}{path}");
         let mut router = Router::new()
@@ -132,8 +164,11 @@ impl Surface {
             .route(&at("/mine"), get(inbox::mine))
             .route(&at("/history"), get(inbox::history))
             .route(&at("/login"), get(login::show).post(login::log_in))
+            .route(&at("/login/at/{provider}"), post(flow::log_in))
+            .route(&at("/login/callback/{provider}"), get(flow::come_back))
             .route(&at("/logout"), post(login::log_out))
             .route(&at("/plans/{plan}"), get(plan::show).post(decide::decide))
+            .route(&at("/plans/{plan}/confirm"), post(confirm::confirm))
             .route(&at("/plans/{plan}/decided"), get(plan::decided))
             .route(&at("/plans/{plan}/{document}"), get(plan::document))
             .route(&at("/healthz"), get(files::health))
@@ -156,15 +191,62 @@ struct Desk {
     transient: SealedTransient,
     sealer: Arc<dyn Sealer>,
     accounts: Accounts,
+    providers: Option<Providers>,
     options: SurfaceOptions,
     entropy: Arc<dyn Entropy>,
     address: Address,
     cookie: Cookie,
-    throttle: Throttle,
+    /// Passwords that were tried at the login.
+    logins: Throttle,
+    /// Passwords that came with decisions: counted apart, so that whoever can only reach the login keeps nobody from
+    /// deciding. [AUTH-006]
+    decisions: Throttle,
+    /// Logins that were begun at identity providers.
+    begun: Throttle,
 }
 
 impl Desk {
     fn now(&self) -> Timestamp {
         self.approvals.clock().now()
+    }
+
+    fn providers(&self) -> Result<&Providers, ProviderError> {
+        let none = || ProviderError::Answer("there is no identity provider here".to_owned());
+        self.providers.as_ref().ok_or_else(none)
+    }
+
+    /// The provider of this id at which persons log in.
+    fn provider(&self, id: &str) -> Result<Option<Arc<Provider>>, ProviderError> {
+        let found = self.providers.as_ref().map(|providers| providers.by_id(id)).transpose()?.flatten();
+        Ok(found.filter(|provider| provider.has_login()))
+    }
+
+    /// The providers at which persons log in: their ids and names.
+    fn login_providers(&self) -> Result<Vec<(String, String)>, ProviderError> {
+        let Some(providers) = &self.providers else { return Ok(Vec::new()) };
+        let listed = providers.list()?;
+        let listed = listed.iter().filter(|provider| provider.has_login());
+        Ok(listed.map(|provider| (provider.settings.id.clone(), provider.settings.name.clone())).collect())
+    }
+
+    /// Whether somebody who logged in at a provider is still whom they were then. [AUTH-003]
+    async fn is_still(&self, provider: &str, identity: &Identity) -> Result<bool, String> {
+        let found = self.provider(provider).map_err(|error| error.to_string())?;
+        let Some(found) = found.filter(|found| found.settings.issuer == identity.issuer) else { return Ok(false) };
+        let providers = self.providers().map_err(|error| error.to_string())?;
+        providers.is_still(&found, identity).await.map_err(|error| error.to_string())
+    }
+
+    /// What a provider is called and where one logs out there, where that can be told.
+    async fn end_session(&self, provider: &str, id_token: &str) -> Option<(String, String)> {
+        let provider = self.provider(provider).ok().flatten()?;
+        let found = self.providers().ok()?.end_session(&provider, id_token, &self.address.logged_out()).await;
+        match found {
+            Ok(url) => url.map(|url| (provider.settings.name.clone(), url)),
+            Err(error) => {
+                tracing::warn!(%error, "where to log out at an identity provider can't be told");
+                None
+            }
+        }
     }
 }

@@ -11,12 +11,13 @@ use http::{StatusCode, header};
 use super::Desk;
 use super::form::{Form, Forms};
 use super::notice::{self, Notice};
+use super::session::Login;
 use super::visitor::{PlanPath, Visitor};
 use crate::page::chrome::DecidedPage;
 use crate::page::fold::Passage;
 use crate::page::live::Live;
 use crate::page::name::Name;
-use crate::page::plan::{Asks, DecisionForm, PlanPage, PlanPart, asks_for_name, last_verdict, may_withdraw};
+use crate::page::plan::{Asks, By, DecisionForm, PlanPage, PlanPart, asks_for_name, last_verdict, may_withdraw};
 use crate::page::shown::Shown;
 use crate::page::words;
 
@@ -33,7 +34,7 @@ pub(super) struct Again {
 pub(super) async fn show(State(desk): State<Arc<Desk>>, visitor: Visitor, plan: PlanPath) -> Response {
     match desk.approvals.view(&visitor.identity, &plan.id).await {
         Ok(view) => render(&desk, &visitor, view, StatusCode::OK, Again::default()).await,
-        Err(refusal) => refused(&desk, &visitor, &refusal),
+        Err(refusal) => refused(&desk, visitor.name(), &refusal),
     }
 }
 
@@ -46,7 +47,16 @@ pub(super) async fn render(
     again: Again,
 ) -> Response {
     let chrome = visitor.chrome(desk, "Plan");
-    let (session, identity, account) = (visitor.session.clone(), visitor.identity.clone(), visitor.account.clone());
+    let (session, identity) = (visitor.session.clone(), visitor.identity.clone());
+    let by = match &visitor.login {
+        Login::Account { name, .. } => By::Password { account: name.clone() },
+        Login::Provider { id, .. } => match desk.provider(id) {
+            Ok(provider) => {
+                By::Provider { name: provider.map_or_else(|| id.clone(), |known| known.settings.name.clone()) }
+            }
+            Err(error) => return notice::unavailable(desk, Some(visitor.name()), &error),
+        },
+    };
     let desk_of_page = Arc::clone(desk);
     let rendered = tokio::task::spawn_blocking(move || {
         let desk = desk_of_page;
@@ -64,7 +74,7 @@ pub(super) async fn render(
                 let asks = Asks { name: asks_for_name(&view.review), whole: folded };
                 Some(token.map_err(|error| error.to_string()).map(|token| DecisionForm {
                     token,
-                    account,
+                    by,
                     asks,
                     approve: view.may_approve,
                     reject: view.may_reject,
@@ -90,7 +100,7 @@ pub(super) async fn render(
 pub(super) async fn decided(State(desk): State<Arc<Desk>>, visitor: Visitor, plan: PlanPath) -> Response {
     let view = match desk.approvals.view(&visitor.identity, &plan.id).await {
         Ok(view) => view,
-        Err(refusal) => return refused(&desk, &visitor, &refusal),
+        Err(refusal) => return refused(&desk, visitor.name(), &refusal),
     };
     let Some((verdict, at)) = last_verdict(&view, &visitor.identity.person) else {
         return Redirect::to(&desk.address.plan(view.header.plan_id)).into_response();
@@ -135,7 +145,7 @@ pub(super) async fn document(State(desk): State<Arc<Desk>>, visitor: Visitor, pl
     }
     let view = match desk.approvals.view(&visitor.identity, &plan.id).await {
         Ok(view) => view,
-        Err(refusal) => return refused(&desk, &visitor, &refusal),
+        Err(refusal) => return refused(&desk, visitor.name(), &refusal),
     };
     let document = plan.document.as_str();
     let bytes = match document {
@@ -166,7 +176,7 @@ async fn receipt(desk: &Desk, visitor: &Visitor, plan: &PlanPath) -> Response {
         {
             notice::not_found(desk, Some(visitor.name()))
         }
-        Err(refusal) => refused(desk, visitor, &refusal),
+        Err(refusal) => refused(desk, visitor.name(), &refusal),
     }
 }
 
@@ -177,8 +187,8 @@ fn download(media_type: &str, plan: PlanId, name: &str, bytes: Vec<u8>) -> Respo
 }
 
 /// A plan that can't be shown. [SHOW-001]
-pub(super) fn refused(desk: &Desk, visitor: &Visitor, refusal: &Refusal) -> Response {
-    let name = Some(visitor.name());
+pub(super) fn refused(desk: &Desk, viewer: Name, refusal: &Refusal) -> Response {
+    let name = Some(viewer);
     match refusal.reason() {
         Reason::PlanNotFound => notice::not_found(desk, name),
         Reason::IntegrityFailure | Reason::ApprovalHashMismatch => {

@@ -8,7 +8,7 @@ use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use http::request::Parts;
 
-use super::session::{self, SessionId};
+use super::session::{self, Login, SessionId};
 use super::{Desk, notice};
 use crate::page::chrome::Chrome;
 use crate::page::name::Name;
@@ -16,7 +16,7 @@ use crate::page::name::Name;
 /// A person who is logged in. Whoever isn't is sent to the login, before anything else is looked at. [SURF-010] [SURF-011]
 pub(super) struct Visitor {
     pub(super) session: SessionId,
-    pub(super) account: String,
+    pub(super) login: Login,
     pub(super) identity: Identity,
 }
 
@@ -65,9 +65,15 @@ async fn look(parts: &Parts, desk: &Desk) -> Result<Option<Visitor>, String> {
     let found = session::find(&desk.transient, &desk.options, &id, desk.now()).await;
     let Some(session) = found.map_err(|error| error.to_string())? else { return Ok(None) };
     // Asked again each time: a disabled account, another person or another password ends the session. [AUTH-003]
-    let account = desk.accounts.find(&session.account).map_err(|error| error.to_string())?;
-    let still = account.filter(|account| session.is_of(account));
-    Ok(still.map(|account| Visitor { session: id, account: account.name, identity: session.identity }))
+    let still = match &session.login {
+        Login::Account { name, credential } => {
+            let account = desk.accounts.find(name).map_err(|error| error.to_string())?;
+            let account = account.filter(|account| !account.disabled && account.credential() == *credential);
+            account.is_some_and(|account| account.identity() == session.identity)
+        }
+        Login::Provider { id, .. } => desk.is_still(id, &session.identity).await?,
+    };
+    Ok(still.then_some(Visitor { session: id, login: session.login, identity: session.identity }))
 }
 
 fn to_login(parts: &Parts, desk: &Desk) -> Response {

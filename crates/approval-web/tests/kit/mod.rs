@@ -1,16 +1,20 @@
 //! A surface over a room, and browsers that look at it: raw HTTP, no network, a clock that stands still.
 #![allow(dead_code, unreachable_pub, reason = "each test uses what it needs")]
 
+pub mod issuer;
 pub mod plans;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use approval_core::record::Verdict;
 use approval_core::transient::SealedTransient;
-use approval_core::{Approvals, ApprovalsBuilder, Clock as _, Draft, Parts, PlanView, Policy, Terms};
+use approval_core::{Approvals, ApprovalsBuilder, Clock as _, Directory, Draft, Parts, PlanView, Policy, Terms};
 use approval_testkit::{FakeTimer, MemoryTransient, Room, Tables};
-use approval_web::{Accounts, NewAccount, PasswordCost, Surface, SurfaceOptions};
+use approval_web::{
+    Accounts, Directories, NewAccount, PasswordCost, Providers, ProvidersDirectory, Surface, SurfaceOptions,
+};
 use axum::Router;
 use axum::body::Body;
 use http::{HeaderMap, Method, Request, StatusCode, header};
@@ -28,6 +32,7 @@ pub struct Site {
     pub room: Room,
     pub approvals: Approvals,
     pub accounts: Accounts,
+    pub providers: Option<Providers>,
     pub transient: MemoryTransient,
     pub router: Router,
     pub origin: String,
@@ -73,23 +78,75 @@ impl Site {
     }
 
     fn over(room: Room, approvals: Approvals, url: &str, options: SurfaceOptions) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let (folder, transient) = (tempfile::tempdir().unwrap(), MemoryTransient::default());
+        Self::with(room, approvals, url, folder, transient, |surface| surface.options(options))
+    }
+
+    fn with(
+        room: Room,
+        approvals: Approvals,
+        url: &str,
+        folder: TempDir,
+        transient: MemoryTransient,
+        finish: impl FnOnce(Surface) -> Surface,
+    ) -> Self {
         let accounts = Accounts::with_cost(folder.path().join("accounts.toml"), PasswordCost::dangerous_cheap());
         for person in ["alice", "bob", "carol"] {
             let account = NewAccount { name: person.to_owned(), person: person.into(), groups: [].into() };
             accounts.add(&account, PASSWORD).unwrap();
         }
-        let transient = MemoryTransient::default();
         let sealer = Arc::clone(&room.sealer);
         let sealed =
             SealedTransient::new(Arc::new(transient.clone()), Arc::clone(&sealer) as _, approvals.audience().clone());
         let surface = Surface::new(approvals.clone(), sealed, sealer as _, accounts.clone()).unwrap();
-        let router = surface.options(options).router();
+        let router = finish(surface).router();
         let (scheme, rest) = url.split_once("://").unwrap();
         let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
         let base = if path.is_empty() { String::new() } else { format!("/{path}") };
         let (origin, host) = (format!("{scheme}://{host}"), host.to_owned());
-        Self { room, approvals, accounts, transient, router, origin, host, base, folder }
+        Self { room, approvals, accounts, providers: None, transient, router, origin, host, base, folder }
+    }
+
+    /// On loopback, where persons log in at these identity providers too, and are who the providers say.
+    pub async fn with_providers(providers: &str, policy: Policy) -> Self {
+        let room = Room::with_policy(policy.clone()).await;
+        let folder = tempfile::tempdir().unwrap();
+        let transient = MemoryTransient::default();
+        let audience = room.approvals.audience().clone();
+        let sealed = SealedTransient::new(Arc::new(transient.clone()), Arc::clone(&room.sealer) as _, audience.clone());
+        write_private(&folder.path().join("providers.toml"), providers);
+        let path = folder.path().join("providers.toml");
+        let known = Providers::open(path, sealed, Arc::new(room.clock.clone())).unwrap();
+        let directories: Vec<Arc<dyn Directory>> =
+            vec![Arc::clone(&room.directory) as _, Arc::new(ProvidersDirectory::new(known.clone()))];
+        let parts = Parts {
+            audience,
+            store: Arc::clone(&room.store),
+            sealer: Arc::clone(&room.sealer) as _,
+            directory: Arc::new(Directories::new(directories)),
+            timer: Arc::new(FakeTimer::new(room.clock.clone())),
+            policy,
+            surface: ORIGIN.to_owned(),
+        };
+        let approvals =
+            ApprovalsBuilder::new(parts).clock(Arc::new(room.clock.clone())).separate_user().start().await.unwrap();
+        Self::with(room, approvals, ORIGIN, folder, transient, |surface| surface.providers(known.clone()))
+            .with_known(known)
+    }
+
+    fn with_known(mut self, known: Providers) -> Self {
+        self.providers = Some(known);
+        self
+    }
+
+    /// Writes a file beside the providers' one, private as that is.
+    pub fn write(&self, name: &str, text: &str) {
+        write_private(&self.folder.path().join(name), text);
+    }
+
+    /// Writes the providers' file anew.
+    pub fn rewrite_providers(&self, text: &str) {
+        write_private(&self.folder.path().join("providers.toml"), text);
     }
 
     pub fn browser(&self) -> Browser<'_> {
@@ -235,8 +292,18 @@ impl Browser<'_> {
     }
 }
 
+/// Writes a file that only its owner may read.
+pub fn write_private(path: &Path, text: &str) {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::write(path, text).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+pub fn escape(text: &str) -> String {
+    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+}
+
 fn encode(fields: &[(&str, &str)]) -> String {
-    let escape = |text: &str| -> String { text.bytes().map(|byte| format!("%{byte:02X}")).collect() };
     let pairs: Vec<_> = fields.iter().map(|(name, value)| format!("{}={}", escape(name), escape(value))).collect();
     pairs.join("&")
 }
