@@ -4,6 +4,7 @@
 //! stands by, and takes over when it goes. So several MCP servers over stdio can share one installation.
 
 use std::io;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use approval_core::state_dir::{StateDir, StateDirError};
@@ -112,6 +113,8 @@ impl SurfaceHost {
         loop {
             if let Some(listener) = self.listener.take() {
                 let address = self.address.clone();
+                // Logins are counted by where they come from.
+                let pages = pages.into_make_service_with_connect_info::<SocketAddr>();
                 let served = axum::serve(listener, pages).await;
                 return served.map_err(|error| HostError::Bind { address, error });
             }

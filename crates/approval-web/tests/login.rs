@@ -9,9 +9,11 @@
 
 mod kit;
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use approval_core::record::Verdict;
+use approval_web::SurfaceOptions;
 use http::{Method, StatusCode, header};
 use kit::{PASSWORD, Site, WRONG};
 
@@ -94,13 +96,13 @@ async fn a_session_gets_a_new_name_at_each_login() {
     victim.log_in("alice", PASSWORD, "").await;
     let first = victim.cookie.clone().unwrap();
     assert_ne!(first, planted);
-    let attacker = kit::Browser { site: &site, cookie: Some(planted) };
+    let attacker = kit::Browser { site: &site, cookie: Some(planted), peer: None };
     assert_eq!(attacker.get("/").await.status, StatusCode::SEE_OTHER);
     // Whoever logs in again leaves nothing behind.
     victim.log_in("alice", PASSWORD, "").await;
     assert_ne!(victim.cookie.clone().unwrap(), first);
     assert_eq!(victim.get("/").await.status, StatusCode::OK);
-    let old = kit::Browser { site: &site, cookie: Some(first) };
+    let old = kit::Browser { site: &site, cookie: Some(first), peer: None };
     assert_eq!(old.get("/").await.status, StatusCode::SEE_OTHER);
 }
 
@@ -235,4 +237,35 @@ async fn whoever_comes_from_another_site_may_go_on() {
     let answer = arrive("cross-site").await;
     assert!(answer.body.contains(&format!("href=\"/plans/{}\">{hint}", plan.header.plan_id)), "{}", answer.body);
     assert!(!arrive("same-origin").await.body.contains(hint));
+}
+
+#[tokio::test]
+async fn one_address_floods_for_itself_alone() {
+    let options = SurfaceOptions::default();
+    let site = Site::with_proxies(&["10.0.0.0/8"]).await;
+    let attempt = async |peer: &str, forwarded: &str, password: &str| {
+        let mut browser = site.browser();
+        browser.peer = Some(SocketAddr::new(peer.parse().unwrap(), 4000));
+        let from = [("origin", kit::ORIGIN), ("x-forwarded-for", forwarded)];
+        browser.post_from(&from, "/login", &[("account", "alice"), ("password", password)]).await.status
+    };
+    // Right logins don't count.
+    for _ in 0..40 {
+        assert_eq!(attempt("10.0.0.1", "192.0.2.1", PASSWORD).await, StatusCode::SEE_OTHER);
+    }
+    for n in 0..options.address_pace.burst {
+        let mut browser = site.browser();
+        browser.peer = Some(SocketAddr::new([10, 0, 0, 1].into(), 4000));
+        let fields = [("account", format!("nobody-{n}")), ("password", WRONG.to_owned())];
+        let fields = fields.each_ref().map(|(name, value)| (*name, value.as_str()));
+        let from = [("origin", kit::ORIGIN), ("x-forwarded-for", "192.0.2.1")];
+        assert_eq!(browser.post_from(&from, "/login", &fields).await.status, StatusCode::UNAUTHORIZED);
+    }
+    assert_eq!(attempt("10.0.0.1", "192.0.2.1", PASSWORD).await, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(attempt("10.0.0.1", "203.0.113.1, 192.0.2.1", PASSWORD).await, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(attempt("10.0.0.1", "192.0.2.2", PASSWORD).await, StatusCode::SEE_OTHER);
+    // Who isn't a proxy says nothing about others.
+    assert_eq!(attempt("192.0.2.1", "198.51.100.1", PASSWORD).await, StatusCode::TOO_MANY_REQUESTS);
+    site.room.clock.advance(options.address_pace.interval);
+    assert_eq!(attempt("10.0.0.1", "192.0.2.1", PASSWORD).await, StatusCode::SEE_OTHER);
 }

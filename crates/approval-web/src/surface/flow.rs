@@ -18,6 +18,7 @@ use http::{HeaderMap, StatusCode, Uri, header};
 use serde::{Deserialize, Serialize};
 
 use super::Desk;
+use super::client::Caller;
 use super::confirm::{self, Authentication};
 use super::decide::Ready;
 use super::login::{Onward, ill_formed, open_session, up};
@@ -99,6 +100,7 @@ impl Purpose {
 /// A login for a session, begun with a button of the login page.
 pub(super) async fn log_in(
     State(desk): State<Arc<Desk>>,
+    from: Caller,
     uri: Uri,
     form: Result<axum::Form<Onward>, FormRejection>,
 ) -> Response {
@@ -108,7 +110,8 @@ pub(super) async fn log_in(
         Ok(None) => return notice::not_found(&desk, None),
         Err(error) => return notice::unavailable(&desk, None, &error),
     };
-    if let Err(wait) = desk.begun.attempt(&provider.settings.id, desk.now()) {
+    let allowed = from.attempt(&desk).and_then(|()| desk.begun.attempt(&provider.settings.id, desk.now()));
+    if let Err(wait) = allowed {
         let text = format!("Too many logins are under way. Try again in {}.", words::duration(up(wait)));
         return Notice::new(StatusCode::TOO_MANY_REQUESTS, "Not now", text).show(&desk, None);
     }

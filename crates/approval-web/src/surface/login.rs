@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use http::{HeaderMap, StatusCode, header};
 use serde::Deserialize;
 
+use super::client::Caller;
 use super::notice::{Notice, page};
 use super::session::{Login, SessionId};
 use super::{Desk, notice, session};
@@ -47,6 +48,7 @@ pub(super) async fn show(
 
 pub(super) async fn log_in(
     State(desk): State<Arc<Desk>>,
+    from: Caller,
     headers: HeaderMap,
     form: Result<Form<Credentials>, FormRejection>,
 ) -> Response {
@@ -56,7 +58,8 @@ pub(super) async fn log_in(
         Err(error) => return notice::unavailable(&desk, None, &error),
     };
     again.account = credentials.account.clone();
-    if let Err(wait) = desk.logins.attempt(&credentials.account, desk.now()) {
+    let allowed = from.attempt(&desk).and_then(|()| desk.logins.attempt(&credentials.account, desk.now()));
+    if let Err(wait) = allowed {
         again.error = Some(format!("Too many attempts. Try again in {}.", words::duration(up(wait))));
         let seconds = up(wait).as_secs().to_string();
         return ([(header::RETRY_AFTER, seconds)], page(StatusCode::TOO_MANY_REQUESTS, &again)).into_response();
@@ -66,13 +69,14 @@ pub(super) async fn log_in(
         Ok(None) => {
             // What is no account's name may be a password in the wrong field: it is never logged.
             let known = desk.accounts.find(&credentials.account).ok().flatten().map(|account| account.name);
-            tracing::warn!(account = ?known, "a login was refused");
+            tracing::warn!(account = ?known, from = %from, "a login was refused");
             again.error = Some("Account or password is wrong.".to_owned()); // [AUTH-005]
             return page(StatusCode::UNAUTHORIZED, &again);
         }
         Err(error) => return notice::unavailable(&desk, None, &error),
     };
     desk.logins.forgive(&credentials.account);
+    from.forgive(&desk);
     match open_session(&desk, &headers, Login::with(&account), account.identity()).await {
         Ok(id) => with_cookie(Redirect::to(&desk.address.onward(&credentials.next)), desk.cookie.set(&id)),
         Err(error) => notice::unavailable(&desk, None, &error),

@@ -1,6 +1,7 @@
 //! The approval surface as a router.
 
 mod address;
+mod client;
 mod confirm;
 mod decide;
 mod files;
@@ -31,6 +32,7 @@ use crate::accounts::Accounts;
 use crate::provider::{Provider, ProviderError, Providers};
 use address::Address;
 pub(crate) use address::is_loopback;
+use client::Proxies;
 use session::Cookie;
 use throttle::Throttle;
 
@@ -42,6 +44,9 @@ const LARGEST_FORM: usize = 64 * 1024;
 /// Logins that may be begun at one identity provider: each is kept until it comes back.
 const LOGINS_BEGUN: Pace = Pace { burst: 300, interval: Duration::from_millis(200) };
 
+/// As often as anybody likes.
+const NO_LIMIT: Pace = Pace { burst: u32::MAX, interval: Duration::ZERO };
+
 /// The pages on which a person decides. See the [crate documentation](crate).
 #[derive(Debug)]
 pub struct Surface {
@@ -50,6 +55,7 @@ pub struct Surface {
     sealer: Arc<dyn Sealer>,
     accounts: Accounts,
     providers: Option<Providers>,
+    proxies: Proxies,
     options: SurfaceOptions,
     entropy: Arc<dyn Entropy>,
     address: Address,
@@ -68,6 +74,9 @@ pub struct SurfaceOptions {
     pub password_pace: Pace,
     /// Wrong passwords altogether: 60, and then one a second.
     pub password_pace_altogether: Pace,
+    /// Logins from one address (of IPv6: from one /64), right ones not counted: 20, and then one in 5 seconds. Counted only where
+    /// the server says who is connected: see [`Surface::trusted_proxies`].
+    pub address_pace: Pace,
     /// For how long no plan is taken from a requester whom a person mutes with a rejection: an hour. Zero offers no muting.
     pub mute: Duration,
 }
@@ -79,6 +88,7 @@ impl Default for SurfaceOptions {
             session_length: Duration::from_secs(8 * 60 * 60),
             password_pace: Pace { burst: 5, interval: Duration::from_secs(30) },
             password_pace_altogether: Pace { burst: 60, interval: Duration::from_secs(1) },
+            address_pace: Pace { burst: 20, interval: Duration::from_secs(5) },
             mute: Duration::from_secs(60 * 60),
         }
     }
@@ -90,6 +100,9 @@ pub enum SurfaceError {
     /// The service's surface URL can't be one.
     #[error("`{0}` is not the URL of an approval surface: https://host[:port][/path]")]
     Address(String),
+    /// A trusted proxy is no address and no network.
+    #[error("`{0}` is neither an IP address nor a network (`10.0.0.0/8`)")]
+    Proxy(String),
     /// Passwords would be sent in the clear.
     #[error("`{0}` is plain http, which is for loopback addresses only")]
     PlainHttp(String),
@@ -109,8 +122,8 @@ impl Surface {
     ) -> Result<Self, SurfaceError> {
         let address = Address::parse(approvals.surface())?;
         let (options, entropy) = (SurfaceOptions::default(), Arc::new(OsEntropy));
-        let providers = None;
-        Ok(Self { approvals, transient, sealer, accounts, providers, options, entropy, address })
+        let (providers, proxies) = (None, Proxies::default());
+        Ok(Self { approvals, transient, sealer, accounts, providers, proxies, options, entropy, address })
     }
 
     /// Persons log in at these identity providers too. The service's directory must know of them as well: see
@@ -119,6 +132,19 @@ impl Surface {
     pub fn providers(mut self, providers: Providers) -> Self {
         self.providers = Some(providers);
         self
+    }
+
+    /// These proxies are believed when they say, in `X-Forwarded-For`, where a request comes from: addresses and networks. From
+    /// anybody else that header means nothing.
+    ///
+    /// The address of a connection is known to routers that are served with
+    /// [`axum::Router::into_make_service_with_connect_info`], as [`SurfaceHost`](crate::SurfaceHost) does.
+    ///
+    /// # Errors
+    /// When one of them is neither an address nor a network.
+    pub fn trusted_proxies<'a>(mut self, networks: impl IntoIterator<Item = &'a str>) -> Result<Self, SurfaceError> {
+        self.proxies = Proxies::parse(networks)?;
+        Ok(self)
     }
 
     /// Other options than the usual ones.
@@ -138,17 +164,19 @@ impl Surface {
     /// The routes, under the path of the surface's URL, each behind the guard. To be served or merged into another router as it
     /// is: it has no fallback, and answers for every path under its own. What is decided is posted. [SURF-012] [FORM-004]
     pub fn router(self) -> Router {
-        let Self { approvals, transient, sealer, accounts, providers, options, entropy, address } = self;
+        let Self { approvals, transient, sealer, accounts, providers, proxies, options, entropy, address } = self;
         let cookie = Cookie::new(&address, approvals.audience().as_str());
         let passwords = || Throttle::new(options.password_pace, options.password_pace_altogether);
         let (logins, decisions) = (passwords(), passwords());
         let begun = Throttle::new(LOGINS_BEGUN, LOGINS_BEGUN);
+        let addresses = Throttle::new(options.address_pace, NO_LIMIT);
         let desk = Arc::new(Desk {
             approvals,
             transient,
             sealer,
             accounts,
             providers,
+            proxies,
             options,
             entropy,
             address,
@@ -156,6 +184,7 @@ impl Surface {
             logins,
             decisions,
             begun,
+            addresses,
         });
         let base = desk.address.base().to_owned();
         let at = |path: &str| format!("{base}{path}");
@@ -192,6 +221,7 @@ struct Desk {
     sealer: Arc<dyn Sealer>,
     accounts: Accounts,
     providers: Option<Providers>,
+    proxies: Proxies,
     options: SurfaceOptions,
     entropy: Arc<dyn Entropy>,
     address: Address,
@@ -203,6 +233,8 @@ struct Desk {
     decisions: Throttle,
     /// Logins that were begun at identity providers.
     begun: Throttle,
+    /// Logins of either kind, by where they come from.
+    addresses: Throttle,
 }
 
 impl Desk {

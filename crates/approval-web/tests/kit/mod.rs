@@ -4,6 +4,7 @@
 pub mod issuer;
 pub mod plans;
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use approval_web::{
 };
 use axum::Router;
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use http::{HeaderMap, Method, Request, StatusCode, header};
 use plans::{Scripted, call};
 use serde_json::json;
@@ -57,6 +59,16 @@ impl Site {
         let room = Room::new().await;
         let approvals = room.approvals.clone();
         Self::over(room, approvals, "http://127.0.0.1:8080", options)
+    }
+
+    /// On loopback, behind these proxies.
+    pub async fn with_proxies(proxies: &[&str]) -> Self {
+        let room = Room::new().await;
+        let approvals = room.approvals.clone();
+        let (folder, transient) = (tempfile::tempdir().unwrap(), MemoryTransient::default());
+        Self::with(room, approvals, ORIGIN, folder, transient, |surface| {
+            surface.trusted_proxies(proxies.iter().copied()).unwrap()
+        })
     }
 
     /// Under https and a path, on a server that says that it may share a user with the agent.
@@ -150,7 +162,7 @@ impl Site {
     }
 
     pub fn browser(&self) -> Browser<'_> {
-        Browser { site: self, cookie: None }
+        Browser { site: self, cookie: None, peer: None }
     }
 
     /// A browser in which a person has logged in.
@@ -228,11 +240,16 @@ impl Answer {
 pub struct Browser<'a> {
     pub site: &'a Site,
     pub cookie: Option<String>,
+    /// Where it connects from, where the server says.
+    pub peer: Option<SocketAddr>,
 }
 
 impl Browser<'_> {
     pub fn request(&self, method: Method, path: &str) -> http::request::Builder {
-        let builder = Request::builder().method(method).uri(path).header(header::HOST, &self.site.host);
+        let mut builder = Request::builder().method(method).uri(path).header(header::HOST, &self.site.host);
+        if let Some(peer) = self.peer {
+            builder = builder.extension(ConnectInfo(peer));
+        }
         match &self.cookie {
             Some(cookie) => builder.header(header::COOKIE, cookie),
             None => builder,
