@@ -1,11 +1,13 @@
 //! One call's planner and executor: what the service asks of a tool, passed on to whoever knows.
 
-use approval_core::record::{Outcome, StepOutcome, StepReport, ToolReference};
+use approval_core::record::{Outcome, Source, StepOutcome, StepReport, Text, ToolReference};
 use approval_core::{
     Call, Draft, ExecutionPermit, Executor, FreshnessError, Identified, PlanError, Planner, Report, ResolvedPlan,
 };
 use async_trait::async_trait;
-use rmcp::model::{CallToolRequestParams, CallToolResponse, CallToolResult, ErrorData, JsonObject, Tool};
+use rmcp::model::{
+    CallToolRequestParams, CallToolResponse, CallToolResult, ErrorData, Implementation, JsonObject, Tool,
+};
 use rmcp::service::RequestContext;
 use rmcp::{RoleServer, ServerHandler};
 use serde_json::{Value, json};
@@ -31,14 +33,22 @@ impl<H: ServerHandler> Run<'_, H> {
     }
 }
 
+/// Through which client the call came, in its own words: nobody verifies them. [WIRE-T-004]
+fn client_quote(client: &Implementation) -> Text {
+    let Implementation { name, version, .. } = client;
+    Text { source: Source::Agent, text: format!("The client calls itself \u{201c}{name}\u{201d}, version {version}.") }
+}
+
 #[async_trait]
 impl<H: ServerHandler> Planner for Run<'_, H> {
     async fn plan(&self, call: &Call) -> Result<Draft, PlanError> {
         let options = self.options(&call.tool);
-        match &options.planner {
-            Some(planner) => planner.plan(call).await,
-            None => opaque::draft(&self.gated.server, self.tool, &options, call),
-        }
+        let mut draft = match &options.planner {
+            Some(planner) => planner.plan(call).await?,
+            None => opaque::draft(&self.gated.server, self.tool, &options, call)?,
+        };
+        draft.quotes.extend(self.context.client_info().map(|client| client_quote(&client)));
+        Ok(draft)
     }
 
     async fn identify(&self, plan: &ResolvedPlan) -> Result<Identified, FreshnessError> {

@@ -34,6 +34,9 @@ async fn the_approver_is_told_that_there_is_no_preview() {
         (page.review.quotes[0].source, page.review.quotes[0].text.as_str()),
         (Source::Upstream, "Writes a text.")
     );
+    // [WIRE-T-004]
+    let client = (page.review.quotes[1].source, page.review.quotes[1].text.as_str());
+    assert_eq!(client, (Source::Agent, "The client calls itself “alice”, version 1."));
     assert_eq!(page.intent.steps[0].body, Some(arguments.clone()));
     assert_eq!(Value::Object(page.intent.arguments), arguments);
     assert_eq!(page.intent.target.name, "workshop");
