@@ -9,6 +9,7 @@ mod receipt;
 mod report;
 mod stores;
 mod timing;
+mod web;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -36,6 +37,15 @@ enum Measurement {
         #[arg(long)]
         check: bool,
     },
+    /// Pages of the approval surface
+    Web {
+        /// Fail where a target is missed
+        #[arg(long)]
+        check: bool,
+        /// Where SQLite's files are made
+        #[arg(long, value_name = "DIR", default_value = ".")]
+        directory: PathBuf,
+    },
     /// The approved cycle on durable stores, against bare commits of the same bytes
     Stores {
         /// Fail where a target is missed
@@ -56,6 +66,7 @@ enum Measurement {
 fn main() -> Result<ExitCode> {
     let (report, check) = match Arguments::parse().measurement {
         Measurement::Core { check } => (core::measure(), check),
+        Measurement::Web { check, directory } => (web::measure(&directory)?, check),
         Measurement::Stores { check, million, directory, store } => {
             (stores::measure(&directory, million, store)?, check)
         }

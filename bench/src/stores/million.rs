@@ -33,7 +33,7 @@ pub(crate) async fn measure(report: &mut Report, directory: &Path) -> Result<()>
         let bed = Bed::on_sqlite(path).await?;
         bed.cycles(20, REAL / 20).await?;
     }
-    multiply(&many.join("store.sqlite3"))?;
+    multiply(&many.join("store.sqlite3"), PLANS / REAL - 1)?;
     let (few, many) = (Bed::on_sqlite(&few).await?, Bed::on_sqlite(&many).await?);
     report.note(format!("among {PLANS} stored plans, in units of what it takes among {REAL}:"));
     let [few_claims, many_claims, few_pages, many_pages] = &mut [const { Vec::new() }; 4];
@@ -66,20 +66,19 @@ async fn page(room: &Arc<Room>) -> Result<()> {
     Ok(())
 }
 
-/// Copies every plan, its rows and events so often that there are a million, with ids that sort before all others, and events
-/// that come before all others: nothing that is measured reads them, unless it looks where it shouldn't.
-fn multiply(path: &Path) -> Result<()> {
+/// Copies every plan, its rows and events so often, with ids that sort before all others, and events that come before all
+/// others: nothing that is measured reads them, unless it looks where it shouldn't.
+pub(crate) fn multiply(path: &Path, copies: u32) -> Result<()> {
     let connection = Connection::open(path)?;
-    let copies = PLANS / REAL - 1;
     let spread: u32 = connection.query_row("SELECT max(position) + 1 FROM events", [], |row| row.get(0))?;
-    let first = PLANS / REAL * spread;
+    let first = (copies + 1) * spread;
     connection
         .execute_batch(&format!(
             "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -1000000; BEGIN;
              CREATE TEMP TABLE copies AS WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < {copies}) SELECT n FROM c;
              CREATE TEMP TABLE old AS SELECT * FROM plans;
              CREATE TEMP TABLE old_asked AS SELECT * FROM asked;
-             CREATE TEMP TABLE old_records AS SELECT * FROM records WHERE plan IS NOT NULL AND kind IN ('header', 'plan-state', 'execution');
+             CREATE TEMP TABLE old_records AS SELECT * FROM records WHERE plan IS NOT NULL AND kind IN ('header', 'plan-state', 'challenge', 'execution');
              CREATE TEMP TABLE old_events AS SELECT * FROM events WHERE plan IS NOT NULL;
              CREATE TEMP TABLE old_attempts AS SELECT * FROM attempts;
              INSERT INTO plans (plan, requester, target, shelf, state, revision, created_at, expires_at, pruned)

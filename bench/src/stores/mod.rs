@@ -1,8 +1,8 @@
 //! The approved cycle on durable stores, against bare commits of the same bytes with the same settings, in one run.
 
 mod bare;
-mod bed;
-mod million;
+pub(crate) mod bed;
+pub(crate) mod million;
 
 use std::path::Path;
 use std::time::Instant;
