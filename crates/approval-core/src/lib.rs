@@ -30,9 +30,9 @@ pub mod transition;
 mod vault;
 
 pub use approvals::{
-    Approvals, ApprovalsBuilder, BuildError, ChallengeView, CheckpointInterval, DecisionRequest, ExecutionView,
-    InboxEntry, InboxPage, InboxQuery, LONGEST_WAIT, Parts, PlanPageView, PlanView, Pruned, Retention, Scope,
-    StatusView,
+    Actor, Approvals, ApprovalsBuilder, Beside, BuildError, ChallengeView, CheckpointInterval, DecisionRequest,
+    ExecutionView, Figures, GroupFigures, InboxEntry, InboxPage, InboxQuery, LONGEST_WAIT, Neighbours, OpenNeighbour,
+    Parts, PlanPageView, PlanView, Pruned, RejectedNeighbour, Retention, Scope, StatusView, Timeline, TimelineEvent,
 };
 pub use clock::{Clock, SystemClock, Timer};
 pub use digest::Digest;

@@ -66,6 +66,12 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// # Errors
     /// When the store can't be read.
     async fn events(&self, after: u64, limit: u32) -> Result<Vec<EventRow>, StoreError>;
+
+    /// The last audit events of a plan, newest first, at most `limit`. One that nobody has found by its position yet may be at 0.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    async fn plan_events(&self, plan: PlanId, limit: u32) -> Result<Vec<EventRow>, StoreError>;
 }
 
 /// Names a row: the kind of record, and the record's id within the kind.

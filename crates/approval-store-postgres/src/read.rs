@@ -279,6 +279,17 @@ pub(crate) async fn events(session: Session<'_>, after: u64, limit: u32) -> Resu
     rows.iter().map(|row| event_of(row, number_of(row.try_get(4)?, "position")?)).collect()
 }
 
+/// The last events of a plan, newest first. They needn't have been numbered.
+pub(crate) async fn plan_events(session: Session<'_>, plan: PlanId, limit: u32) -> Result<Vec<EventRow>, Fault> {
+    let sql = format!(
+        "SELECT {EVENT}, coalesce(position, 0) FROM @events LEFT JOIN @positions USING (entry) WHERE plan = $1 \
+         ORDER BY entry DESC LIMIT $2"
+    );
+    let parameters: [Parameter<'_>; 2] = [(&plan.to_string(), Type::TEXT), (&i64::from(limit), Type::INT8)];
+    let rows = session.query(&sql, &parameters).await?;
+    rows.iter().map(|row| event_of(row, number_of(row.try_get(4)?, "position")?)).collect()
+}
+
 fn record_of(row: &Found) -> Result<Row, Fault> {
     let (kind, plan): (String, Option<String>) = (row.try_get(0)?, row.try_get(2)?);
     let known = RecordKind::from_name(&kind);

@@ -175,4 +175,9 @@ impl Store for PostgresStore {
         let moment = self.moment().await?;
         Ok(moment.see(read::events(moment.session(), after, limit)).await?)
     }
+
+    async fn plan_events(&self, plan: PlanId, limit: u32) -> Result<Vec<EventRow>, StoreError> {
+        let moment = self.moment().await?;
+        Ok(moment.see(read::plan_events(moment.session(), plan, limit)).await?)
+    }
 }

@@ -86,6 +86,17 @@ fn with_rows(connection: &Connection, index: PlanIndex, include: Include) -> Res
     Ok(PlanRows { index, rows, last_event: last.transpose()? })
 }
 
+pub(crate) fn plan_events(connection: &Connection, plan: PlanId, limit: u32) -> Result<Vec<EventRow>, Fault> {
+    let sql = format!("SELECT {EVENT} FROM events WHERE plan = {TEXT} ORDER BY position DESC LIMIT ?2");
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut found = statement.query(params![plan.to_string(), limit])?;
+    let mut events = Vec::new();
+    while let Some(row) = found.next()? {
+        events.push(event_of(row)?);
+    }
+    Ok(events)
+}
+
 pub(crate) fn executing(connection: &Connection) -> Result<Vec<PlanId>, Fault> {
     let sql = "SELECT plan FROM plans WHERE shelf = 'live' AND state = ?1 ORDER BY plan";
     let mut statement = connection.prepare_cached(sql)?;

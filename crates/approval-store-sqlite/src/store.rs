@@ -148,4 +148,8 @@ impl Store for SqliteStore {
     async fn events(&self, after: u64, limit: u32) -> Result<Vec<EventRow>, StoreError> {
         self.look(move |connection| read::events(connection, after, limit)).await
     }
+
+    async fn plan_events(&self, plan: PlanId, limit: u32) -> Result<Vec<EventRow>, StoreError> {
+        self.look(move |connection| read::plan_events(connection, plan, limit)).await
+    }
 }

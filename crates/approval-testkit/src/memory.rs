@@ -109,6 +109,12 @@ impl Store for MemoryStore {
         let later = tables.events.iter().filter(|event| event.position > after);
         Ok(later.take(usize::try_from(limit).unwrap_or(usize::MAX)).cloned().collect())
     }
+
+    async fn plan_events(&self, plan: PlanId, limit: u32) -> Result<Vec<EventRow>, StoreError> {
+        let tables = self.tables();
+        let newest_first = tables.events.iter().rev().filter(|event| event.plan == Some(plan));
+        Ok(newest_first.take(usize::try_from(limit).unwrap_or(usize::MAX)).cloned().collect())
+    }
 }
 
 impl Tables {

@@ -79,6 +79,11 @@ async fn a_list_that_is_oldest_first() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn events_of_a_plan_that_are_oldest_first() {
+    found(Fault::OldestFirst, "events/of-plan", "STORE-009", "the events of a plan").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_page_that_always_says_more() {
     // [STORE-007]
     found(Fault::AlwaysMore, "list/filter", "STORE-007", "more is said to follow the last plan").await;

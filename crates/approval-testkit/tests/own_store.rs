@@ -224,6 +224,13 @@ impl Store for LogStore {
             later.take(limit as usize).collect()
         })
     }
+
+    async fn plan_events(&self, plan: PlanId, limit: u32) -> Result<Vec<EventRow>, StoreError> {
+        self.read(|log| {
+            let of_plan = log.events().into_iter().rev().filter(|event| event.plan == Some(plan));
+            of_plan.take(limit as usize).collect()
+        })
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

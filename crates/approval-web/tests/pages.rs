@@ -388,6 +388,156 @@ async fn the_live_part_says_how_things_stand() {
     assert!(alice.open(&next).await.body.contains("<span class=\"chip over\">expired</span>"));
 }
 
+/// What a page says between one heading and the next.
+fn under<'a>(page: &'a str, heading: &str) -> &'a str {
+    let (_, rest) = page.split_once(&format!("<h3>{heading}")).expect("the heading");
+    rest.split_once("<h3>").or_else(|| rest.split_once("</section>")).unwrap().0
+}
+
+#[tokio::test]
+async fn what_stands_beside_a_plan_is_on_its_page() {
+    // [SHOW-012, SURF-012]
+    let site = decided_by_others().await;
+    let shown = site.plan("a").await;
+    let bob = site.logged_in("bob").await;
+    let page = bob.open(&shown).await.body;
+    for heading in ["Other open plans of", "Recently rejected plans of"] {
+        assert!(under(&page, heading).contains("<p class=\"empty\">Nothing.</p>"), "{page}");
+    }
+    let (same, other, rejected) = (site.plan("a").await, site.plan("<b>other").await, site.plan("a").await);
+    bob.clone().decide(&rejected, Verdict::Reject).await;
+    let before = site.tables();
+    let page = bob.open(&shown).await.body;
+    assert_eq!(site.tables(), before);
+    let open = under(&page, "Other open plans of");
+    let link = |plan: &approval_core::PlanView| format!("<a href=\"/plans/{}\">", plan.header.plan_id);
+    let (first, second) = open.split_once(&link(&same)).expect("the older one comes last");
+    assert!(
+        first.contains(&link(&other)) && first.contains("put a value on the shelf at `&#60;b&#62;other`"),
+        "{open}"
+    );
+    assert!(!first.contains("touches the same") && second.contains("touches the same"), "{open}");
+    assert!(open.contains("<span class=\"chip open\">awaiting approval</span>"));
+    assert!(!open.contains(&link(&rejected)) && !open.contains("hint"), "{open}");
+    let lately = under(&page, "Recently rejected plans of");
+    assert!(
+        lately.contains(&link(&rejected)) && lately.contains("rejected by <bdi class=\"text\">bob</bdi>"),
+        "{lately}"
+    );
+    assert!(lately.contains("not to be asked for again until"), "{lately}");
+    site.room.clock.advance(Duration::from_secs(890));
+    let page = site.logged_in("alice").await.open(&shown).await.body;
+    assert!(under(&page, "Recently rejected plans of").contains("not to be asked for again until"));
+    site.room.clock.advance(Duration::from_secs(10));
+    let page = site.logged_in("alice").await.open(&shown).await.body;
+    assert!(!under(&page, "Recently rejected plans of").contains("not to be asked for again until"));
+}
+
+#[tokio::test]
+async fn of_what_is_not_for_the_viewer_the_page_tells_that_it_is_there() {
+    // [SHOW-007, SHOW-014]
+    let rule = |group: &str| Rule::other_subject([Group::from(group)]);
+    let mut policy = Policy::always(Terms { rule: rule("sre"), ..Terms::same_subject() });
+    let arguments = [("/name".to_owned(), serde_json::json!("salaries"))].into();
+    policy.clauses.push(approval_core::Clause {
+        when: approval_core::Matcher { arguments, ..Default::default() },
+        then: approval_core::PolicyVerdict::Require(Terms { rule: rule("board"), ..Terms::same_subject() }),
+    });
+    let site = Site::with_policy(policy).await;
+    let shown = site.plan("a").await;
+    let salaries = site.plan("salaries").await;
+    let bob = site.logged_in("bob").await;
+    let told = bob.open(&shown).await.body;
+    let hidden = "There are some that are not yours to read, or no longer kept.";
+    assert_eq!(told.matches(hidden).count(), 1, "{told}");
+    assert!(!told.contains("salaries") && !told.contains(&salaries.header.plan_id.to_string()));
+    assert!(under(&told, "Other open plans of").contains(hidden));
+    site.plan("salaries").await;
+    let again = bob.open(&shown).await.body;
+    assert_eq!(under(&again, "Other open plans of"), under(&told, "Other open plans of"), "one or several");
+    let own = site.logged_in("alice").await.open(&shown).await.body;
+    assert!(own.contains(&salaries.header.plan_id.to_string()) && !own.contains(hidden), "they are hers");
+    assert!(!own.contains("There are more"));
+    for n in 0..9 {
+        site.plan(&format!("{n}")).await;
+    }
+    let own = site.logged_in("alice").await.open(&shown).await.body;
+    assert_eq!(under(&own, "Other open plans of").matches("<li>").count(), 10);
+    assert!(under(&own, "Other open plans of").contains("There are more: these are the latest."));
+}
+
+#[tokio::test]
+async fn the_page_tells_what_the_audit_knows_of_the_plan() {
+    // [SHOW-015, TEXT-002]
+    let site = decided_by_others().await;
+    let plan = site.plan("a").await;
+    let mut bob = site.logged_in("bob").await;
+    bob.decide(&plan, Verdict::Approve).await;
+    site.approvals.checkpoint().await.unwrap().unwrap();
+    let told = under(&bob.open(&plan).await.body, "Timeline").to_owned();
+    assert!(told.contains("3 events of the audit, all of them before its last checkpoint"), "{told}");
+    site.room.target.report(Outcome::Unknown);
+    site.room.execute(&plan).await.unwrap();
+    let found = approval_core::record::Reconciled::Applied;
+    site.approvals.reconcile(plan.header.plan_id, found, "root\u{202e}").await.unwrap();
+    let told = under(&bob.open(&plan).await.body, "Timeline").to_owned();
+    assert!(told.contains("6 events of the audit, 3 not covered by a checkpoint yet"), "{told}");
+    assert_eq!(told.matches("no checkpoint yet").count(), 3, "{told}");
+    let events = [
+        "00:00:00 UTC</time> planned · <bdi class=\"text\">alice</bdi>",
+        "put before a person · <bdi class=\"text\">alice</bdi>",
+        "00:00:01 UTC</time> approved · <bdi class=\"text\">bob</bdi>",
+        "claimed, to be executed · <bdi class=\"text\">alice</bdi>",
+        "executed: it can’t be told what occurred",
+        "an operator said what the execution did · <bdi class=\"text\">root<span class=\"mark\">⟨U+202E⟩</span></bdi>",
+    ];
+    let places = events.map(|event| told.find(event));
+    assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{places:?} {told}");
+    assert!(!told.contains("There are earlier ones"));
+}
+
+#[tokio::test]
+async fn who_refused_and_how_much_is_not_told() {
+    // [SHOW-007, SHOW-015]
+    let site = decided_by_others().await;
+    let plan = site.plan("a").await;
+    let late = site.room.prepare(&plan, "bob", Verdict::Approve).await.unwrap();
+    site.room.clock.advance(Duration::from_secs(900));
+    let alice = site.logged_in("alice").await;
+    for _ in 0..98 {
+        site.approvals.decide(late.clone()).await.unwrap_err();
+    }
+    let told = under(&alice.open(&plan).await.body, "Timeline").to_owned();
+    assert!(told.contains("100 events of the audit") && told.contains("There are earlier ones"), "{told}");
+    let refused = "a decision was not taken · somebody whom this plan does not name <code>challenge_expired</code>";
+    assert_eq!(told.matches(refused).count(), 98, "{told}");
+}
+
+#[tokio::test]
+async fn a_past_that_does_not_hold_together_is_said_to_be_so() {
+    // [SHOW-015]
+    let site = Site::new().await;
+    let plan = site.plan("a").await;
+    let alice = site.logged_in("alice").await;
+    let broken = "What the audit tells of this plan does not hold together";
+    assert!(!alice.open(&plan).await.body.contains(broken), "the control");
+    {
+        let memory = site.room.memory.as_ref().unwrap();
+        let mut tables = memory.tables();
+        let created = tables.events.iter().position(|event| event.plan.is_some()).unwrap();
+        tables.events.remove(created);
+    }
+    let answer = alice.open(&plan).await;
+    assert_eq!(answer.status, StatusCode::OK, "the plan itself does");
+    assert!(under(&answer.body, "Timeline").contains(broken), "{}", answer.body);
+    assert!(!answer.body.contains("<details class=\"timeline\">"));
+    let site = Site::https().await;
+    let plan = site.plan("a").await;
+    let page = site.logged_in("alice").await.open(&plan).await.body;
+    assert!(under(&page, "Timeline").contains("2 events of the audit</summary>"), "nothing is signed here: {page}");
+    assert!(!page.contains("no checkpoint yet"));
+}
+
 /// Where somebody of a group decides, and never who asked.
 async fn decided_by_others() -> Site {
     let rule = Rule::other_subject([Group::from("sre")]);

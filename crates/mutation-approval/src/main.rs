@@ -14,7 +14,7 @@ use tracing_subscriber::filter::{EnvFilter, FilterFn};
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use command::{anchor, audit, backup, digest, keys, operator, receipt, user};
+use command::{anchor, audit, backup, digest, figures, keys, operator, receipt, user};
 use installation::Failure;
 
 /// A person approves exactly what an agent may change.
@@ -36,6 +36,7 @@ enum Command {
     #[command(hide = true)]
     DemoServer(demo::ServerArgs),
     Digest(digest::DigestArgs),
+    Figures(figures::FiguresArgs),
     Keygen(operator::KeygenArgs),
     #[command(subcommand, about = "List, export, rotate and revoke keys")]
     Keys(keys::KeysCommand),
@@ -91,6 +92,7 @@ async fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Demo(args) => demo::run(args).await,
         Command::DemoServer(args) => demo::serve(args).await,
         Command::Digest(args) => Ok(digest::run(&args)?),
+        Command::Figures(args) => figures::run(&args).await,
         Command::Keys(command) => keys::run(command).await,
         Command::Keygen(args) => operator::keygen(&args),
         Command::Mute(args) => operator::mute(&args).await,

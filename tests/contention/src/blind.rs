@@ -73,6 +73,10 @@ impl Store for BlindStore {
     async fn events(&self, after: u64, limit: u32) -> Result<Vec<EventRow>, StoreError> {
         self.store.events(after, limit).await
     }
+
+    async fn plan_events(&self, plan: PlanId, limit: u32) -> Result<Vec<EventRow>, StoreError> {
+        self.store.plan_events(plan, limit).await
+    }
 }
 
 /// The write, from whatever revision the row is at.

@@ -73,6 +73,10 @@ impl Store for Seam {
     async fn events(&self, _: u64, _: u32) -> Result<Vec<EventRow>, StoreError> {
         Err(StoreError("nobody reads the audit in the model".to_owned()))
     }
+
+    async fn plan_events(&self, _: PlanId, _: u32) -> Result<Vec<EventRow>, StoreError> {
+        Err(StoreError("nobody reads the audit in the model".to_owned()))
+    }
 }
 
 #[async_trait]

@@ -84,6 +84,10 @@ impl Store for StepStore {
     async fn events(&self, after: u64, limit: u32) -> Result<Vec<EventRow>, StoreError> {
         self.inner.events(after, limit).await
     }
+
+    async fn plan_events(&self, plan: PlanId, limit: u32) -> Result<Vec<EventRow>, StoreError> {
+        self.inner.plan_events(plan, limit).await
+    }
 }
 
 /// An anchor with boundaries around each entry.

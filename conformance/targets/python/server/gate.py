@@ -777,23 +777,31 @@ class Gate:
 
     # ---- what stands beside a plan, and the inbox
 
-    def beside(self, plan: Plan) -> tuple[list[str], list[dict[str, Any]]]:
-        """The requester's other open plans, and recent rejections, on the same effect keys [SHOW-012]."""
+    def beside(self, plan: Plan, person: str) -> tuple[list[str], list[dict[str, Any]], bool]:
+        """The requester's other open plans, and recent rejections on the same effect keys [SHOW-012], as far as the person may
+        read them; and whether there are others [SHOW-014]."""
         assert plan.intent is not None
         keys: list[str] = plan.intent.value["effectKeys"]
 
-        def transition(tx: Transaction) -> tuple[list[str], list[dict[str, Any]]]:
-            tags = [tag for key in keys for tag in self.keys.tags("effect-tag", key.encode())]
-            mine = self.keys.tags("pseudonym", plan.requester.encode())
-            others = [i for i in tx.plans_with_effects(tags) if i != plan.plan_id]
-            rows = [row for i in others if (row := tx.plan_row(i)) is not None and row.requester in mine]
+        def transition(tx: Transaction) -> tuple[list[str], list[dict[str, Any]], bool]:
+            mine = tx.plans_of(self.keys.tags("pseudonym", plan.requester.encode()), 50)
+            others = [row.plan_id for row in mine
+                      if row.plan_id != plan.plan_id and row.state in OPEN and self._is_open(tx, row)]
             rejections = []
             for key in keys:
                 found = self._find(tx, "cool-down", self.keys.tags("effect-tag", cool_down_text(plan.requester, key)))
                 if found is not None and tx.now < clock.read_stamp(found[1]["until"]):
                     rejections.append(found[1])
-            return [row.plan_id for row in rows if row.state in OPEN and self._is_open(tx, row)], rejections
+            told = ([i for i in others if self._is_readable(tx, i, person)],
+                    [r for r in rejections if self._is_readable(tx, r["planId"], person)])
+            return (*told, len(told[0]) < len(others) or len(told[1]) < len(rejections))
         return self.store.commit(transition)
+
+    def _is_readable(self, tx: Transaction, plan_id: str, person: str) -> bool:
+        try:
+            return self._may_read(self._load(tx, plan_id, None), person)
+        except Refusal:
+            return False
 
     def inbox(self, person: str) -> list[Plan]:
         """A person's own plans, and those that wait for them [SURF-003]; newest first."""

@@ -105,7 +105,7 @@ def _step(number: int, step: dict[str, Any]) -> str:
             f"<ul>{held}</ul><p>{preview}</p>")
 
 
-def plan(shown: Plan, form: str | None, others: list[str], rejections: list[dict[str, Any]]) -> str:
+def plan(shown: Plan, form: str | None, beside: tuple[list[str], list[dict[str, Any]], bool]) -> str:
     """A plan's page: the stored documents, then what is live [SHOW-002] [SHOW-011]."""
     assert shown.intent is not None and shown.review is not None
     header, intent, review = shown.header.value, shown.intent.value, shown.review.value
@@ -149,7 +149,7 @@ def plan(shown: Plan, form: str | None, others: list[str], rejections: list[dict
         ("review digest", f"<code>{shown.review.digest}</code>"),
         ("documents", " ".join(f'<a href="/plans/{shown.plan_id}/{n}.json">{n}</a>' for n in ("header", "intent", "review"))),
     ]) + "</section>")
-    parts.append(_live(shown, others, rejections))
+    parts.append(_live(shown, *beside))
     if form is not None:
         parts.append(form)
     elif shown.state["state"] == "planned":
@@ -157,8 +157,8 @@ def plan(shown: Plan, form: str | None, others: list[str], rejections: list[dict
     return "".join(parts)
 
 
-def _live(shown: Plan, others: list[str], rejections: list[dict[str, Any]]) -> str:
-    """What no digest covers [SHOW-011] [SHOW-012]."""
+def _live(shown: Plan, others: list[str], rejections: list[dict[str, Any]], hidden: bool) -> str:
+    """What no digest covers [SHOW-011] [SHOW-012] [SHOW-014]."""
     state = shown.state
     pairs = [("state", html.escape(state["state"]) + (f" ({html.escape(state['cause'])})" if "cause" in state else ""))]
     until = {"awaiting_approval": shown.challenge["expiresAt"] if shown.challenge else None,
@@ -176,10 +176,12 @@ def _live(shown: Plan, others: list[str], rejections: list[dict[str, Any]]) -> s
         pairs.append(("outcome", f"{html.escape(shown.execution['outcome'])}, {shown.execution['settledAt']}; steps: {steps}"))
     if shown.reconciliation is not None:
         pairs.append(("an operator found", f"{html.escape(shown.reconciliation['finding'])}, {shown.reconciliation['at']}"))
-    pairs.append(("the requester's other open plans on the same thing",
+    pairs.append(("the requester's other open plans, of the fifty latest",
                   ", ".join(f'<a href="/plans/{i}">{i}</a>' for i in others) or "none"))
     pairs.append(("recent rejections on the same thing",
                   ", ".join(f'plan <code>{r["planId"]}</code>, sticks until {r["until"]}' for r in rejections) or "none"))
+    if hidden:
+        pairs.append(("besides", "there are some that are not yours to read"))
     return f'<section class="live"><h2>Now</h2><p>No digest covers this part.</p>{_items(pairs)}</section>'
 
 

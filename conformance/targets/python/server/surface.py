@@ -132,7 +132,7 @@ def surface_handler(gate: Gate, accounts: Accounts, origin: list[str]) -> type[H
         def plan_page(self, status: int, plan: Plan, said: str = "") -> None:
             assert self.session is not None
             person = self.session.person
-            others, rejections = gate.beside(plan)
+            beside = gate.beside(plan, person)
             form = None
             if gate.configuration.may_approve(person, plan.policy["rule"], plan.requester) and plan.challenge is not None:
                 state = plan.state["state"]
@@ -146,7 +146,7 @@ def surface_handler(gate: Gate, accounts: Accounts, origin: list[str]) -> type[H
                         verdicts.append("approve")
                 if verdicts:
                     form = pages.decision(plan, verdicts, self.form_for(plan))
-            self.page(status, "Plan", said + pages.plan(plan, form, others, rejections))
+            self.page(status, "Plan", said + pages.plan(plan, form, beside))
 
         def form_for(self, plan: Plan) -> str:
             """Sealed to session, plan, digest, challenge and this moment [FORM-001]."""

@@ -1,6 +1,7 @@
 //! The service that adapters and surfaces call: never a store.
 
 mod anchored;
+mod beside;
 mod builder;
 mod cancel;
 mod challenge;
@@ -8,6 +9,7 @@ mod checkpoint;
 mod decide;
 mod drive;
 mod execute;
+mod figures;
 mod lane;
 mod lease;
 mod ledger;
@@ -18,6 +20,7 @@ mod read;
 mod receipt;
 mod settle;
 mod status;
+mod timeline;
 mod view;
 
 use std::collections::BTreeSet;
@@ -43,11 +46,14 @@ use crate::store::{CommitError, Include, PlanRows, Reads, Row, RowKey, Snapshot,
 use crate::transition::Trigger;
 use crate::vault::{Vault, internal, unavailable};
 
+pub use beside::{Beside, Neighbours, OpenNeighbour, RejectedNeighbour};
 pub use builder::{ApprovalsBuilder, BuildError, Parts};
 pub use checkpoint::CheckpointInterval;
 pub use decide::DecisionRequest;
+pub use figures::{Figures, GroupFigures};
 pub use prune::{Pruned, Retention};
 pub use status::LONGEST_WAIT;
+pub use timeline::{Actor, Timeline, TimelineEvent};
 pub use view::{
     ChallengeView, ExecutionView, InboxEntry, InboxPage, InboxQuery, PlanPageView, PlanView, Scope, StatusView,
 };
@@ -59,7 +65,8 @@ use ledger::{Ledger, erase, follow};
 ///
 /// Adapters call [`plan`](Self::plan), [`challenge`](Self::challenge), [`status`](Self::status),
 /// [`execute`](Self::execute) and [`cancel`](Self::cancel); an approval surface calls [`view`](Self::view),
-/// [`inbox`](Self::inbox) and [`decide`](Self::decide); an operator's program the rest.
+/// [`beside`](Self::beside), [`timeline`](Self::timeline), [`inbox`](Self::inbox) and [`decide`](Self::decide); an operator's
+/// program the rest.
 #[derive(Clone)]
 pub struct Approvals {
     service: Arc<Service>,

@@ -88,15 +88,21 @@ impl Approvals {
         }
     }
 
-    async fn entry(&self, viewer: &Identity, plan: PlanId, query: &InboxQuery) -> Result<Option<InboxEntry>, Refusal> {
+    /// A plan that is more than a tombstone, as it is stored: what the clock has done to it since is not recorded.
+    pub(super) async fn whole(&self, plan: PlanId) -> Result<Option<(Opened, Documents)>, Refusal> {
         let Some(rows) = self.rows(plan, Include::Documents).await? else { return Ok(None) };
         let opened = Opened::open(&self.service.vault, plan, &rows)?;
         opened.recompute()?;
         if opened.state.pruned {
             return Ok(None);
         }
-        let header = &opened.header.record;
         let documents = Documents::open(&self.service.vault, &opened, &rows)?;
+        Ok(Some((opened, documents)))
+    }
+
+    async fn entry(&self, viewer: &Identity, plan: PlanId, query: &InboxQuery) -> Result<Option<InboxEntry>, Refusal> {
+        let Some((opened, documents)) = self.whole(plan).await? else { return Ok(None) };
+        let header = &opened.header.record;
         let status = status_of(&opened, self.service.clock.now());
         let target = documents.intent.record.target.name.clone();
         let rule = &header.policy.rule;
@@ -120,7 +126,7 @@ impl Approvals {
     }
 }
 
-fn is_the_plans_own(reason: Reason) -> bool {
+pub(super) fn is_the_plans_own(reason: Reason) -> bool {
     matches!(reason, Reason::ApprovalHashMismatch | Reason::IntegrityFailure)
 }
 

@@ -57,6 +57,33 @@ pub(super) async fn page(fixture: Fixture) -> Result<(), Seen> {
     same("a page far behind the last event", &fixture.store.events(u64::MAX, 10).await?, &Vec::new())
 }
 
+/// A plan's events are found by it, the last ones where not all are asked for; once the audit was read, with their positions.
+pub(super) async fn of_plan(fixture: Fixture) -> Result<(), Seen> {
+    let (writer, second) = (fixture.writer()?, fixture.writer()?);
+    let (plan, other, nobodys) = (fixture.plan()?, fixture.plan()?, fixture.plan()?);
+    for sequence in 1..=4 {
+        let written = [
+            event(writer, 2 * sequence - 1, Some(plan)),
+            event(second, sequence, Some(plan)),
+            event(writer, 2 * sequence, (sequence % 2 == 0).then_some(other)),
+        ];
+        fixture.write(written.map(Write::Event).to_vec()).await?;
+    }
+    let numbered = |events: &[EventRow]| events.iter().map(|event| (event.writer, event.sequence)).collect::<Vec<_>>();
+    let found = fixture.store.plan_events(plan, 100).await?;
+    let all = fixture.events().await?;
+    let of = |plan| all.iter().rev().filter(|event| event.plan == Some(plan)).cloned().collect::<Vec<_>>();
+    same("the events of a plan, before anybody read the audit", &numbered(&found), &numbered(&of(plan)))?;
+    same("the events of a plan", &fixture.store.plan_events(plan, 100).await?, &of(plan))?;
+    same("the events of another plan", &fixture.store.plan_events(other, 100).await?, &of(other))?;
+    same("the events of no plan", &fixture.store.plan_events(nobodys, 100).await?, &Vec::new())?;
+    for limit in [0, 1, 3, 7, 8, 9] {
+        let last: Vec<_> = of(plan).into_iter().take(limit as usize).collect();
+        same(&format!("the last {limit} events of a plan"), &fixture.store.plan_events(plan, limit).await?, &last)?;
+    }
+    Ok(())
+}
+
 /// A writer's number is used once; other writers have their own numbers.
 pub(super) async fn unique(fixture: Fixture) -> Result<(), Seen> {
     let (writer, second, plan) = (fixture.writer()?, fixture.writer()?, fixture.plan()?);

@@ -98,6 +98,7 @@ fn checks() -> Vec<Check<Fixture>> {
         Check::new("cycle/settle-at-once", promises::CYCLE, late::settle_at_once),
         Check::new("cycle/settle-late", promises::CYCLE, late::settle_late),
         Check::new("events/in-transaction", promises::READS, events::in_transaction),
+        Check::new("events/of-plan", promises::PLAN_EVENTS, events::of_plan),
         Check::new("events/page", promises::EVENT_ORDER, events::page),
         Check::new("events/position", promises::EVENT_ORDER, events::position),
         Check::new("events/unique", promises::EVENT_UNIQUE, events::unique),

@@ -29,6 +29,8 @@ pub(super) const LIST: Promise =
     Promise { id: "STORE-007", text: "plans are listed newest first, in pages without gaps or repeats" };
 pub(super) const PLAN: Promise =
     Promise { id: "STORE-009", text: "a plan is found with its index, its rows and its last event" };
+pub(super) const PLAN_EVENTS: Promise =
+    Promise { id: "STORE-009", text: "the last events of a plan are found, newest first, whoever wrote them" };
 pub(super) const INCLUDE: Promise =
     Promise { id: "STORE-009", text: "documents are among a plan's rows where they are asked for, and not otherwise" };
 pub(super) const ONE_MOMENT: Promise =

@@ -40,7 +40,7 @@ pub(crate) enum Fault {
     IgnoresRevision,
     /// None.
     None,
-    /// Plans are listed oldest first.
+    /// Plans, and the events of each, are found oldest first.
     OldestFirst,
     /// Transitions go by a clock that is off by a second.
     OtherClock,
@@ -274,6 +274,14 @@ impl Store for FaultyStore {
 
     async fn events(&self, after: u64, limit: u32) -> Result<Vec<EventRow>, StoreError> {
         self.memory.events(after, limit).await
+    }
+
+    async fn plan_events(&self, plan: PlanId, limit: u32) -> Result<Vec<EventRow>, StoreError> {
+        let mut events = self.memory.plan_events(plan, limit).await?;
+        if self.fault == Fault::OldestFirst {
+            events.reverse();
+        }
+        Ok(events)
     }
 }
 

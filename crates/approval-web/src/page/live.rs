@@ -1,12 +1,14 @@
 //! The live part of a plan's page: how things stand now. No digest covers it. [SHOW-011]
 
 use approval_core::record::{Decision, State};
-use approval_core::{PlanPageView, Timestamp};
+use approval_core::{Beside, PlanPageView, Timeline, Timestamp};
 
+use super::beside::BesideView;
 use super::fold::Passage;
 use super::name::Name;
 use super::plan::step_outcomes;
 use super::shown::Shown;
+use super::timeline::TimelineView;
 use super::words;
 
 /// How a plan stands now.
@@ -23,6 +25,17 @@ pub(crate) struct Live {
     pub(crate) reconciled: Option<(&'static str, Name, Timestamp)>,
     /// Whether there is a receipt.
     pub(crate) receipt: bool,
+    pub(crate) beside: BesideView,
+    /// Nothing where the audit's events of the plan do not hold together.
+    pub(crate) timeline: Option<TimelineView>,
+}
+
+/// What of the live part is no part of the plan itself.
+#[derive(Clone, Debug)]
+pub(crate) struct Surroundings {
+    pub(crate) beside: Beside,
+    /// Nothing where the audit's events of the plan do not hold together.
+    pub(crate) timeline: Option<Timeline>,
 }
 
 /// What a person decided.
@@ -44,8 +57,8 @@ pub(crate) struct OutcomeView {
 }
 
 impl Live {
-    /// `signs`: whether this installation signs receipts.
-    pub(crate) fn new(view: &PlanPageView, now: Timestamp, signs: bool) -> Self {
+    /// `signs`: whether this installation signs receipts and checkpoints.
+    pub(crate) fn new(view: &PlanPageView, around: &Surroundings, now: Timestamp, signs: bool) -> Self {
         let status = &view.status;
         let left = |what, until: Timestamp| (what, words::duration(until.since(now)), until);
         Self {
@@ -73,6 +86,8 @@ impl Live {
                 .map(|found| (words::reconciled(found.finding), Name::new(&found.operator), found.at)),
             // [RCPT-031]
             receipt: signs && !status.state.is_open() && status.state != State::Executing,
+            beside: BesideView::new(&around.beside),
+            timeline: around.timeline.as_ref().map(|timeline| TimelineView::new(timeline, signs)),
         }
     }
 }

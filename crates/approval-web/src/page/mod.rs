@@ -1,5 +1,6 @@
 //! What the pages show, and how.
 
+pub(crate) mod beside;
 pub(crate) mod block;
 pub(crate) mod change;
 pub(crate) mod chrome;
@@ -10,4 +11,5 @@ pub(crate) mod live;
 pub(crate) mod name;
 pub(crate) mod plan;
 pub(crate) mod shown;
+pub(crate) mod timeline;
 pub(crate) mod words;

@@ -15,6 +15,7 @@ use super::json_text::{Secrets, lines};
 use super::live::Live;
 use super::name::Name;
 use super::shown::Shown;
+use super::timeline::ActorView;
 use super::words;
 
 /// What a decision asks for, beside the password.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use approval_core::audit::EventKind;
 use approval_core::record::{
     Cause, Enforcement, Isolation, Outcome, PreconditionEnforcement, Reconciled, RequesterAssurance, Rollback, Rule,
     RuleKind, Severity, Source, State, StepOutcome, Verdict,
@@ -165,6 +166,43 @@ pub(crate) fn enforcement(enforcement: &Enforcement) -> [&'static str; 3] {
             RequesterAssurance::VerifiedToken => "Who the requester is comes from a token that was verified.",
         },
     ]
+}
+
+/// What happened to a plan, as far as the audit tells.
+pub(crate) fn event(kind: EventKind) -> &'static str {
+    match kind {
+        EventKind::ChallengeCreated => "put before a person",
+        EventKind::ChallengeExpired => "the time to decide ran out",
+        EventKind::DecisionApproved => "approved",
+        EventKind::DecisionRefused => "a decision was not taken",
+        EventKind::DecisionRejected => "rejected",
+        EventKind::DecisionWithdrawn => "approval withdrawn",
+        EventKind::ExecutionApplied => "executed: the whole effect occurred",
+        EventKind::ExecutionClaimed => "claimed, to be executed",
+        EventKind::ExecutionConflict => "an outcome came after the operator’s word, and was not taken",
+        EventKind::ExecutionFailed => "executed: no effect occurred",
+        EventKind::ExecutionPartial => "executed: some steps had their effect",
+        EventKind::ExecutionReconciled => "an operator said what the execution did",
+        EventKind::ExecutionRefused => "an execution was refused",
+        EventKind::ExecutionSettledLate => "the outcome came late",
+        EventKind::ExecutionUnknown => "executed: it can’t be told what occurred",
+        EventKind::PlanCancelled => "cancelled",
+        EventKind::PlanCreated => "planned",
+        EventKind::PlanExpired => "its time ran out",
+        EventKind::PlanPruned => "its contents were removed",
+        EventKind::PlanStale => "found to be no longer what it was",
+        // Of these no plan is told.
+        EventKind::AccountChanged
+        | EventKind::AnchorRenewed
+        | EventKind::AuditCheckpoint
+        | EventKind::AuditStarted
+        | EventKind::KeyRotated
+        | EventKind::PlanDenied
+        | EventKind::RequesterMuted
+        | EventKind::RequesterUnmuted
+        | EventKind::ServerPaused
+        | EventKind::ServerResumed => "something happened to the server",
+    }
 }
 
 /// Why a decision wasn't taken, for the person who decided.

@@ -15,7 +15,7 @@ use super::session::Login;
 use super::visitor::{PlanPath, Visitor};
 use crate::page::chrome::DecidedPage;
 use crate::page::fold::Passage;
-use crate::page::live::Live;
+use crate::page::live::{Live, Surroundings};
 use crate::page::name::Name;
 use crate::page::plan::{Asks, By, DecisionForm, PlanPage, PlanPart, asks_for_name, last_verdict, may_withdraw};
 use crate::page::shown::Shown;
@@ -46,6 +46,10 @@ pub(super) async fn render(
     status: StatusCode,
     again: Again,
 ) -> Response {
+    let around = match surroundings(desk, visitor, &view).await {
+        Ok(around) => around,
+        Err(refusal) => return refused(desk, visitor, &refusal),
+    };
     let chrome = visitor.chrome(desk, "Plan");
     let (session, identity) = (visitor.session.clone(), visitor.identity.clone());
     let by = match &visitor.login {
@@ -86,7 +90,7 @@ pub(super) async fn render(
             }
             None => None,
         };
-        let live = Live::new(&view, now, desk.approvals.key_set().is_some());
+        let live = Live::new(&view, &around, now, desk.approvals.key_set().is_some());
         Ok::<_, String>(notice::page(status, &PlanPage::new(chrome, part, live, form)))
     });
     match rendered.await {
@@ -94,6 +98,22 @@ pub(super) async fn render(
         Ok(Err(error)) => notice::unavailable(desk, Some(visitor.name()), &error),
         Err(error) => notice::unavailable(desk, Some(visitor.name()), &error),
     }
+}
+
+/// What of the live part is no part of the plan itself: what stands beside it, and its past. [SHOW-012] [SHOW-015]
+async fn surroundings(desk: &Desk, visitor: &Visitor, view: &PlanPageView) -> Result<Surroundings, Refusal> {
+    let plan = view.header.plan_id.to_string();
+    let beside = desk.approvals.beside(&visitor.identity, &plan).await?;
+    let timeline = match desk.approvals.timeline(&visitor.identity, &plan).await {
+        Ok(timeline) => Some(timeline),
+        // The plan itself was just shown to hold together: it is its past that doesn't, and the page says so.
+        Err(refusal) if refusal.reason() == Reason::IntegrityFailure => {
+            tracing::error!(%plan, %refusal, "the audit of a plan does not hold together");
+            None
+        }
+        Err(refusal) => return Err(refusal),
+    };
+    Ok(Surroundings { beside, timeline })
 }
 
 /// What the person decided and where the plan stands: read from the plan, so a link can't make it up. [FORM-010]

@@ -52,7 +52,7 @@ impl Interposed {
         self.rolled_back.store(rolled_back, Ordering::Relaxed);
     }
 
-    /// From now on no plan can be read.
+    /// From now on no plan can be read or listed.
     pub(crate) fn fail_reads(&self) {
         self.unread.store(true, Ordering::Relaxed);
     }
@@ -106,10 +106,17 @@ impl Store for Interposed {
     }
 
     async fn list(&self, query: &PlanQuery) -> Result<PlanPage, StoreError> {
+        if self.unread.load(Ordering::Relaxed) {
+            return Err(StoreError("told to".to_owned()));
+        }
         self.inner.list(query).await
     }
 
     async fn events(&self, after: u64, limit: u32) -> Result<Vec<EventRow>, StoreError> {
         self.inner.events(after, limit).await
+    }
+
+    async fn plan_events(&self, plan: PlanId, limit: u32) -> Result<Vec<EventRow>, StoreError> {
+        self.inner.plan_events(plan, limit).await
     }
 }
