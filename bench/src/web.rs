@@ -91,7 +91,11 @@ fn page(report: &mut Report, runtime: &Runtime, name: &str, bytes: usize) -> Res
         },
     ]);
     let plan: usize = documents.iter().map(Vec::len).sum();
-    let what = format!("{name} ({plan} bytes, {:.0} µs, of which the service {:.0}; page of {size} bytes)", page / 1e3, view / 1e3);
+    let what = format!(
+        "{name} ({plan} bytes, {:.0} µs, of which the service {:.0}; page of {size} bytes)",
+        page / 1e3,
+        view / 1e3
+    );
     report.target(what, page / read, MOST_PAGE);
     Ok(())
 }

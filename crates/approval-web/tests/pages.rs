@@ -25,7 +25,9 @@ fn told(page: &kit::Answer, plan: &approval_core::PlanView) -> String {
         .replace(&plan.plan_digest.to_string(), "PLAN-DIGEST")
         .replace(&plan.header.intent_digest.to_string(), "INTENT-DIGEST")
         .replace(&plan.header.review_digest.to_string(), "REVIEW-DIGEST")
-        .replace("<div class=\"row", "\n<div class=\"row")
+        .replace("<div>", "\n<div>")
+        .replace("<ins>", "\n<ins>")
+        .replace("<del>", "\n<del>")
 }
 
 #[tokio::test]

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use approval_core::Requester;
 use approval_testkit::FakeDirectory;
-use approval_web::{BearerError, BearerGuard, BearerVerifier};
+use approval_web::{BearerError, BearerGuard, BearerVerifier, Verified};
 use axum::Router;
 use axum::body::Body;
 use axum::routing::get;
@@ -25,14 +24,16 @@ impl BearerVerifier for OneToken {
     fn verify<'a, 'b, 'c>(
         &'a self,
         token: &'b str,
-    ) -> std::pin::Pin<Box<dyn Future<Output = Result<Option<Requester>, BearerError>> + Send + 'c>>
+    ) -> std::pin::Pin<Box<dyn Future<Output = Result<Verified, BearerError>> + Send + 'c>>
     where
         'a: 'c,
         'b: 'c,
         Self: 'c,
     {
         let known = token == TOKEN;
-        Box::pin(async move { Ok(known.then(|| FakeDirectory::requester("alice"))) })
+        Box::pin(
+            async move { Ok(if known { Verified::For(FakeDirectory::requester("alice")) } else { Verified::Nobody }) },
+        )
     }
 }
 

@@ -57,24 +57,6 @@ pub(crate) enum Side {
     Both,
 }
 
-impl Side {
-    fn class(self) -> &'static str {
-        match self {
-            Self::After => "added",
-            Self::Before => "removed",
-            Self::Both => "same",
-        }
-    }
-
-    fn sign(self) -> &'static str {
-        match self {
-            Self::After => "+",
-            Self::Before => "−",
-            Self::Both => " ",
-        }
-    }
-}
-
 impl Block {
     /// All lines on one side.
     pub(crate) fn of(side: Side, lines: Vec<Shown>) -> Self {
@@ -159,11 +141,11 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn plain(block: &Block) -> Vec<(&'static str, String)> {
+    fn plain(block: &Block) -> Vec<(Side, String)> {
         let all = block.rows.iter().chain(&block.rest);
         all.flat_map(|row| match row {
-            Row::Line { side, text } => vec![(side.class(), text.to_string())],
-            Row::Unchanged { lines, .. } => lines.iter().map(|line| ("same", line.to_string())).collect(),
+            Row::Line { side, text } => vec![(*side, text.to_string())],
+            Row::Unchanged { lines, .. } => lines.iter().map(|line| (Side::Both, line.to_string())).collect(),
         })
         .collect()
     }
@@ -171,7 +153,7 @@ mod tests {
     #[test]
     fn a_missing_line_break_is_a_difference() {
         let block = Block::difference(&text_lines("a\nb"), &text_lines("a\nb\n"), Patience::begin());
-        assert!(plain(&block).iter().any(|(side, text)| *side == "removed" && text.contains("no line break")));
+        assert!(plain(&block).iter().any(|(side, text)| *side == Side::Before && text.contains("no line break")));
     }
 
     #[test]
@@ -194,9 +176,9 @@ mod tests {
             let lines = |side: &[u8]| side.iter().map(|n| Shown::line(&n.to_string())).collect::<Vec<_>>();
             let (before, after) = (lines(&before), lines(&after));
             let rows = plain(&Block::difference(&before, &after, Patience::begin()));
-            let side = |not: &str| rows.iter().filter(|row| row.0 != not).map(|row| row.1.clone()).collect::<Vec<_>>();
-            prop_assert_eq!(side("added"), before.iter().map(Shown::to_string).collect::<Vec<_>>());
-            prop_assert_eq!(side("removed"), after.iter().map(Shown::to_string).collect::<Vec<_>>());
+            let side = |not: Side| rows.iter().filter(|row| row.0 != not).map(|row| row.1.clone()).collect::<Vec<_>>();
+            prop_assert_eq!(side(Side::After), before.iter().map(Shown::to_string).collect::<Vec<_>>());
+            prop_assert_eq!(side(Side::Before), after.iter().map(Shown::to_string).collect::<Vec<_>>());
         }
     }
 }

@@ -145,7 +145,8 @@ mod tests {
             Body::Lines(block) => block.to_string(),
             Body::Nothing => String::new(),
             Body::Values { before, after } => {
-                let side = |side: &Option<Shown>| side.as_ref().map(Shown::text).unwrap_or_default();
+                let side =
+                    |side: &Option<Shown>| side.as_ref().map(|shown| shown.text().to_owned()).unwrap_or_default();
                 format!("{} → {}", side(before), side(after))
             }
         }

@@ -16,7 +16,6 @@ pub(crate) const BLOCK: usize = 200;
 pub(crate) struct Passage {
     head: Shown,
     rest: Option<Shown>,
-    count: String,
 }
 
 // Its template escapes.
@@ -29,8 +28,7 @@ impl Passage {
 
     pub(crate) fn folded(text: Shown, limit: usize) -> Self {
         let (head, rest) = text.split(limit);
-        let count = rest.length();
-        Self { head, rest: (count > 0).then_some(rest), count: grouped(count) }
+        Self { head, rest: (!rest.is_empty()).then_some(rest) }
     }
 
     /// Whether something is folded.

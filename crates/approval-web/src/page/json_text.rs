@@ -16,8 +16,9 @@ pub(crate) type Secrets = BTreeMap<String, &'static str>;
 
 /// The value as lines.
 pub(crate) fn lines(value: &Value, secrets: &Secrets) -> Vec<Shown> {
-    let mut writer = Writer { lines: Vec::new(), path: String::new(), secrets };
-    writer.value(value, 0, Shown::default(), "");
+    let mut writer =
+        Writer { lines: Vec::new(), line: Shown::default(), quoted: String::new(), path: String::new(), secrets };
+    writer.value(value, 0, "");
     writer.lines
 }
 
@@ -25,72 +26,135 @@ pub(crate) fn lines(value: &Value, secrets: &Secrets) -> Vec<Shown> {
 pub(crate) fn scalar(value: &Value) -> Shown {
     match value {
         Value::String(text) => quoted(text),
-        Value::Number(number) if number.is_f64() => Shown::line(&canonical(value)),
-        value => Shown::line(&value.to_string()),
+        value => Shown::line(&number_or_word(value)),
     }
 }
 
 struct Writer<'a> {
     lines: Vec<Shown>,
+    /// The line that is being written; nothing where none was begun.
+    line: Shown,
+    /// Room for a text with its quotation marks.
+    quoted: String,
     path: String,
     secrets: &'a Secrets,
 }
 
 impl Writer<'_> {
-    fn value(&mut self, value: &Value, depth: usize, before: Shown, after: &str) {
+    /// A value, behind what the line holds already.
+    fn value(&mut self, value: &Value, depth: usize, after: &str) {
         if let Some(words) = self.secrets.get(&self.path) {
-            return self.line(depth, before.and(Shown::words(words)).and(Shown::line(after)));
+            self.begin(depth).push_words(words);
+            return self.end(after);
         }
         match value {
             Value::Array(items) if !items.is_empty() => {
-                self.line(depth, before.and(Shown::line("[")));
+                self.begin(depth).push_line("[");
+                self.end("");
                 for (number, item) in items.iter().enumerate() {
                     let comma = if number + 1 < items.len() { "," } else { "" };
-                    self.under(&number.to_string(), |writer| writer.value(item, depth + 1, Shown::default(), comma));
+                    self.under(|| number.to_string(), |writer| writer.value(item, depth + 1, comma));
                 }
-                self.line(depth, Shown::line("]").and(Shown::line(after)));
+                self.begin(depth).push_line("]");
+                self.end(after);
             }
             Value::Object(members) if !members.is_empty() => {
-                self.line(depth, before.and(Shown::line("{")));
+                self.begin(depth).push_line("{");
+                self.end("");
                 for (number, (name, member)) in members.iter().enumerate() {
                     let comma = if number + 1 < members.len() { "," } else { "" };
-                    let label = quoted(name).and(Shown::line(":")).and(Shown::indent(1));
-                    self.under(name, |writer| writer.value(member, depth + 1, label, comma));
+                    self.begin(depth + 1);
+                    self.quote(name, ": ");
+                    self.under(
+                        || name.replace('~', "~0").replace('/', "~1"),
+                        |writer| writer.value(member, depth + 1, comma),
+                    );
                 }
-                self.line(depth, Shown::line("}").and(Shown::line(after)));
+                self.begin(depth).push_line("}");
+                self.end(after);
             }
             Value::String(text) if text.trim_end_matches('\n').contains('\n') => {
-                if before != Shown::default() {
-                    self.line(depth, before);
+                if !self.line.is_empty() {
+                    self.end("");
                 }
                 let pieces: Vec<_> = text.split_inclusive('\n').collect();
                 for (number, piece) in pieces.iter().enumerate() {
-                    let after = if number + 1 < pieces.len() { "" } else { after };
-                    self.line(depth + 1, quoted(piece).and(Shown::line(after)));
+                    self.begin(depth + 1);
+                    self.quote(piece, "");
+                    self.end(if number + 1 < pieces.len() { "" } else { after });
                 }
             }
-            value => self.line(depth, before.and(scalar(value)).and(Shown::line(after))),
+            Value::String(text) => {
+                self.begin(depth);
+                self.quote(text, "");
+                self.end(after);
+            }
+            value => {
+                let text = number_or_word(value);
+                self.begin(depth).push_line(&text);
+                self.end(after);
+            }
         }
     }
 
-    fn under(&mut self, name: &str, write: impl FnOnce(&mut Self)) {
+    fn under(&mut self, name: impl FnOnce() -> String, write: impl FnOnce(&mut Self)) {
         let length = self.path.len();
         if !self.secrets.is_empty() {
             self.path.push('/');
-            self.path.push_str(&name.replace('~', "~0").replace('/', "~1"));
+            self.path.push_str(&name());
         }
         write(self);
         self.path.truncate(length);
     }
 
-    fn line(&mut self, depth: usize, text: Shown) {
-        self.lines.push(Shown::indent(2 * depth).and(text));
+    /// The line, with its indent where it begins here.
+    fn begin(&mut self, depth: usize) -> &mut Shown {
+        if self.line.is_empty() {
+            self.line = Shown::indent(2 * depth);
+        }
+        &mut self.line
+    }
+
+    fn quote(&mut self, text: &str, after: &'static str) {
+        self.quoted.clear();
+        quote_into(&mut self.quoted, text);
+        self.line.push_line(&self.quoted);
+        self.line.push_own(after);
+    }
+
+    fn end(&mut self, after: &str) {
+        self.line.push_line(after);
+        self.lines.push(std::mem::take(&mut self.line));
     }
 }
 
 /// A JSON text. What can't be seen in it is named, not escaped.
 fn quoted(text: &str) -> Shown {
-    Shown::line(&format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")))
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quote_into(&mut quoted, text);
+    Shown::line(&quoted)
+}
+
+fn quote_into(quoted: &mut String, text: &str) {
+    quoted.push('"');
+    let mut rest = text;
+    while let Some(at) = rest.find(['\\', '"', '\n']) {
+        let (before, from) = rest.split_at(at);
+        quoted.push_str(before);
+        quoted.push('\\');
+        let mut from = from.chars();
+        quoted.extend(from.next().map(|c| if c == '\n' { 'n' } else { c }));
+        rest = from.as_str();
+    }
+    quoted.push_str(rest);
+    quoted.push('"');
+}
+
+fn number_or_word(value: &Value) -> String {
+    match value {
+        Value::Number(number) if number.is_f64() => canonical(value),
+        value => value.to_string(),
+    }
 }
 
 /// The number as it is digested: RFC 8785 writes `1e+21`, where others write `1e21`.
@@ -108,7 +172,7 @@ mod tests {
     use super::*;
 
     fn text(value: &Value, secrets: &Secrets) -> String {
-        lines(value, secrets).iter().map(|line| line.text() + "\n").collect()
+        lines(value, secrets).iter().map(|line| line.text().to_owned() + "\n").collect()
     }
 
     #[test]

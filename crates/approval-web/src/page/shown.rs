@@ -19,91 +19,156 @@ const SPACES_DRAWN: usize = 40;
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Template)]
 #[template(path = "shown.html")]
 pub(crate) struct Shown {
-    parts: Vec<Part>,
+    /// All of it, marks and words included. A page has thousands of lines, and hardly any has a mark in it: so a text is one
+    /// piece, and where its marks are stands beside it.
+    text: String,
+    spans: Vec<Span>,
 }
 
 // Its template escapes each part.
 impl askama::filters::HtmlSafe for Shown {}
 
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-enum Part {
+/// A part of a text that is not as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Span {
+    kind: Kind,
+    start: usize,
+    end: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Kind {
     /// A character that can't be seen, or a run of it, by its code point.
-    Mark(String),
+    Mark,
     /// As it is.
-    Plain(String),
+    Plain,
     /// The page's own words, such as those in place of a secret: no text of others can imitate them.
-    Words(&'static str),
+    Words,
 }
 
 impl Shown {
     /// A text on one line: line breaks are named too.
     pub(crate) fn line(text: &str) -> Self {
-        Self::with_breaks(text, false)
+        let mut shown = Self::default();
+        shown.push_line(text);
+        shown
     }
 
     /// A text in which line breaks break the line.
     pub(crate) fn prose(text: &str) -> Self {
-        Self::with_breaks(text, true)
+        let mut shown = Self::default();
+        shown.push(text, true);
+        shown
     }
 
     /// The page's own words, such as what stands in place of a secret.
     pub(crate) fn words(words: &'static str) -> Self {
-        Self { parts: vec![Part::Words(words)] }
+        let mut shown = Self::default();
+        shown.push_words(words);
+        shown
     }
 
     /// The page's own spaces.
     pub(crate) fn indent(by: usize) -> Self {
-        Self { parts: if by == 0 { Vec::new() } else { vec![Part::Plain(" ".repeat(by))] } }
+        let mut text = String::with_capacity(by + 80);
+        (0..by).for_each(|_| text.push(' '));
+        Self { text, spans: Vec::new() }
     }
 
-    /// This, and then that.
-    pub(crate) fn and(mut self, more: Self) -> Self {
-        for part in more.parts {
-            match (self.parts.last_mut(), part) {
-                (Some(Part::Plain(last)), Part::Plain(text)) => last.push_str(&text),
-                (_, part) => self.parts.push(part),
-            }
-        }
-        self
+    /// More on the same line.
+    pub(crate) fn push_line(&mut self, text: &str) {
+        self.push(text, false);
+    }
+
+    /// More that is the page's own, and needs no mark wherever it stands: the space behind a member's colon.
+    pub(crate) fn push_own(&mut self, text: &'static str) {
+        self.text.push_str(text);
+    }
+
+    /// More of the page's own words.
+    pub(crate) fn push_words(&mut self, words: &'static str) {
+        self.span(Kind::Words, words);
     }
 
     /// At most `limit` characters, and what is left beyond them. A mark counts as one.
     pub(crate) fn split(mut self, limit: usize) -> (Self, Self) {
+        // No text has more characters than bytes.
+        if self.text.len() <= limit {
+            return (self, Self::default());
+        }
         let mut left = limit;
-        let mut at = 0;
-        for (number, part) in self.parts.iter_mut().enumerate() {
-            let length = part.length();
+        let mut cut = None;
+        for (kind, start, end) in self.pieces() {
+            let piece = self.text.get(start..end).unwrap_or_default();
+            let length = if kind == Kind::Plain { piece.chars().count() } else { 1 };
             if length <= left {
                 left -= length;
-                at = number + 1;
                 continue;
             }
-            let rest = part.split_off(left);
-            let mut after = self.parts.split_off(number + 1);
-            after.insert(0, rest);
-            self.parts.retain(|part| part.length() > 0);
-            return (self, Self { parts: after });
+            // Only plain text is divided; of anything else all is beyond.
+            let within = if kind == Kind::Plain { piece.char_indices().nth(left).map_or(0, |(at, _)| at) } else { 0 };
+            cut = Some(start + within);
+            break;
         }
-        let after = self.parts.split_off(at);
-        (self, Self { parts: after })
+        let Some(cut) = cut else { return (self, Self::default()) };
+        let text = self.text.split_off(cut);
+        let (spans, beyond) = std::mem::take(&mut self.spans).into_iter().partition(|span| span.start < cut);
+        self.spans = spans;
+        let beyond: Vec<Span> = beyond;
+        let spans = beyond.into_iter().map(|span| span.moved(|at| at - cut)).collect();
+        (self, Self { text, spans })
     }
 
     /// How many characters it is long. A mark counts as one.
     pub(crate) fn length(&self) -> usize {
-        self.parts.iter().map(Part::length).sum()
+        let length = |(kind, start, end)| match kind {
+            Kind::Plain => self.text.get(start..end).unwrap_or_default().chars().count(),
+            Kind::Mark | Kind::Words => 1,
+        };
+        self.pieces().map(length).sum()
     }
 
     /// The words and marks, without their style.
-    pub(crate) fn text(&self) -> String {
-        self.parts.iter().map(Part::as_str).collect()
+    pub(crate) fn text(&self) -> &str {
+        &self.text
     }
 
-    fn with_breaks(text: &str, breaks: bool) -> Self {
-        let mut shown = Self::default();
-        let mut rest = text.chars().peekable();
+    pub(crate) fn is_empty(&self) -> bool {
+        self.text.is_empty()
+    }
+
+    /// The parts, each of one kind.
+    fn parts(&self) -> impl Iterator<Item = (Kind, &str)> {
+        self.pieces().map(|(kind, start, end)| (kind, self.text.get(start..end).unwrap_or_default()))
+    }
+
+    /// Where the parts are.
+    fn pieces(&self) -> impl Iterator<Item = (Kind, usize, usize)> {
+        let ends = self.spans.iter().map(|span| span.end);
+        let gaps =
+            std::iter::once(0).chain(ends).zip(self.spans.iter().map(|span| span.start).chain([self.text.len()]));
+        let spans = self.spans.iter().map(|span| Some((span.kind, span.start, span.end))).chain([None]);
+        gaps.zip(spans)
+            .flat_map(|((start, end), span)| [(start < end).then_some((Kind::Plain, start, end)), span])
+            .flatten()
+    }
+
+    fn push(&mut self, text: &str, breaks: bool) {
+        self.text.reserve(text.len());
+        let mut rest = text;
         // Marks on what is no base are not drawn either: they would sit on what the page says before them.
         let mut marks = MARKS_DRAWN;
-        while let Some(c) = rest.next() {
+        loop {
+            // Most of what there is to show is ASCII.
+            let plain = rest.bytes().position(|byte| !byte.is_ascii_graphic()).unwrap_or(rest.len());
+            if plain > 0 {
+                let (graphic, more) = rest.split_at(plain);
+                self.text.push_str(graphic);
+                (rest, marks) = (more, 0);
+            }
+            let mut chars = rest.chars();
+            let Some(c) = chars.next() else { return };
+            rest = chars.as_str();
             let is_mark = is_combining(c);
             let is_base = !is_mark && c != ' ' && is_plain(c);
             marks = if is_mark {
@@ -115,68 +180,40 @@ impl Shown {
             };
             match c {
                 ' ' => {
-                    let mut run = 1;
-                    while rest.next_if_eq(&' ').is_some() {
-                        run += 1;
-                    }
-                    shown.spaces(run, rest.peek().is_none_or(|next| breaks && *next == '\n'));
+                    let more = rest.trim_start_matches(' ');
+                    let run = 1 + rest.len() - more.len();
+                    rest = more;
+                    self.spaces(run, rest.is_empty() || breaks && rest.starts_with('\n'));
                 }
-                '\n' if breaks => shown.plain('\n'),
-                '\t' => shown.mark("⇥".to_owned()),
-                c if is_base => shown.plain(c),
-                c if is_mark && marks <= MARKS_DRAWN && is_plain(c) => shown.plain(c),
-                c => shown.mark(name(c)),
+                '\n' if breaks => self.text.push('\n'),
+                '\t' => self.span(Kind::Mark, "⇥"),
+                c if is_base => self.text.push(c),
+                c if is_mark && marks <= MARKS_DRAWN && is_plain(c) => self.text.push(c),
+                c => self.span(Kind::Mark, &name(c)),
             }
         }
-        shown
     }
 
     /// Spaces at the end of a line, and more than anybody needs, would not be seen. [TEXT-003]
     fn spaces(&mut self, run: usize, at_end: bool) {
         match (run, at_end) {
-            (1, true) => self.mark(name(' ')),
-            (_, true) => self.mark(format!("⟨U+0020 ×{run}⟩")),
-            (_, false) if run > SPACES_DRAWN => self.mark(format!("⟨U+0020 ×{run}⟩")),
-            (_, false) => (0..run).for_each(|_| self.plain(' ')),
+            (1, true) => self.span(Kind::Mark, &name(' ')),
+            (_, true) => self.span(Kind::Mark, &format!("⟨U+0020 ×{run}⟩")),
+            (_, false) if run > SPACES_DRAWN => self.span(Kind::Mark, &format!("⟨U+0020 ×{run}⟩")),
+            (_, false) => (0..run).for_each(|_| self.text.push(' ')),
         }
     }
 
-    fn plain(&mut self, c: char) {
-        match self.parts.last_mut() {
-            Some(Part::Plain(text)) => text.push(c),
-            _ => self.parts.push(Part::Plain(c.into())),
-        }
-    }
-
-    fn mark(&mut self, text: String) {
-        self.parts.push(Part::Mark(text));
+    fn span(&mut self, kind: Kind, text: &str) {
+        let start = self.text.len();
+        self.text.push_str(text);
+        self.spans.push(Span { kind, start, end: self.text.len() });
     }
 }
 
-impl Part {
-    fn length(&self) -> usize {
-        match self {
-            Self::Mark(_) | Self::Words(_) => 1,
-            Self::Plain(text) => text.chars().count(),
-        }
-    }
-
-    /// What is beyond so many characters. Only plain text is divided; of anything else all is beyond.
-    fn split_off(&mut self, characters: usize) -> Self {
-        match self {
-            Self::Plain(text) => {
-                let at = text.char_indices().nth(characters).map_or(text.len(), |(at, _)| at);
-                Self::Plain(text.split_off(at))
-            }
-            whole => std::mem::replace(whole, Self::Plain(String::new())),
-        }
-    }
-
-    fn as_str(&self) -> &str {
-        match self {
-            Self::Mark(text) | Self::Plain(text) => text,
-            Self::Words(words) => words,
-        }
+impl Span {
+    fn moved(self, to: impl Fn(usize) -> usize) -> Self {
+        Self { kind: self.kind, start: to(self.start), end: to(self.end) }
     }
 }
 
@@ -245,7 +282,7 @@ mod tests {
     }
 
     fn plain_text(shown: &Shown) -> String {
-        shown.parts.iter().filter(|part| matches!(part, Part::Plain(_))).map(Part::as_str).collect()
+        shown.parts().filter(|(kind, _)| *kind == Kind::Plain).map(|(_, text)| text).collect()
     }
 
     #[test]
@@ -289,8 +326,8 @@ mod tests {
         #[test]
         fn nothing_is_hidden_and_nothing_is_lost(text in hostile(), breaks: bool) {
             // [TEXT-002, TEXT-004]
-            let shown = Shown::with_breaks(&text, breaks);
-            prop_assert_eq!(unmarked(&shown.text()), text);
+            let shown = if breaks { Shown::prose(&text) } else { Shown::line(&text) };
+            prop_assert_eq!(unmarked(shown.text()), text);
             let plain = plain_text(&shown);
             for c in plain.chars() {
                 prop_assert!(is_plain(c) || (breaks && c == '\n'), "U+{:04X} is shown as it is", u32::from(c));
@@ -302,7 +339,8 @@ mod tests {
         fn what_is_split_is_whole(text in hostile(), limit in 0usize..80) {
             let whole = Shown::line(&text);
             let (head, rest) = whole.clone().split(limit);
-            prop_assert_eq!(head.text() + &rest.text(), whole.text());
+            prop_assert_eq!(head.text().to_owned() + rest.text(), whole.text());
+            prop_assert_eq!(head.to_string() + &rest.to_string(), whole.to_string());
             prop_assert_eq!(head.length(), whole.length().min(limit));
         }
 

@@ -48,7 +48,7 @@ pub(super) async fn render(
 ) -> Response {
     let around = match surroundings(desk, visitor, &view).await {
         Ok(around) => around,
-        Err(refusal) => return refused(desk, visitor, &refusal),
+        Err(refusal) => return refused(desk, visitor.name(), &refusal),
     };
     let chrome = visitor.chrome(desk, "Plan");
     let (session, identity) = (visitor.session.clone(), visitor.identity.clone());
