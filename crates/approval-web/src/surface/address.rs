@@ -66,8 +66,8 @@ impl Address {
         another.is_none()
             && named.peek().is_some()
             && named.all(|named| {
-                let named = named.strip_suffix(default_port).unwrap_or(named);
-                named.eq_ignore_ascii_case(self.host.as_bytes())
+                let bare = named.strip_suffix(default_port).filter(|bare| !has_port(bare)).unwrap_or(named);
+                bare.eq_ignore_ascii_case(self.host.as_bytes())
             })
     }
 
@@ -104,6 +104,10 @@ impl Address {
             None => lists.into_iter().find(|list| list == next).unwrap_or_else(|| self.inbox()),
         }
     }
+}
+
+fn has_port(host: &[u8]) -> bool {
+    host.rsplit(|byte| *byte == b']').next().is_some_and(|rest| rest.contains(&b':'))
 }
 
 fn is_loopback(host: &str) -> bool {
@@ -175,5 +179,12 @@ mod tests {
         }
         assert!(!addressed("/", &["approvals.example", "approvals.example"]));
         assert!(!addressed("https://evil.example/", &["approvals.example"]));
+        let address = Address::parse("http://[::1]:8080").unwrap();
+        let addressed = |host: &str| {
+            let headers = HeaderMap::from_iter([(header::HOST, host.parse().unwrap())]);
+            address.is_addressed(&Uri::from_static("/"), &headers)
+        };
+        assert!(addressed("[::1]:8080"));
+        assert!(!addressed("[::1]:8080:80") && !addressed("[::1]:80") && !addressed("[::1]"));
     }
 }

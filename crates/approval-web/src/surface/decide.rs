@@ -54,6 +54,8 @@ enum Undecided {
     Unavailable(String),
     /// The plan was rejected, and its requester could not be muted.
     Unmuted(Refusal),
+    /// The form was good, and used: by a click too many, as a rule.
+    Used,
 }
 
 pub(super) async fn decide(
@@ -76,8 +78,7 @@ pub(super) async fn decide(
             render(&desk, &visitor, view, status, again).await
         }
         Err(Undecided::Form) => {
-            let text = "This form is no longer good: it was used already, or belongs to another login or plan. \
-                        Nothing was decided.";
+            let text = "This form is no longer good: it belongs to another login or plan. Nothing was decided.";
             Notice::new(StatusCode::FORBIDDEN, "Not decided", text)
                 .onward(desk.address.plan(plan), "Open the plan again")
                 .show(&desk, Some(visitor.name()))
@@ -100,6 +101,14 @@ pub(super) async fn decide(
             let text = "You rejected the plan. Its requester could not be muted: an operator can do that.";
             Notice::new(StatusCode::SERVICE_UNAVAILABLE, "Rejected, not muted", text)
                 .onward(desk.address.plan(plan), "Back to the plan")
+                .show(&desk, Some(visitor.name()))
+        }
+        // Whoever clicked twice has decided, and must not read that they haven't.
+        Err(Undecided::Used) => {
+            let text = "This form is no longer good: it was used already. What was decided with it stands, and nothing more \
+                        was decided.";
+            Notice::new(StatusCode::FORBIDDEN, "Already used", text)
+                .onward(desk.address.plan(plan), "Open the plan again")
                 .show(&desk, Some(visitor.name()))
         }
         Err(Undecided::Unavailable(error)) => notice::unavailable(&desk, Some(visitor.name()), &error),
@@ -148,7 +157,7 @@ async fn open(desk: &Desk, visitor: &Visitor, view: &PlanPageView, filled: &Fill
     let form = forms.open(&filled.form, &visitor.session, view.header.plan_id).ok_or(Undecided::Form)?;
     let found = desk.transient.find::<Used>(RecordKind::Login, &used(&form.nonce.to_string()), desk.now()).await;
     match found.map_err(|error| Undecided::Unavailable(error.to_string()))? {
-        Some(Used {}) => Err(Undecided::Form),
+        Some(Used {}) => Err(Undecided::Used),
         None => Ok(form),
     }
 }
