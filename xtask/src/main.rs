@@ -13,6 +13,7 @@ mod source;
 mod suites;
 mod tools;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -61,6 +62,11 @@ enum Chore {
         /// Only these files, whether they have changed or not
         files: Vec<String>,
     },
+    /// Take a picture of each page of the approval surface: on a desk and on a phone, in light and in dark
+    Shots {
+        /// Where they go: `xtask-shots` in the build directory, unless it is said
+        directory: Option<PathBuf>,
+    },
     /// Write the generated part of the specification: schemas, examples, the table of requirements
     Spec,
     /// Kill a server, start it again, and count what it did (the suite `torture` does so a few times)
@@ -101,6 +107,12 @@ fn run(chore: Chore) -> Result<ExitCode> {
         Chore::Ci { full, only } => ci::run(full, &only),
         Chore::Hostile { count, seed } => suites::hostile::by_hand(&Context::load(false)?, count, seed),
         Chore::Mutants { minutes, files } => mutants::run(&Context::load(false)?, minutes, &files),
+        Chore::Shots { directory } => {
+            let context = Context::load(false)?;
+            let directory = directory.map(std::path::absolute).transpose()?;
+            let usual = || context.metadata.target_directory.join("xtask-shots");
+            suites::browser::shots(&context, &directory.unwrap_or_else(usual))
+        }
         Chore::Spec => suites::spec::write(&Context::load(false)?),
         Chore::Torture { kills, seed, store } => suites::torture::by_hand(&Context::load(false)?, &store, kills, seed),
         Chore::Trace => ci::run(false, &["trace".to_owned()]),

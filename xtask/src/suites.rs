@@ -2,6 +2,7 @@
 
 pub(crate) mod advisories;
 pub(crate) mod bench;
+pub(crate) mod browser;
 mod clippy;
 mod contention;
 mod counts;
@@ -69,6 +70,7 @@ pub(crate) const SUITES: &[Suite] = &[
     hostile::SUITE,
     model::SUITE,
     postgres::SUITE,
+    browser::SUITE,
     torture::SUITE,
     contention::SUITE,
     python::SUITE,

@@ -86,7 +86,7 @@ pub(crate) fn bundle(context: &Context, locked: &str, entry: &str) -> Result<Pat
 }
 
 /// The `node_modules` of a directory's lock file, kept outside the clone. No package runs a script of its own.
-fn npm_packages(context: &Context, locked: &str) -> Result<PathBuf> {
+pub(crate) fn npm_packages(context: &Context, locked: &str) -> Result<PathBuf> {
     let files = ["package.json", "package-lock.json"].map(|file| context.root.join(locked).join(file));
     let mut hasher = DefaultHasher::new();
     for file in &files {
@@ -145,15 +145,28 @@ fn appear_whole(directory: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Res
 /// PostgreSQL's programs and a pooler, installed where they aren't there and this is the CI's machine.
 pub(crate) fn ensure_postgres() -> Result<()> {
     let script = "(ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null || command -v initdb) && command -v pgbouncer";
+    ensure(script, "PostgreSQL's `initdb` and pgbouncer are needed", &["postgresql", "pgbouncer"])
+}
+
+/// Chromium, the driver of its version, and fonts with which a page looks as it should, installed where they aren't there and
+/// this is the CI's machine.
+pub(crate) fn ensure_chromium() -> Result<()> {
+    let script = "(command -v chromium || command -v google-chrome) && command -v chromedriver";
+    let packages = ["chromium", "chromium-driver", "fonts-liberation", "fonts-noto-core"];
+    ensure(script, "Chromium and `chromedriver` are needed", &packages)
+}
+
+/// Debian's packages, installed where the script doesn't find what they hold and this is the CI's machine.
+fn ensure(script: &str, needed: &str, packages: &[&str]) -> Result<()> {
     let Err(missing) = answer(Command::new("sh").args(["-c", script])) else {
         return Ok(());
     };
     if std::env::var_os("CI").is_none() {
-        return Err(missing
-            .context("PostgreSQL's `initdb` and pgbouncer are needed: the packages `postgresql` and `pgbouncer`"));
+        return Err(missing.context(format!("{needed}: the packages `{}`", packages.join("`, `"))));
     }
     apt_get(&["update", "--quiet"])?;
-    apt_get(&["install", "--quiet", "--yes", "--no-install-recommends", "postgresql", "pgbouncer"])
+    let install = ["install", "--quiet", "--yes", "--no-install-recommends"];
+    apt_get(&install.iter().chain(packages).copied().collect::<Vec<_>>())
 }
 
 /// A program that Debian has in a package of its name, installed where it isn't there and this is the CI's machine.

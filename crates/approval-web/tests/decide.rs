@@ -395,6 +395,7 @@ async fn enter_presses_a_button_that_does_nothing() {
     let (_, form) = page.split_once(&format!("action=\"/plans/{}#decide\"", plan.header.plan_id)).unwrap();
     let buttons: Vec<_> = form.match_indices("<button").map(|(at, _)| form[at..].split('>').next().unwrap()).collect();
     assert_eq!(buttons[0], "<button type=\"submit\" disabled hidden");
-    assert!(buttons[1].contains("value=\"reject\"") && buttons[2].contains("value=\"approve\""), "{buttons:?}");
+    assert_eq!(buttons[1], "<button type=\"submit\" formmethod=\"dialog\" formnovalidate hidden");
+    assert!(buttons[2].contains("value=\"reject\"") && buttons[3].contains("value=\"approve\""), "{buttons:?}");
     assert!(!page.contains("autofocus") && !page.contains("<script"));
 }

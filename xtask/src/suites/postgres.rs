@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::test::run_packages;
+use super::test::{Tests, run_packages};
 use super::{Suite, Tier};
 use crate::context::Context;
 use crate::report::Report;
@@ -25,6 +25,7 @@ fn run(context: &Context) -> Result<Report> {
     }
     let mut report = Report::default();
     // They wait for servers and their disk more than they compute.
-    run_packages(context, &["--package", PACKAGE], &["--test-threads", "4"], &mut report)?;
+    let tests = Tests { packages: &["--package", PACKAGE], options: &["--test-threads", "4"], ..Tests::default() };
+    run_packages(context, &tests, &mut report)?;
     Ok(report)
 }

@@ -1,5 +1,6 @@
 //! Unit, property, integration and compile-fail tests through cargo-nextest where it can be had, and the doc tests.
 
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::Result;
@@ -19,12 +20,25 @@ pub(crate) const SUITE: Suite = Suite {
     run,
 };
 
-/// A package whose tests are a suite of their own.
-const ELSEWHERE: &str = super::postgres::PACKAGE;
+/// Packages whose tests are suites of their own.
+const ELSEWHERE: [&str; 2] = [super::browser::PACKAGE, super::postgres::PACKAGE];
+
+/// Which tests to run, and how.
+#[derive(Default)]
+pub(super) struct Tests<'a> {
+    /// The packages, and perhaps which of their tests, in cargo's words.
+    pub(super) packages: &'a [&'a str],
+    /// For cargo-nextest.
+    pub(super) options: &'a [&'a str],
+    /// Where the tests find what they need.
+    pub(super) environment: &'a [(&'a str, &'a Path)],
+}
 
 fn run(context: &Context) -> Result<Report> {
     let mut report = Report::default();
-    run_packages(context, &["--workspace", "--exclude", ELSEWHERE], &[], &mut report)?;
+    let excluded = ELSEWHERE.iter().flat_map(|package| ["--exclude", package]);
+    let packages: Vec<_> = ["--workspace"].into_iter().chain(excluded).collect();
+    run_packages(context, &Tests { packages: &packages, ..Tests::default() }, &mut report)?;
     let mut command = context.cargo();
     command.args(["test", "--doc", "--workspace", "--locked", "--no-fail-fast"]);
     let output = run_tests(command, context, &[])?;
@@ -32,15 +46,18 @@ fn run(context: &Context) -> Result<Report> {
     Ok(report)
 }
 
-/// Runs the tests of these packages, but for their doc tests: by cargo-nextest with these options, where it can be had.
-pub(super) fn run_packages(context: &Context, packages: &[&str], options: &[&str], report: &mut Report) -> Result<()> {
+/// Runs tests, but for doc tests: by cargo-nextest, where it can be had.
+pub(super) fn run_packages(context: &Context, tests: &Tests<'_>, report: &mut Report) -> Result<()> {
     match cargo_tool(context, "cargo-nextest") {
-        Ok(program) => with_nextest(context, &program, packages, options, report),
+        Ok(program) => with_nextest(context, &program, tests, report),
         Err(error) => {
             println!("cargo-nextest can't be had, so cargo runs the tests: {error:#}");
             let mut command = context.cargo();
-            command.arg("test").args(packages);
-            command.args(["--locked", "--no-fail-fast", "--lib", "--bins", "--tests", "--examples"]);
+            command.arg("test").args(tests.packages).envs(tests.environment.iter().copied());
+            command.args(["--locked", "--no-fail-fast"]);
+            if !tests.packages.contains(&"--test") {
+                command.args(["--lib", "--bins", "--tests", "--examples"]);
+            }
             let output = run_tests(command, context, &["--", "--include-ignored"])?;
             enter("cargo test", libtest(&output.text), &output, report);
             Ok(())
@@ -48,24 +65,19 @@ pub(super) fn run_packages(context: &Context, packages: &[&str], options: &[&str
     }
 }
 
-fn with_nextest(
-    context: &Context,
-    program: &std::path::Path,
-    packages: &[&str],
-    options: &[&str],
-    report: &mut Report,
-) -> Result<()> {
+fn with_nextest(context: &Context, program: &Path, tests: &Tests<'_>, report: &mut Report) -> Result<()> {
     let nextest_command = |verb| {
         let mut command = Command::new(program);
         command
             .current_dir(&context.root)
             .args(["nextest", verb])
-            .args(packages)
+            .args(tests.packages)
+            .envs(tests.environment.iter().copied())
             .args(["--locked", "--color", "never"]);
         command
     };
     let mut command = nextest_command("run");
-    command.arg("--no-fail-fast").args(options);
+    command.arg("--no-fail-fast").args(tests.options);
     let output = run_tests(command, context, &["--run-ignored", "all"])?;
     let before = report.skipped.len();
     enter("cargo nextest", nextest(&output.text), &output, report);

@@ -66,8 +66,8 @@ impl Address {
         another.is_none()
             && named.peek().is_some()
             && named.all(|named| {
-                let named = named.strip_suffix(default_port).unwrap_or(named);
-                named.eq_ignore_ascii_case(self.host.as_bytes())
+                let bare = named.strip_suffix(default_port).filter(|bare| !has_port(bare)).unwrap_or(named);
+                bare.eq_ignore_ascii_case(self.host.as_bytes())
             })
     }
 
@@ -117,7 +117,15 @@ impl Address {
     }
 }
 
+<<<<<<< HEAD
 pub(crate) fn is_loopback(host: &str) -> bool {
+=======
+fn has_port(host: &[u8]) -> bool {
+    host.rsplit(|byte| *byte == b']').next().is_some_and(|rest| rest.contains(&b':'))
+}
+
+fn is_loopback(host: &str) -> bool {
+>>>>>>> browser
     let address = host.trim_start_matches('[').trim_end_matches(']');
     host.eq_ignore_ascii_case("localhost") || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
@@ -186,5 +194,12 @@ mod tests {
         }
         assert!(!addressed("/", &["approvals.example", "approvals.example"]));
         assert!(!addressed("https://evil.example/", &["approvals.example"]));
+        let address = Address::parse("http://[::1]:8080").unwrap();
+        let addressed = |host: &str| {
+            let headers = HeaderMap::from_iter([(header::HOST, host.parse().unwrap())]);
+            address.is_addressed(&Uri::from_static("/"), &headers)
+        };
+        assert!(addressed("[::1]:8080"));
+        assert!(!addressed("[::1]:8080:80") && !addressed("[::1]:80") && !addressed("[::1]"));
     }
 }

@@ -18,6 +18,8 @@ use super::{Desk, notice, session};
 use crate::page::chrome::{Chrome, LoggedOutPage, LoginPage};
 use crate::page::words;
 
+const CLEAR_SITE_DATA: header::HeaderName = header::HeaderName::from_static("clear-site-data");
+
 #[derive(Debug, Deserialize)]
 pub(super) struct Onward {
     #[serde(default)]
@@ -149,8 +151,16 @@ fn login_page(desk: &Desk, next: &str) -> Result<LoginPage, String> {
     Ok(LoginPage { chrome, next, error: None, account: String::new(), accounts, providers, arrived: false })
 }
 
+<<<<<<< HEAD
 fn with_cookie(response: impl IntoResponse, cookie: Option<http::HeaderValue>) -> Response {
     let mut response = response.into_response();
+=======
+/// Another session, or none: what the browser kept of the one before goes. `no-store` alone doesn't do that: Chromium holds on to
+/// pages that were left a moment ago, and its button back would show them again.
+fn with_cookie(redirect: Redirect, cookie: Option<http::HeaderValue>) -> Response {
+    let mut response = redirect.into_response();
+    response.headers_mut().insert(CLEAR_SITE_DATA, http::HeaderValue::from_static("\"cache\""));
+>>>>>>> browser
     if let Some(cookie) = cookie {
         response.headers_mut().insert(header::SET_COOKIE, cookie);
     }

@@ -74,7 +74,7 @@ fn quote(source: Source, text: &str) -> Text {
 pub(crate) fn benign() -> Draft {
     let mut draft = draft(
         "staging-eu",
-        "Change Deployment web in namespace shop: 1 of 14 fields, and the nginx.conf in ConfigMap web",
+        "Change Deployment web in namespace shop: 2 of 14 fields, and the nginx.conf in ConfigMap web",
         "staging-eu/apps/Deployment/shop/web",
     );
     let deployment = |replicas: u32, image: &str| {
