@@ -117,15 +117,11 @@ impl Address {
     }
 }
 
-<<<<<<< HEAD
-pub(crate) fn is_loopback(host: &str) -> bool {
-=======
 fn has_port(host: &[u8]) -> bool {
     host.rsplit(|byte| *byte == b']').next().is_some_and(|rest| rest.contains(&b':'))
 }
 
-fn is_loopback(host: &str) -> bool {
->>>>>>> browser
+pub(crate) fn is_loopback(host: &str) -> bool {
     let address = host.trim_start_matches('[').trim_end_matches(']');
     host.eq_ignore_ascii_case("localhost") || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }

@@ -126,7 +126,7 @@ pub(super) async fn confirm(
             && waiting.ready.plan_id == view.header.plan_id
     };
     let Some(waiting) = waiting.filter(ours) else {
-        return answer(&desk, &visitor, view.header.plan_id, Err(Undecided::Form));
+        return answer(&desk, &visitor, view.header.plan_id, Err(Undecided::Spent));
     };
     let taken = take(&desk, &visitor, &view, waiting.ready, waiting.authentication).await;
     answer(&desk, &visitor, view.header.plan_id, taken)

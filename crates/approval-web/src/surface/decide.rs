@@ -53,6 +53,8 @@ pub(super) enum Undecided {
     Form,
     /// The service refuses.
     Refused(Refusal),
+    /// The last word was given already, came too late, or was never asked for.
+    Spent,
     /// Something that is needed can't be had.
     Unavailable(String),
     /// The plan was rejected, and its requester could not be muted.
@@ -126,16 +128,8 @@ pub(super) fn answer(desk: &Desk, visitor: &Visitor, plan: PlanId, taken: Result
         Ok(()) => Redirect::to(&format!("{}/decided", desk.address.plan(plan))).into_response(),
         Err(Undecided::Again(status, error)) => again(Notice::new(status, "Not decided", error)),
         Err(Undecided::Form) => {
-<<<<<<< HEAD
-            let text = "This form is no longer good: it was used already, or belongs to another login or plan. \
-                        Nothing was decided.";
-            again(Notice::new(StatusCode::FORBIDDEN, "Not decided", text))
-=======
             let text = "This form is no longer good: it belongs to another login or plan. Nothing was decided.";
-            Notice::new(StatusCode::FORBIDDEN, "Not decided", text)
-                .onward(desk.address.plan(plan), "Open the plan again")
-                .show(&desk, Some(visitor.name()))
->>>>>>> browser
+            again(Notice::new(StatusCode::FORBIDDEN, "Not decided", text))
         }
         Err(Undecided::Refused(refusal)) if refusal.reason() == Reason::PlanNotFound => {
             notice::not_found(desk, Some(visitor.name()))
@@ -154,19 +148,18 @@ pub(super) fn answer(desk: &Desk, visitor: &Visitor, plan: PlanId, taken: Result
                 .onward(desk.address.plan(plan), "Back to the plan")
                 .show(desk, Some(visitor.name()))
         }
-<<<<<<< HEAD
-        Err(Undecided::Unavailable(error)) => notice::unavailable(desk, Some(visitor.name()), &error),
-=======
+        Err(Undecided::Spent) => {
+            let text = "This confirmation is no longer good: it was given already, came too late, or belongs to another login or \
+                        plan. It decides nothing now; the plan’s page says what was decided before.";
+            again(Notice::new(StatusCode::FORBIDDEN, "Not good any more", text))
+        }
         // Whoever clicked twice has decided, and must not read that they haven't.
         Err(Undecided::Used) => {
             let text = "This form is no longer good: it was used already. What was decided with it stands, and nothing more \
                         was decided.";
-            Notice::new(StatusCode::FORBIDDEN, "Already used", text)
-                .onward(desk.address.plan(plan), "Open the plan again")
-                .show(&desk, Some(visitor.name()))
+            again(Notice::new(StatusCode::FORBIDDEN, "Already used", text))
         }
-        Err(Undecided::Unavailable(error)) => notice::unavailable(&desk, Some(visitor.name()), &error),
->>>>>>> browser
+        Err(Undecided::Unavailable(error)) => notice::unavailable(desk, Some(visitor.name()), &error),
     }
 }
 
@@ -231,13 +224,8 @@ async fn open(desk: &Desk, visitor: &Visitor, view: &PlanPageView, filled: &Fill
 async fn unused(desk: &Desk, nonce: &str) -> Result<(), Undecided> {
     let found = desk.transient.find::<Used>(RecordKind::Login, &used(nonce), desk.now()).await;
     match found.map_err(|error| Undecided::Unavailable(error.to_string()))? {
-<<<<<<< HEAD
-        Some(Used {}) => Err(Undecided::Form),
-        None => Ok(()),
-=======
         Some(Used {}) => Err(Undecided::Used),
-        None => Ok(form),
->>>>>>> browser
+        None => Ok(()),
     }
 }
 

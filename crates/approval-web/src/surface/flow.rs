@@ -21,7 +21,7 @@ use super::Desk;
 use super::client::Caller;
 use super::confirm::{self, Authentication};
 use super::decide::Ready;
-use super::login::{Onward, ill_formed, open_session, up};
+use super::login::{Onward, ill_formed, open_session, up, with_session};
 use super::notice::{self, Notice, page};
 use super::session::random_name;
 use super::visitor::Visitor;
@@ -268,7 +268,7 @@ async fn go_on(desk: &Desk, headers: &HeaderMap, provider: &Provider, proof: Pro
                     let chrome = Chrome { base: desk.address.base().to_owned(), viewer: None, title: "Logged in" };
                     let text = "You are logged in.";
                     let shown = OnwardPage { chrome, heading: "Logged in".to_owned(), text, url: next };
-                    with_cookie(page(StatusCode::OK, &shown), desk.cookie.set(&id))
+                    with_session(page(StatusCode::OK, &shown), desk.cookie.set(&id))
                 }
                 Err(error) => notice::unavailable(desk, None, &error),
             }

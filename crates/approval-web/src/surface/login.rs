@@ -80,7 +80,7 @@ pub(super) async fn log_in(
     desk.logins.forgive(&credentials.account);
     from.forgive(&desk);
     match open_session(&desk, &headers, Login::with(&account), account.identity()).await {
-        Ok(id) => with_cookie(Redirect::to(&desk.address.onward(&credentials.next)), desk.cookie.set(&id)),
+        Ok(id) => with_session(Redirect::to(&desk.address.onward(&credentials.next)), desk.cookie.set(&id)),
         Err(error) => notice::unavailable(&desk, None, &error),
     }
 }
@@ -125,7 +125,7 @@ pub(super) async fn log_out(State(desk): State<Arc<Desk>>, headers: HeaderMap) -
         },
         _ => to_login(&desk),
     };
-    with_cookie(response, desk.cookie.remove())
+    with_session(response, desk.cookie.remove())
 }
 
 fn to_login(desk: &Desk) -> Response {
@@ -151,16 +151,11 @@ fn login_page(desk: &Desk, next: &str) -> Result<LoginPage, String> {
     Ok(LoginPage { chrome, next, error: None, account: String::new(), accounts, providers, arrived: false })
 }
 
-<<<<<<< HEAD
-fn with_cookie(response: impl IntoResponse, cookie: Option<http::HeaderValue>) -> Response {
-    let mut response = response.into_response();
-=======
 /// Another session, or none: what the browser kept of the one before goes. `no-store` alone doesn't do that: Chromium holds on to
 /// pages that were left a moment ago, and its button back would show them again.
-fn with_cookie(redirect: Redirect, cookie: Option<http::HeaderValue>) -> Response {
-    let mut response = redirect.into_response();
+pub(super) fn with_session(response: impl IntoResponse, cookie: Option<http::HeaderValue>) -> Response {
+    let mut response = response.into_response();
     response.headers_mut().insert(CLEAR_SITE_DATA, http::HeaderValue::from_static("\"cache\""));
->>>>>>> browser
     if let Some(cookie) = cookie {
         response.headers_mut().insert(header::SET_COOKIE, cookie);
     }
