@@ -20,6 +20,19 @@ pub trait Transient: Send + Sync + fmt::Debug {
     /// When it can't be kept.
     async fn put(&self, key: &str, sealed: Vec<u8>, expires_at: Timestamp) -> Result<(), TransientError>;
 
+    /// Keeps `sealed` under `key` until `expires_at`, unless something is there that hasn't expired at `now`: of all who put
+    /// something there at once, exactly one is told that it was theirs.
+    ///
+    /// # Errors
+    /// When it can't be kept.
+    async fn put_new(
+        &self,
+        key: &str,
+        sealed: Vec<u8>,
+        expires_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<bool, TransientError>;
+
     /// What is under `key`, unless it has expired at `now`.
     ///
     /// # Errors
@@ -79,11 +92,25 @@ impl SealedTransient {
         value: &T,
         expires_at: Timestamp,
     ) -> Result<(), TransientError> {
-        let document = Document::from_serialize(value, &Limits::ARGUMENTS)
-            .map_err(|error| TransientError::Unreadable(error.to_string()))?;
-        let key = self.key(kind, identifier)?;
-        let sealed = self.sealer.seal(Purpose::Session, &self.binding(kind, &key), document.as_bytes())?;
+        let (key, sealed) = self.seal(kind, identifier, value)?;
         self.transient.put(&key, sealed, expires_at).await
+    }
+
+    /// Keeps `value` under `identifier` until `expires_at`, unless something is there already: exactly one caller is told that
+    /// it was theirs.
+    ///
+    /// # Errors
+    /// When it can't be sealed or kept.
+    pub async fn put_new<T: serde::Serialize + Sync>(
+        &self,
+        kind: RecordKind,
+        identifier: &str,
+        value: &T,
+        expires_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<bool, TransientError> {
+        let (key, sealed) = self.seal(kind, identifier, value)?;
+        self.transient.put_new(&key, sealed, expires_at, now).await
     }
 
     /// What is under `identifier`.
@@ -122,6 +149,19 @@ impl SealedTransient {
     /// When it can't be removed.
     pub async fn sweep(&self, now: Timestamp) -> Result<(), TransientError> {
         self.transient.sweep(now).await
+    }
+
+    fn seal<T: serde::Serialize>(
+        &self,
+        kind: RecordKind,
+        identifier: &str,
+        value: &T,
+    ) -> Result<(String, Vec<u8>), TransientError> {
+        let document = Document::from_serialize(value, &Limits::ARGUMENTS)
+            .map_err(|error| TransientError::Unreadable(error.to_string()))?;
+        let key = self.key(kind, identifier)?;
+        let sealed = self.sealer.seal(Purpose::Session, &self.binding(kind, &key), document.as_bytes())?;
+        Ok((key, sealed))
     }
 
     /// Who can read the store's keys can't guess an identifier from them: they are tags. [SEAL-006]

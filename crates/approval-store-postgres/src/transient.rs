@@ -27,6 +27,29 @@ impl Transient for PostgresStore {
         Ok(())
     }
 
+    async fn put_new(
+        &self,
+        key: &str,
+        sealed: Vec<u8>,
+        expires_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<bool, TransientError> {
+        let client = self.connection().await?;
+        // Of several who put something there at once, the others wait for the first and then find it.
+        let sql = "INSERT INTO @transient AS kept (key, expires_at, sealed) VALUES ($1, $2, $3) \
+                   ON CONFLICT (key) DO UPDATE SET expires_at = excluded.expires_at, sealed = excluded.sealed \
+                   WHERE kept.expires_at <= $4 RETURNING 1";
+        let (expires_at, now) = (expires_at.unix_millis(), now.unix_millis());
+        let put = [
+            (&key as &(dyn tokio_postgres::types::ToSql + Sync), Type::TEXT),
+            (&expires_at, Type::INT8),
+            (&sealed, Type::BYTEA),
+            (&now, Type::INT8),
+        ];
+        let done = self.alone(&client).query(sql, &put).await;
+        Ok(!give_back(client, done)?.is_empty())
+    }
+
     async fn find(&self, key: &str, now: Timestamp) -> Result<Option<Vec<u8>>, TransientError> {
         let client = self.connection().await?;
         let sql = "SELECT sealed FROM @transient WHERE key = $1 AND expires_at > $2";

@@ -21,6 +21,24 @@ impl Transient for SqliteStore {
         put.await.map_err(|fault: Fault| fault.into())
     }
 
+    async fn put_new(
+        &self,
+        key: &str,
+        sealed: Vec<u8>,
+        expires_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<bool, TransientError> {
+        let key = key.to_owned();
+        let put = self.writer.run(move |connection| {
+            let sql = "INSERT INTO transient (key, expires_at, sealed) VALUES (?1, ?2, ?3) \
+                       ON CONFLICT (key) DO UPDATE SET expires_at = excluded.expires_at, sealed = excluded.sealed \
+                       WHERE transient.expires_at <= ?4";
+            let values = params![key, expires_at.unix_millis(), sealed, now.unix_millis()];
+            Ok(connection.prepare_cached(sql)?.execute(values)? == 1)
+        });
+        put.await.map_err(|fault: Fault| fault.into())
+    }
+
     async fn find(&self, key: &str, now: Timestamp) -> Result<Option<Vec<u8>>, TransientError> {
         let key = key.to_owned();
         let found = self.reader.run(move |connection| {

@@ -21,6 +21,21 @@ impl Transient for MemoryTransient {
         Ok(())
     }
 
+    async fn put_new(
+        &self,
+        key: &str,
+        sealed: Vec<u8>,
+        expires_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<bool, TransientError> {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_free = kept.get(key).is_none_or(|(_, until)| *until <= now);
+        if is_free {
+            kept.insert(key.to_owned(), (sealed, expires_at));
+        }
+        Ok(is_free)
+    }
+
     async fn find(&self, key: &str, now: Timestamp) -> Result<Option<Vec<u8>>, TransientError> {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(kept.get(key).filter(|(_, until)| now < *until).map(|(sealed, _)| sealed.clone()))

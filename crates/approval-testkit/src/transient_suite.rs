@@ -23,6 +23,10 @@ const PUT: Promise =
     Promise { id: "TRANSIENT-001", text: "a value is kept under its key until it expires, in place of what was there" };
 const EXPIRY: Promise = Promise { id: "TRANSIENT-002", text: "a value that has expired is not returned" };
 const TAKE: Promise = Promise { id: "TRANSIENT-003", text: "of all who take a value, exactly one gets it" };
+const PUT_NEW: Promise = Promise {
+    id: "TRANSIENT-005",
+    text: "what is put where nothing may be is kept if nothing is there, and of all who put something there exactly one is told so",
+};
 const SWEEP: Promise = Promise { id: "TRANSIENT-004", text: "a sweep removes what has expired, and nothing else" };
 
 type Fixture = Arc<dyn Transient>;
@@ -63,6 +67,8 @@ fn checks() -> Vec<Check<Fixture>> {
         Check::new("transient/bytes", PUT, bytes),
         Check::new("transient/expiry", EXPIRY, expiry),
         Check::new("transient/put-again", PUT, put_again),
+        Check::new("transient/put-new", PUT_NEW, put_new),
+        Check::new("transient/put-new-at-once", PUT_NEW, put_new_at_once),
         Check::new("transient/sweep", SWEEP, sweep),
         Check::new("transient/take", TAKE, take),
         Check::new("transient/take-at-once", TAKE, take_at_once),
@@ -103,6 +109,41 @@ async fn put_again(transient: Fixture) -> Result<(), Seen> {
     same("a value whose expiry was brought forward", &transient.find("a", second(31)).await?, &None)?;
     transient.put("a", b"fourth".to_vec(), second(60)).await?;
     same("the value after one that expired", &transient.find("a", second(31)).await?, &value("fourth"))
+}
+
+async fn put_new(transient: Fixture) -> Result<(), Seen> {
+    let put = async |text: &str, until, now| {
+        transient.put_new("a", text.as_bytes().to_vec(), second(until), second(now)).await
+    };
+    same("whether the first is kept", &put("first", 60, 0).await?, &true)?;
+    same("whether another beside it is kept", &put("second", 90, 59).await?, &false)?;
+    same("the value that was there", &transient.find("a", second(59)).await?, &value("first"))?;
+    same("whether that lasts longer now", &transient.find("a", second(60)).await?, &None)?;
+    same("whether one in place of what has expired is kept", &put("third", 90, 60).await?, &true)?;
+    same("the value in its place", &transient.find("a", second(60)).await?, &value("third"))?;
+    transient.take("a", second(60)).await?;
+    same("whether one in place of what was taken is kept", &put("fourth", 90, 60).await?, &true)
+}
+
+async fn put_new_at_once(transient: Fixture) -> Result<(), Seen> {
+    const TASKS: u64 = 8;
+    for round in 0..20 {
+        let key = format!("form {round}");
+        let told = at_once(TASKS, |task| {
+            let (transient, key) = (Arc::clone(&transient), key.clone());
+            async move { (task, transient.put_new(&key, task.to_be_bytes().to_vec(), second(60), second(0)).await) }
+        })
+        .await?;
+        let mut theirs = Vec::new();
+        for (task, told) in told {
+            if told? {
+                theirs.push(task.to_be_bytes().to_vec());
+            }
+        }
+        same(&format!("how many of {TASKS} were told that theirs is kept"), &theirs.len(), &1)?;
+        same("what is kept", &transient.find(&key, second(0)).await?, &theirs.pop())?;
+    }
+    Ok(())
 }
 
 async fn expiry(transient: Fixture) -> Result<(), Seen> {

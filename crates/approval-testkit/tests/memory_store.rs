@@ -13,5 +13,5 @@ async fn the_memory_store_keeps_the_contract() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_memory_transient_keeps_the_contract() {
     let ran = transient_suite::test_all(|| async { MemoryTransient::default() }).await;
-    assert_eq!(ran, 7);
+    assert_eq!(ran, 9);
 }

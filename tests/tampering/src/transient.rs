@@ -29,6 +29,17 @@ impl Transient for Watched {
         self.kept.put(key, sealed, until).await
     }
 
+    async fn put_new(
+        &self,
+        key: &str,
+        sealed: Vec<u8>,
+        until: approval_core::Timestamp,
+        now: approval_core::Timestamp,
+    ) -> Result<bool, TransientError> {
+        self.put.lock().unwrap().push((key.to_owned(), sealed.clone()));
+        self.kept.put_new(key, sealed, until, now).await
+    }
+
     async fn find(&self, key: &str, now: approval_core::Timestamp) -> Result<Option<Vec<u8>>, TransientError> {
         self.kept.find(key, now).await
     }

@@ -285,7 +285,7 @@ impl Store for FaultyStore {
     }
 }
 
-/// Looks, and removes later: two can take one value.
+/// Looks, and acts later: two can take one value, and two can be told that theirs is the one that is kept.
 #[derive(Debug)]
 pub(crate) struct FaultyTransient(MemoryTransient);
 
@@ -299,6 +299,23 @@ impl FaultyTransient {
 impl Transient for FaultyTransient {
     async fn put(&self, key: &str, sealed: Vec<u8>, expires_at: Timestamp) -> Result<(), TransientError> {
         self.0.put(key, sealed, expires_at).await
+    }
+
+    async fn put_new(
+        &self,
+        key: &str,
+        sealed: Vec<u8>,
+        expires_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<bool, TransientError> {
+        let is_free = self.0.find(key, now).await?.is_none();
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+        if is_free {
+            self.0.put(key, sealed, expires_at).await?;
+        }
+        Ok(is_free)
     }
 
     async fn find(&self, key: &str, now: Timestamp) -> Result<Option<Vec<u8>>, TransientError> {

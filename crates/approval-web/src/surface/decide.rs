@@ -188,11 +188,12 @@ pub(super) async fn take(
     ready: Ready,
     authentication: Authentication,
 ) -> Result<(), Undecided> {
-    // A form is good once, also where its decision is then refused. [FORM-002]
-    let nonce = ready.form.to_string();
-    unused(desk, &nonce).await?;
-    let used = desk.transient.put(RecordKind::Login, &used(&nonce), &Used {}, view.header.expires_at).await;
-    used.map_err(|error| Undecided::Unavailable(error.to_string()))?;
+    // A form is good once, also where its decision is then refused, and whoever else sends it at the same moment. [FORM-002]
+    let (name, until) = (used(&ready.form.to_string()), view.header.expires_at);
+    let used = desk.transient.put_new(RecordKind::Login, &name, &Used {}, until, desk.now()).await;
+    if !used.map_err(|error| Undecided::Unavailable(error.to_string()))? {
+        return Err(Undecided::Used);
+    }
     let Identity { person, issuer, subject } = visitor.identity.clone();
     let Authentication { auth_time, acr, amr } = authentication;
     let request = DecisionRequest {
@@ -217,15 +218,11 @@ pub(super) async fn take(
 async fn open(desk: &Desk, visitor: &Visitor, view: &PlanPageView, filled: &Filled) -> Result<Form, Undecided> {
     let forms = Forms { sealer: desk.sealer.as_ref(), audience: desk.approvals.audience() };
     let form = forms.open(&filled.form, &visitor.session, view.header.plan_id).ok_or(Undecided::Form)?;
-    unused(desk, &form.nonce.to_string()).await?;
-    Ok(form)
-}
-
-async fn unused(desk: &Desk, nonce: &str) -> Result<(), Undecided> {
-    let found = desk.transient.find::<Used>(RecordKind::Login, &used(nonce), desk.now()).await;
+    // Said before a password is looked at. What counts is said by `take`.
+    let found = desk.transient.find::<Used>(RecordKind::Login, &used(&form.nonce.to_string()), desk.now()).await;
     match found.map_err(|error| Undecided::Unavailable(error.to_string()))? {
         Some(Used {}) => Err(Undecided::Used),
-        None => Ok(()),
+        None => Ok(form),
     }
 }
 

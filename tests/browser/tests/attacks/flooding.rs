@@ -44,7 +44,6 @@ fn all_accounts_together_are_tried_at_a_pace() -> Result<()> {
 }
 
 #[test]
-#[ignore = "logins and decisions share one pace altogether"]
 fn a_flood_of_names_keeps_nobody_from_deciding() -> Result<()> {
     // [AUTH-006]
     let site = Site::new()?;

@@ -182,7 +182,6 @@ fn the_same_form_many_times_at_once_decides_once() -> Result<()> {
 }
 
 #[test]
-#[ignore = "a form's use is looked up first and noted later: both pass in between"]
 fn two_verdicts_on_one_form_at_once_are_one_decision() -> Result<()> {
     // [FORM-002]
     let site = Site::quorum()?;
