@@ -540,6 +540,79 @@ async fn groups_are_those_of_the_newest_login() {
     assert_eq!(stage.site.state(&plan).await, "awaiting_approval");
 }
 
+/// What an agent brings that acts for Dora.
+async fn bring(stage: &Stage, change: impl FnOnce(&mut Value)) {
+    use approval_web::{BearerVerifier as _, ProviderTokens, Verified};
+    let now = stage.site.now().unix_millis() / 1000;
+    let mut claims = json!({
+        "iss": stage.issuer.url, "aud": "https://mcp.example/mcp", "sub": "4711", "preferred_username": "dora",
+        "iat": now, "exp": now + 300,
+    });
+    change(&mut claims);
+    let tokens = ProviderTokens::new(stage.site.providers.clone().unwrap());
+    let verified = tokens.verify(&stage.issuer.key.sign(&claims)).await.unwrap();
+    assert!(matches!(verified, Verified::For(requester) if requester.identity.subject == "4711"));
+}
+
+#[tokio::test]
+async fn an_agents_token_takes_no_groups_away() {
+    // [AUTH-006]
+    let stage = Stage::with("resource = \"https://mcp.example/mcp\"").await;
+    let dora = stage.dora().await;
+    let plan = stage.site.plan("a").await;
+    assert_eq!(dora.open(&plan).await.status, StatusCode::OK);
+    stage.site.room.clock.advance(Duration::from_secs(1));
+    bring(&stage, |_| ()).await;
+    assert_eq!(dora.open(&plan).await.status, StatusCode::OK);
+    // The control: one that says that there are none.
+    bring(&stage, |claims| claims["groups"] = json!([])).await;
+    assert_eq!(dora.open(&plan).await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn groups_of_a_login_last_no_longer_for_an_agents_token() {
+    use approval_core::Directory as _;
+    let stage = Stage::with("resource = \"https://mcp.example/mcp\"").await;
+    let directory = approval_web::ProvidersDirectory::new(stage.site.providers.clone().unwrap());
+    drop(stage.dora().await);
+    stage.site.room.clock.advance(Duration::from_secs(11 * 3600));
+    bring(&stage, |_| ()).await;
+    assert_eq!(directory.standing(&"dora".into()).await.unwrap().groups, [Group::from("sre")].into());
+    stage.site.room.clock.advance(Duration::from_secs(3600));
+    bring(&stage, |_| ()).await;
+    let standing = directory.standing(&"dora".into()).await.unwrap();
+    assert_eq!((standing.enabled, standing.groups), (true, [].into()));
+}
+
+#[tokio::test]
+async fn an_older_token_brings_no_groups_back() {
+    let stage = Stage::with("resource = \"https://mcp.example/mcp\"").await;
+    let plan = stage.site.plan("a").await;
+    let issued = stage.site.now().unix_millis() / 1000;
+    stage.site.room.clock.advance(Duration::from_secs(2));
+    let mut dora = stage.dora().await;
+    let left = leave(&mut dora, "").await;
+    let mut claims = stage.claims(&left.nonce);
+    claims["groups"] = json!([]);
+    stage.gives(&claims);
+    assert_eq!(come_back(&mut dora, &left, "").await.status, StatusCode::OK);
+    stage.site.room.clock.advance(Duration::from_secs(2));
+    for iat in [json!(issued), Value::Null] {
+        bring(&stage, |claims| {
+            claims["groups"] = json!(["sre"]);
+            claims["iat"] = iat.clone();
+            if iat.is_null() {
+                claims.as_object_mut().unwrap().remove("iat");
+            }
+        })
+        .await;
+        assert_eq!(dora.open(&plan).await.status, StatusCode::NOT_FOUND, "{iat}");
+    }
+    // The control: a newer one does.
+    bring(&stage, |claims| claims["groups"] = json!(["sre"])).await;
+    assert_eq!(dora.open(&plan).await.status, StatusCode::OK);
+}
+
 #[tokio::test]
 async fn a_session_ends_when_the_mapping_changes() {
     // [AUTH-003]

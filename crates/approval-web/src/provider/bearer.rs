@@ -4,6 +4,7 @@ use approval_core::Requester;
 use approval_core::record::RequesterAssurance;
 use async_trait::async_trait;
 
+use super::standing::Source;
 use super::token::{Claims, claimed_issuer};
 use super::{Provider, Providers, TokenFault};
 use crate::bearer::{BearerError, BearerVerifier, Verified};
@@ -49,7 +50,7 @@ impl ProviderTokens {
         if let Some(scope) = resource.scope.as_ref().filter(|scope| !has_scope(&claims, scope)) {
             return Ok(Ok(Verified::Lacks { scope: scope.clone() }));
         }
-        self.providers.keep(provider, &attested, false).await.map_err(|error| unavailable(&error))?;
+        self.providers.keep(provider, &attested, Source::Bearer).await.map_err(|error| unavailable(&error))?;
         let assurance = RequesterAssurance::VerifiedToken;
         Ok(Ok(Verified::For(Requester { identity: attested.identity, assurance })))
     }

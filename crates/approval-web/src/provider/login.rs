@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::http::Web;
 use super::published::Metadata;
 use super::settings::Client;
+use super::standing::Source;
 use super::token::{Claims, LEEWAY};
 use super::{Attested, Provider, ProviderError, Providers, TokenFault};
 
@@ -134,7 +135,7 @@ impl Providers {
         };
         let proof = self.proof(provider, settings, &claims, asked, id_token);
         if let Ok(proof) = &proof {
-            self.keep(provider, &proof.attested, true).await?;
+            self.keep(provider, &proof.attested, Source::Login).await?;
         }
         Ok(proof.map_err(LoginFault::from))
     }

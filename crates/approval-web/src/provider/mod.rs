@@ -1,8 +1,9 @@
 //! Identity providers: who a person is by OpenID Connect, and for whom an agent acts by a JSON Web Token.
 //! The crate's documentation has the file. It belongs to its owner alone (mode 600) and is read at each use.
 //!
-//! What a token said of a person's groups is known until they log in again, and for twelve hours at most: after that they are
-//! nobody until they do. A decision always comes with a new login, so the groups of whoever decides are never older than it.
+//! What a token said of a person's groups is known until a newer one says something else, and for twelve hours at most: after
+//! that they are nobody until they log in again. A decision always comes with a new login, so the groups of whoever decides are
+//! never older than it.
 
 mod bearer;
 mod directory;
@@ -20,7 +21,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use approval_core::record::Identity;
 use approval_core::transient::{SealedTransient, TransientError};
-use approval_core::{Clock, Group};
+use approval_core::{Clock, Group, Timestamp};
 
 pub use bearer::ProviderTokens;
 pub use directory::ProvidersDirectory;
@@ -84,7 +85,9 @@ pub(crate) struct Attested {
     pub(crate) identity: Identity,
     /// The value of the person claim.
     value: String,
-    groups: BTreeSet<Group>,
+    /// None, where the token says nothing of groups.
+    groups: Option<BTreeSet<Group>>,
+    issued_at: Option<Timestamp>,
 }
 
 impl Providers {
@@ -173,11 +176,12 @@ impl Provider {
         }
         let mapped = settings.person(value).ok_or(TokenFault::Nobody)?;
         let subject = claims.text("sub").ok_or(TokenFault::Claim("sub"))?;
-        let named = settings.groups_claim().map(|claim| claims.texts(claim)).unwrap_or_default();
+        let named = settings.groups_claim().filter(|claim| claims.get(claim).is_some()).map(|claim| claims.texts(claim));
         Ok(Attested {
             identity: Identity { person: mapped.person, issuer: settings.issuer.clone(), subject: subject.to_owned() },
             value: value.to_owned(),
-            groups: named.into_iter().filter(|group| !group.is_empty()).map(Group::from).collect(),
+            groups: named.map(|named| named.into_iter().filter(|group| !group.is_empty()).map(Group::from).collect()),
+            issued_at: claims.moment("iat")?,
         })
     }
 }

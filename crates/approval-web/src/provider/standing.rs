@@ -28,6 +28,8 @@ pub(super) struct Seen {
     /// The value of the person claim, so that a change of the mapping counts at once.
     value: String,
     groups: BTreeSet<Group>,
+    /// When the token was issued, where it said so.
+    issued_at: Option<Timestamp>,
     at: Timestamp,
 }
 
@@ -41,30 +43,52 @@ impl Seen {
     pub(super) fn groups(&self) -> &BTreeSet<Group> {
         &self.groups
     }
+
+    /// Whether this takes the place of what is known. An older token doesn't: it would bring groups back that were taken from
+    /// the person since. One that is silent on groups takes none away, and makes none last longer: tokens for an agent seldom
+    /// name them.
+    fn is_news_to(&self, known: &Self, is_silent: bool) -> bool {
+        let same = (&self.issuer, &self.subject, &self.value) == (&known.issuer, &known.subject, &known.value);
+        if self.issued_at <= known.issued_at || (same && is_silent && !known.groups.is_empty()) {
+            return false;
+        }
+        !same || self.groups != known.groups || self.at.since(known.at) >= RENEW
+    }
+}
+
+/// By which token a person was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    /// One that an agent brings, perhaps not for the first time.
+    Bearer,
+    /// That of a login just now.
+    Login,
 }
 
 impl Providers {
-    /// Keeps what a token said. `always`: also where nothing has changed, as after a login.
+    /// Keeps what a token said, where that is news.
     pub(super) async fn keep(
         &self,
         provider: &Provider,
         attested: &Attested,
-        always: bool,
+        source: Source,
     ) -> Result<(), TransientError> {
         let now = self.clock.now();
         let Identity { person, issuer, subject } = &attested.identity;
-        let (kind, groups, value) = (SeenType::V0, attested.groups.clone(), attested.value.clone());
-        let seen = Seen { kind, issuer: issuer.clone(), subject: subject.clone(), value, groups, at: now };
-        let named = [by_person(provider, person), by_subject(provider, subject)];
-        let [of_person, of_subject] = &named;
-        for key in [of_person, of_subject] {
-            let known = self.kept.find::<Seen>(RecordKind::Login, key, now).await?;
-            let still = known.is_some_and(|known| {
-                let age = now.since(known.at);
-                Seen { at: now, ..known } == seen && age < RENEW
-            });
-            if always || !still {
-                self.kept.put(RecordKind::Login, key, &seen, now.after(LASTS)).await?;
+        let seen = Seen {
+            kind: SeenType::V0,
+            issuer: issuer.clone(),
+            subject: subject.clone(),
+            value: attested.value.clone(),
+            groups: attested.groups.clone().unwrap_or_default(),
+            issued_at: attested.issued_at,
+            at: now,
+        };
+        for key in [by_person(provider, person), by_subject(provider, subject)] {
+            let known = self.kept.find::<Seen>(RecordKind::Login, &key, now).await?;
+            let is_news = known.is_none_or(|known| seen.is_news_to(&known, attested.groups.is_none()));
+            if is_news || source == Source::Login {
+                self.kept.put(RecordKind::Login, &key, &seen, now.after(LASTS)).await?;
             }
         }
         Ok(())
