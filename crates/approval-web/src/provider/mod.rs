@@ -176,7 +176,8 @@ impl Provider {
         }
         let mapped = settings.person(value).ok_or(TokenFault::Nobody)?;
         let subject = claims.text("sub").ok_or(TokenFault::Claim("sub"))?;
-        let named = settings.groups_claim().filter(|claim| claims.get(claim).is_some()).map(|claim| claims.texts(claim));
+        let named =
+            settings.groups_claim().filter(|claim| claims.get(claim).is_some()).map(|claim| claims.texts(claim));
         Ok(Attested {
             identity: Identity { person: mapped.person, issuer: settings.issuer.clone(), subject: subject.to_owned() },
             value: value.to_owned(),

@@ -14,6 +14,9 @@ use crate::http::Request;
 /// What chromedriver says when it listens.
 const STARTED: &str = "started successfully on port ";
 
+/// What it says when the port that it chose for IPv4 is taken for IPv6: it wants both, and chooses by one. Then it chooses anew.
+const TAKEN: &str = "port not available";
+
 /// Headless, and in silence: nothing is fetched that no test asked for. Tests run as root in containers, where Chromium's
 /// sandbox can't be had. Every name under `.test` is this machine, as an attacker's name server could say.
 const ARGUMENTS: [&str; 9] = [
@@ -49,6 +52,15 @@ impl Driver {
     /// # Errors
     /// When there is no `chromedriver`, or it doesn't say that it listens.
     pub fn start() -> Result<Self> {
+        loop {
+            if let Some(driver) = Self::begin()? {
+                return Ok(driver);
+            }
+        }
+    }
+
+    /// Nothing where its port is taken.
+    fn begin() -> Result<Option<Self>> {
         let folder = tempfile::tempdir()?;
         let mut process = Command::new("chromedriver")
             .arg("--port=0")
@@ -59,17 +71,23 @@ impl Driver {
             .spawn()
             .context("starting `chromedriver`, which is Debian's package chromium-driver")?;
         let mut said = BufReader::new(process.stdout.take().context("chromedriver has no standard output")?);
+        let mut all = String::new();
         let port = loop {
             let mut line = String::new();
             if said.read_line(&mut line)? == 0 {
-                bail!("chromedriver ended: {}", process.wait()?);
+                let ending = process.wait()?;
+                if all.contains(TAKEN) {
+                    return Ok(None);
+                }
+                bail!("chromedriver ended: {ending}: {all}");
             }
             if let Some((_, port)) = line.split_once(STARTED) {
                 break port.trim_end().trim_end_matches('.').parse::<u16>()?;
             }
+            all.push_str(&line);
         };
         let address = SocketAddr::from(([127, 0, 0, 1], port));
-        Ok(Self { process, address, _said: said, _folder: folder })
+        Ok(Some(Self { process, address, _said: said, _folder: folder }))
     }
 
     /// A browser with a fresh profile. Several have nothing in common.
