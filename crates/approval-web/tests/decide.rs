@@ -397,5 +397,5 @@ async fn enter_presses_a_button_that_does_nothing() {
     assert_eq!(buttons[0], "<button type=\"submit\" disabled hidden");
     assert_eq!(buttons[1], "<button type=\"submit\" formmethod=\"dialog\" formnovalidate hidden");
     assert!(buttons[2].contains("value=\"reject\"") && buttons[3].contains("value=\"approve\""), "{buttons:?}");
-    assert!(!page.contains("autofocus") && !page.contains("<script"));
+    assert!(!page.contains("autofocus"));
 }

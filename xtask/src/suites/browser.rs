@@ -28,7 +28,7 @@ const DIRECTORY: &str = "tests/browser";
 const AXE: &str = "axe-core/axe.min.js";
 
 /// Its tests that need no axe-core.
-const WITHOUT_AXE: [&str; 4] = ["attacks", "flows", "keyboard", "phone"];
+const WITHOUT_AXE: [&str; 5] = ["attacks", "flows", "keyboard", "phone", "script"];
 
 fn run(context: &Context) -> Result<Report> {
     if let Err(error) = ensure_chromium() {

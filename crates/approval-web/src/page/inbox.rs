@@ -1,5 +1,7 @@
 //! A person's plans, in three lists.
 
+use std::time::Duration;
+
 use approval_core::record::State;
 use approval_core::{InboxEntry, InboxPage, Scope, StatusView, Timestamp};
 use askama::Template;
@@ -116,7 +118,7 @@ struct EntryView {
     state: &'static str,
     tone: &'static str,
     approvals: String,
-    left: Option<String>,
+    left: Option<Duration>,
     created: Timestamp,
 }
 
@@ -138,7 +140,7 @@ impl EntryView {
             state: words::state(status),
             tone: words::tone(status.state),
             approvals: format!("{} of {}", status.approvals, status.approvals_required),
-            left: left(status).map(|until| words::duration(until.since(now))),
+            left: left(status).map(|until| until.since(now)),
             created: entry.header.created_at,
         }
     }

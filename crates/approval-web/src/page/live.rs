@@ -1,5 +1,7 @@
 //! The live part of a plan's page: how things stand now. No digest covers it. [SHOW-011]
 
+use std::time::Duration;
+
 use approval_core::record::{Decision, State};
 use approval_core::{Beside, PlanPageView, Timeline, Timestamp};
 
@@ -17,7 +19,7 @@ pub(crate) struct Live {
     pub(crate) state: &'static str,
     pub(crate) tone: &'static str,
     pub(crate) now: Timestamp,
-    pub(crate) left: Option<(&'static str, String, Timestamp)>,
+    pub(crate) left: Option<(&'static str, Duration, Timestamp)>,
     pub(crate) approvals: u32,
     pub(crate) required: u32,
     pub(crate) decisions: Vec<DecisionView>,
@@ -60,7 +62,7 @@ impl Live {
     /// `signs`: whether this installation signs receipts and checkpoints.
     pub(crate) fn new(view: &PlanPageView, around: &Surroundings, now: Timestamp, signs: bool) -> Self {
         let status = &view.status;
-        let left = |what, until: Timestamp| (what, words::duration(until.since(now)), until);
+        let left = |what, until: Timestamp| (what, until.since(now), until);
         Self {
             state: words::state(status),
             tone: words::tone(status.state),

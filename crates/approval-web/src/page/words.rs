@@ -16,6 +16,11 @@ pub(crate) fn moment(at: &Timestamp) -> String {
     format!("{day} {} UTC", time.get(..8).unwrap_or(time))
 }
 
+/// How long it is, as templates call it.
+pub(crate) fn left(duration: &Duration) -> String {
+    self::duration(*duration)
+}
+
 /// How long it is, to the second.
 pub(crate) fn duration(duration: Duration) -> String {
     let seconds = duration.as_secs();

@@ -1,4 +1,4 @@
-//! What is the same for everybody: style, icon, health, and the paths at which there is nothing.
+//! What is the same for everybody: style, script, icon, health, and the paths at which there is nothing.
 
 use std::sync::Arc;
 
@@ -10,11 +10,13 @@ use super::visitor::Visitor;
 use super::{Desk, notice};
 
 const STYLE: &str = include_str!("../../assets/surface.css");
+const SCRIPT: &str = include_str!("../../assets/surface.js");
 const ICON: &str = include_str!("../../assets/icon.svg");
 
 pub(super) async fn asset(State(desk): State<Arc<Desk>>, uri: Uri) -> Response {
     let (kind, content) = match uri.path().rsplit('/').next() {
         Some("surface.css") => ("text/css; charset=utf-8", STYLE),
+        Some("surface.js") => ("text/javascript; charset=utf-8", SCRIPT),
         Some("icon.svg") => ("image/svg+xml", ICON),
         _ => return notice::not_found(&desk, None),
     };

@@ -12,8 +12,8 @@ use super::Desk;
 use super::address::Address;
 use super::notice;
 
-/// Nothing inline, nothing from elsewhere, no script at all, in nobody's frame. [SURF-015]
-const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \
+/// Nothing inline, nothing from elsewhere, in nobody's frame. [SURF-015]
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; form-action 'self'; \
                       frame-ancestors 'none'; base-uri 'none'";
 
 const HEADERS: [(HeaderName, &str); 9] = [

@@ -18,20 +18,32 @@ pub struct Browser<'d> {
 /// A key that isn't a character (WebDriver, "keyboard actions").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Key {
+    /// The arrow down.
+    Down,
+    /// To the end.
+    End,
     /// Return.
     Enter,
+    /// To the beginning.
+    Home,
     /// The space bar.
     Space,
     /// The tabulator, with which the focus goes on.
     Tab,
+    /// The arrow up.
+    Up,
 }
 
 impl Key {
     fn code(self) -> char {
         match self {
+            Self::Down => '\u{e015}',
+            Self::End => '\u{e010}',
             Self::Enter => '\u{e007}',
+            Self::Home => '\u{e011}',
             Self::Space => '\u{e00d}',
             Self::Tab => '\u{e004}',
+            Self::Up => '\u{e013}',
         }
     }
 }

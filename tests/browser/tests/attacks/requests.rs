@@ -231,7 +231,7 @@ fn every_answer_has_the_headers() -> Result<()> {
         answers.push((page.clone(), alice.request("DELETE", &page).header("origin", &site.origin).send(site.address)?));
         answers.push((page.clone(), Request::new("GET", &page).header("host", "attacker.test").send(site.address)?));
     }
-    let policy = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; \
+    let policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; \
                   base-uri 'none'";
     for (page, answer) in answers {
         for (name, value) in [
