@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Drives the quickstart server through PyPI's `mcp`, a client that shares no code with it.
+"""Drives the examples through PyPI's `mcp`, a client that shares no code with them.
 
 The agent's part goes over 2025-11-25 on stdio and over 2026-07-28 on streamable HTTP; the person's part goes over the
 pages, as a browser would send it. What was done is counted in the files themselves. Each `ok` line is a check.
@@ -7,6 +7,7 @@ pages, as a browser would send it. What was done is counted in the files themsel
 
 import asyncio
 import contextlib
+import functools
 import html.parser
 import http.cookiejar
 import json
@@ -183,14 +184,67 @@ async def drive(label, client, directory):
     told("there is no other file", [file.name for file in directory.iterdir()] == [path.name])
 
 
-def program():
-    """The quickstart server: the one that was named, or a fresh build."""
-    if named := os.environ.get("QUICKSTART_PROGRAM"):
+async def drive_typed(client, file):
+    """The typed mutation: what its plan says, that it runs as it was approved, and what stops it."""
+
+    def told(what, holds, seen=None):
+        check(f"typed: {what}", holds, seen)
+
+    def percent():
+        return json.loads(file.read_text())["dark-mode"]["percent"]
+
+    async def approved(arguments):
+        plan, _ = await answer(client, "set_flag", arguments)
+        challenge, _ = await answer(client, "approval_challenge", {"planId": plan["planId"]})
+        browser = Browser()
+        _, _, page = browser.log_in(challenge["url"])
+        browser.decide(challenge["url"], "approve")
+        return plan, page
+
+    tools = {tool.name: tool for tool in (await client.list_tools()).tools}
+    schema = tools["set_flag"].input_schema
+    told("the type's schema is listed", schema["properties"]["percent"]["maximum"] == 100, schema)
+    told("and nothing but it and the profile's tools", len(tools) == 5, list(tools))
+    for arguments in ({"flag": "dark-mode", "percent": 101}, {"flag": "nothing", "percent": 1}, {"flag": "dark-mode", "percent": 1, "force": True}):
+        refusal, is_error = await answer(client, "set_flag", arguments)
+        told(f"{arguments} is refused", refusal["reason"] == "payload_invalid" and is_error, refusal)
+
+    plan, page = await approved({"flag": "dark-mode", "percent": 50})
+    told("a big step is a finding", [finding["code"] for finding in plan["findings"]] == ["big-step"], plan)
+    told("the page shows the value before and after", "<del>10</del>" in page and "<ins>50</ins>" in page)
+    told("an approval alone changes nothing", percent() == 10)
+    execution, is_error = await answer(client, "approval_execute", {"planId": plan["planId"]})
+    told("an approved plan runs", execution["outcome"] == "applied" and not is_error, execution)
+    told("and answers in its own words", execution["toolResult"] == {"flag": "dark-mode", "percent": 50}, execution)
+    told("and sets what was approved", percent() == 50)
+
+    plan, _ = await approved({"flag": "dark-mode", "percent": 60})
+    told("a small step is no finding", "findings" not in plan, plan)
+    file.write_text(json.dumps({"dark-mode": {"percent": 55}}))
+    refusal, _ = await answer(client, "approval_execute", {"planId": plan["planId"]})
+    told("a flag that changed after the review stops the plan", refusal["reason"] == "precondition_failed", refusal)
+    told("and stays as it is", percent() == 55)
+
+
+@functools.cache
+def program(package, variable):
+    """An example: the one that was named, or a fresh build."""
+    if named := os.environ.get(variable):
         return named
-    build = ["cargo", "build", "--locked", "--package", "quickstart", "--message-format", "json-render-diagnostics"]
+    build = ["cargo", "build", "--locked", "--package", package, "--message-format", "json-render-diagnostics"]
     output = subprocess.run(build, cwd=ROOT, stdout=subprocess.PIPE, check=True, text=True).stdout
     messages = map(json.loads, output.splitlines())
     return next(message["executable"] for message in messages if message.get("executable"))
+
+
+def quickstart():
+    """The quickstart server."""
+    return program("quickstart", "QUICKSTART_PROGRAM")
+
+
+def typed_mutation():
+    """The server of the typed mutation."""
+    return program("typed-mutation", "TYPED_MUTATION_PROGRAM")
 
 
 @contextlib.contextmanager
@@ -213,18 +267,29 @@ def status_without_bearer(url):
         return error.code
 
 
-async def over_stdio(command):
+async def typed():
+    """The typed mutation, over standard input and output."""
+    with tempfile.TemporaryDirectory() as root:
+        file = pathlib.Path(root) / "flags.json"
+        file.write_text(json.dumps({"dark-mode": {"percent": 10}}))
+        arguments = ["--file", str(file), "--state", f"{root}/state", "--person", PERSON, "--page", "127.0.0.1:0"]
+        environment = {**os.environ, "TYPED_MUTATION_PASSWORD": PASSWORD}
+        async with Client(StdioServerParameters(command=typed_mutation(), args=arguments, env=environment)) as client:
+            await drive_typed(client, file)
+
+
+async def over_stdio():
     """2025-11-25, over standard input and output."""
-    with installation(command, "--stdio") as (line, environment, directory):
+    with installation(quickstart(), "--stdio") as (line, environment, directory):
         server = StdioServerParameters(command=line[0], args=line[1:], env=environment)
         async with Client(server, mode="legacy") as client:
             check("stdio: the session speaks 2025-11-25", client.protocol_version == "2025-11-25", client.protocol_version)
             await drive("stdio", client, directory)
 
 
-async def over_http(command):
+async def over_http():
     """2026-07-28, over streamable HTTP."""
-    with installation(command, "--http", "127.0.0.1:0") as (line, environment, directory):
+    with installation(quickstart(), "--http", "127.0.0.1:0") as (line, environment, directory):
         server = subprocess.Popen(line, env=environment, stderr=subprocess.PIPE, text=True)
         try:
             told = dict(server.stderr.readline().strip().rsplit(": ", 1) for _ in range(2))
@@ -243,10 +308,12 @@ async def over_http(command):
 
 def main():
     """Runs all of it; a part that breaks off is a failure, never a silence."""
-    command = program()
-    for part in (over_stdio, over_http):
+    # Built before anybody waits for them.
+    quickstart()
+    typed_mutation()
+    for part in (over_stdio, over_http, typed):
         try:
-            asyncio.run(asyncio.wait_for(part(command), 5 * LIMIT))
+            asyncio.run(asyncio.wait_for(part(), 5 * LIMIT))
         except BaseException as error:
             check(f"{part.__name__} runs to its end", False, error)
             if not isinstance(error, Exception):

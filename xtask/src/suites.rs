@@ -13,6 +13,8 @@ mod features;
 mod fmt;
 mod fuzz;
 pub(crate) mod hostile;
+mod identity;
+mod interop;
 mod model;
 mod msrv;
 mod mutants;
@@ -73,6 +75,8 @@ pub(crate) const SUITES: &[Suite] = &[
     browser::SUITE,
     torture::SUITE,
     contention::SUITE,
+    identity::SUITE,
+    interop::SUITE,
     python::SUITE,
     targets::SUITE,
     msrv::SUITE,

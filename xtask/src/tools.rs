@@ -14,10 +14,11 @@ use crate::cache::{stamp, tool_directory};
 use crate::command::answer;
 use crate::context::Context;
 
-/// `tests/versions.toml`: tools by their program's name, Python packages by theirs.
+/// `tests/versions.toml`: tools by their program's name, servers and Python packages by theirs.
 #[derive(Deserialize)]
 pub(crate) struct Versions {
     pub(crate) tools: BTreeMap<String, Tool>,
+    pub(crate) maven: BTreeMap<String, Tool>,
     pub(crate) python: BTreeMap<String, String>,
 }
 
@@ -83,6 +84,43 @@ pub(crate) fn bundle(context: &Context, locked: &str, entry: &str) -> Result<Pat
             .env("NODE_PATH", modules),
     )?;
     Ok(bundle)
+}
+
+/// The directory of a server that Maven Central has as an archive, unpacked and built by a program in it. What was built is
+/// not written to afterwards; what else is there, programs may write to.
+pub(crate) fn maven_server(context: &Context, name: &str, program: &str, arguments: &[&str]) -> Result<PathBuf> {
+    let versions = Versions::read(&context.root)?;
+    let tool = versions.maven.get(name).with_context(|| format!("tests/versions.toml does not name `{name}`"))?;
+    let mut hasher = DefaultHasher::new();
+    (program, arguments).hash(&mut hasher);
+    let directory = format!("{name}-{}-{:016x}", tool.version, hasher.finish());
+    let directory = tool_directory(&context.metadata.target_directory)?.join(directory);
+    appear_whole(&directory, |unfinished| {
+        println!("fetching {}:{}", tool.package, tool.version);
+        let archives = unfinished.join("archives");
+        // Its own repository is of no use afterwards, and nobody else's is touched.
+        let repository = unfinished.join("repository");
+        answer(
+            Command::new("mvn")
+                .args(["--quiet", "--batch-mode", "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy"])
+                .arg(format!("-Dartifact={}:{}:zip", tool.package, tool.version))
+                .arg(format!("-DoutputDirectory={}", archives.display()))
+                .arg(format!("-Dmaven.repo.local={}", repository.display())),
+        )?;
+        let archive = fs::read_dir(&archives)?.next().context("there is no archive")??.path();
+        answer(Command::new("unzip").arg("-q").arg(&archive).arg("-d").arg(unfinished))?;
+        fs::remove_dir_all(archives)?;
+        fs::remove_dir_all(repository)?;
+        answer(Command::new(inside(unfinished)?.join(program)).args(arguments))?;
+        Ok(())
+    })?;
+    inside(&directory)
+}
+
+/// The one directory that an archive holds, by the name of what is in it.
+fn inside(directory: &Path) -> Result<PathBuf> {
+    let mut inside = fs::read_dir(directory)?.filter_map(|entry| Some(entry.ok()?.path()));
+    inside.find(|path| path.is_dir()).with_context(|| format!("`{}` is empty", directory.display()))
 }
 
 /// The `node_modules` of a directory's lock file, kept outside the clone. No package runs a script of its own.
@@ -156,6 +194,12 @@ pub(crate) fn ensure_chromium() -> Result<()> {
     ensure(script, "Chromium and `chromedriver` are needed", &packages)
 }
 
+/// Java with Maven, and what unpacks an archive, installed where they aren't there and this is the CI's machine.
+pub(crate) fn ensure_maven() -> Result<()> {
+    let script = "java --version && mvn --version && unzip -v";
+    ensure(script, "Java 17 or newer, Maven and `unzip` are needed", &["default-jre-headless", "maven", "unzip"])
+}
+
 /// Debian's packages, installed where the script doesn't find what they hold and this is the CI's machine.
 fn ensure(script: &str, needed: &str, packages: &[&str]) -> Result<()> {
     let Err(missing) = answer(Command::new("sh").args(["-c", script])) else {
@@ -179,6 +223,16 @@ pub(crate) fn ensure_program(name: &str) -> Result<()> {
     }
     apt_get(&["update", "--quiet"])?;
     apt_get(&["install", "--quiet", "--yes", "--no-install-recommends", name])
+}
+
+/// Node, of this version or a newer one.
+pub(crate) fn ensure_node(oldest: u32) -> Result<()> {
+    let version = answer(Command::new("node").arg("--version")).context("node is needed")?;
+    let major = version.trim().trim_start_matches('v').split('.').next().and_then(|major| major.parse::<u32>().ok());
+    if major.is_none_or(|major| major < oldest) {
+        bail!("Node {oldest} or newer is needed, and `node` is {}", version.trim());
+    }
+    Ok(())
 }
 
 /// On a test machine without pip, Debian has it. On anybody's own machine nothing is installed unasked.
@@ -214,11 +268,12 @@ mod tests {
     #[test]
     fn the_repositorys_own_versions_are_exact() {
         let versions = Versions::read(&workspace_root().unwrap()).unwrap();
-        let tools = versions.tools.values().map(|tool| &tool.version);
+        let tools = versions.tools.values().chain(versions.maven.values()).map(|tool| &tool.version);
         for version in tools.chain(versions.python.values()) {
             assert!(version.split('.').all(|part| part.parse::<u32>().is_ok()), "`{version}` is no exact version");
         }
         assert!(versions.tools.contains_key("cargo-nextest"));
+        assert!(versions.maven.contains_key("keycloak"));
         assert!(versions.python.contains_key("mcp"));
     }
 

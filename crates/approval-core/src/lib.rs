@@ -32,7 +32,8 @@ mod vault;
 pub use approvals::{
     Actor, Approvals, ApprovalsBuilder, Beside, BuildError, ChallengeView, CheckpointInterval, DecisionRequest,
     ExecutionView, Figures, GroupFigures, InboxEntry, InboxPage, InboxQuery, LONGEST_WAIT, Neighbours, OpenNeighbour,
-    Parts, PlanPageView, PlanView, Pruned, RejectedNeighbour, Retention, Scope, StatusView, Timeline, TimelineEvent,
+    Parts, PlanPageView, PlanView, Pruned, RejectedNeighbour, Retention, Scope, StatusView, Surroundings, Timeline,
+    TimelineEvent,
 };
 pub use clock::{Clock, SystemClock, Timer};
 pub use digest::Digest;

@@ -1,6 +1,7 @@
 //! Secret leaves taken out of a plan, and put back.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -13,9 +14,9 @@ use crate::vault::broken;
 
 /// A verified plan with secret values in their places. Only the freshness step and the permit get one. [LEAF-008]
 pub struct ResolvedPlan {
-    header: PlanHeader,
+    header: Arc<PlanHeader>,
     digest: Digest,
-    intent: Intent,
+    intent: Arc<Intent>,
     secrets: Option<Secrets>,
 }
 
@@ -23,16 +24,16 @@ impl ResolvedPlan {
     /// Puts the values back, after every commitment has been recomputed. What only looks like a
     /// commitment, at a place that is not listed, is data. [LEAF-005, LEAF-006, DIG-105]
     pub(crate) fn resolve(
-        header: PlanHeader,
+        header: Arc<PlanHeader>,
         digest: Digest,
-        intent: Intent,
+        intent: Arc<Intent>,
         secrets: Option<Secrets>,
     ) -> Result<Self, Refusal> {
         if intent.secret_leaves.is_empty() {
             return Ok(Self { header, digest, intent, secrets });
         }
         let kept = secrets.as_ref().ok_or_else(|| broken("the plan's secret values are missing"))?;
-        let mut document = serde_json::to_value(&intent).map_err(|error| broken(error.to_string()))?;
+        let mut document = serde_json::to_value(&*intent).map_err(|error| broken(error.to_string()))?;
         for pointer in &intent.secret_leaves {
             let leaf = kept.leaf(&format!("/intent{pointer}"));
             let leaf = leaf.ok_or_else(|| broken(format!("no secret value for `{pointer}`")))?;
@@ -43,7 +44,7 @@ impl ResolvedPlan {
             *place = leaf.value.clone();
         }
         let intent = serde_json::from_value(document).map_err(|error| broken(error.to_string()))?;
-        Ok(Self { header, digest, intent, secrets })
+        Ok(Self { header, digest, intent: Arc::new(intent), secrets })
     }
 
     /// The header.
@@ -154,9 +155,10 @@ impl Drop for ResolvedPlan {
 
 impl ResolvedPlan {
     fn erase(&mut self) {
-        if !self.intent.secret_leaves.is_empty() {
-            self.intent.arguments.values_mut().for_each(zeroize_value);
-            self.intent.steps.iter_mut().filter_map(|step| step.body.as_mut()).for_each(zeroize_value);
+        // One that has secrets in it is nobody else's.
+        if let Some(intent) = Arc::get_mut(&mut self.intent).filter(|intent| !intent.secret_leaves.is_empty()) {
+            intent.arguments.values_mut().for_each(zeroize_value);
+            intent.steps.iter_mut().filter_map(|step| step.body.as_mut()).for_each(zeroize_value);
         }
     }
 }
@@ -321,7 +323,7 @@ mod tests {
             "createdAt": "2026-01-01T00:00:00.000Z",
             "expiresAt": "2026-01-01T01:00:00.000Z"
         }));
-        ResolvedPlan::resolve(header.unwrap(), Digest::of_bytes(b"header"), intent, secrets)
+        ResolvedPlan::resolve(Arc::new(header.unwrap()), Digest::of_bytes(b"header"), Arc::new(intent), secrets)
     }
 
     fn leaf(pointer: &str, value: Value) -> SecretLeaf {

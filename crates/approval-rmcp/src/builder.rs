@@ -10,6 +10,7 @@ use rmcp::ServerHandler;
 use crate::answer;
 use crate::gated::Gated;
 use crate::gated_tool::GatedTool;
+use crate::mutation::Mutation;
 use crate::names::{ProfileTool, ToolNames, settings};
 use crate::requester::{RequesterSource, VerifiedRequester};
 
@@ -33,6 +34,7 @@ pub struct GatedBuilder<H> {
     server: Option<String>,
     time_limit: Option<Duration>,
     trusts_annotations: bool,
+    fault: Option<BuildError>,
 }
 
 /// Why a server can't be gated.
@@ -44,6 +46,12 @@ pub enum BuildError {
     /// The server has a tool under one of the profile's names.
     #[error("the server has a tool `{0}` already: choose another prefix")]
     Reserved(String),
+    /// Two tools have one name.
+    #[error("there is a tool `{0}` already")]
+    Duplicate(String),
+    /// A mutation doesn't take an object.
+    #[error("the arguments of `{0}` are no object: its type must be a struct with named fields")]
+    Arguments(String),
 }
 
 impl<H: ServerHandler> GatedBuilder<H> {
@@ -57,6 +65,7 @@ impl<H: ServerHandler> GatedBuilder<H> {
             server: None,
             time_limit: Some(TIME_LIMIT),
             trusts_annotations: true,
+            fault: None,
         }
     }
 
@@ -71,6 +80,17 @@ impl<H: ServerHandler> GatedBuilder<H> {
     #[must_use]
     pub fn tool(mut self, name: impl Into<String>, tool: impl Into<GatedTool>) -> Self {
         self.tools.insert(name.into(), tool.into());
+        self
+    }
+
+    /// Adds a mutation: a gated tool with a preview, which the wrapped server doesn't have. Where there are none but mutations,
+    /// [`MutationsOnly`](crate::MutationsOnly) is wrapped.
+    #[must_use]
+    pub fn mutation(mut self, mutation: impl Mutation) -> Self {
+        let name = mutation.name();
+        if self.tools.insert(name.clone(), GatedTool::mutation(mutation)).is_some() {
+            self.fault.get_or_insert(BuildError::Duplicate(name));
+        }
         self
     }
 
@@ -115,9 +135,20 @@ impl<H: ServerHandler> GatedBuilder<H> {
     /// Puts the gate up.
     ///
     /// # Errors
-    /// When the server has a tool under a reserved name, or the prefix doesn't make names of tools. A server that lists
-    /// a tool under such a name later can't be listed any more.
+    /// When the server has a tool under a reserved name or that of a mutation, a mutation takes no object, or the prefix doesn't make
+    /// names of tools. A server that lists a tool under such a name later can't be listed any more.
     pub fn build(self) -> Result<Gated<H>, BuildError> {
+        if let Some(fault) = self.fault {
+            return Err(fault);
+        }
+        for (name, tool) in self.tools.iter().filter(|(_, tool)| tool.mutation.is_some()) {
+            if self.inner.get_tool(name).is_some() {
+                return Err(BuildError::Duplicate(name.clone()));
+            }
+            if tool.definition().is_none() {
+                return Err(BuildError::Arguments(name.clone()));
+            }
+        }
         let names = ToolNames::with_prefix(&self.prefix);
         let well_formed = |name: &str| {
             name.len() <= LONGEST_NAME

@@ -28,6 +28,22 @@ const REQUESTS: [&str; 24] = [
     "tools/resolve",
 ];
 
+/// Those that are no methods any more in 2026-07-28.
+const REMOVED: [&str; 7] = [
+    "initialize",
+    "logging/setLevel",
+    "ping",
+    "resources/subscribe",
+    "resources/unsubscribe",
+    "tasks/list",
+    "tasks/result",
+];
+
+/// Whether 2026-07-28 has removed a method.
+pub(crate) fn is_removed(method: &str) -> bool {
+    REMOVED.contains(&method)
+}
+
 /// Whether a method is one of MCP's own. Everything below `tools/` counts as such: nothing there may pass unseen.
 pub(crate) fn is_core(method: &str) -> bool {
     method.starts_with("tools/") || REQUESTS.contains(&method)
@@ -66,6 +82,7 @@ mod tests {
             assert!(is_core(method), "{method}");
         }
         assert!(is_core("tools/anything"));
+        assert!(REMOVED.into_iter().all(is_core));
         for method in ["acme/reindex", "tools", "Tools/call", "notifications/cancelled"] {
             assert!(!is_core(method), "{method}");
         }

@@ -1,9 +1,7 @@
 //! Binding T: a gated call answers with its plan, and the profile's tools carry it on.
 
-use std::time::Duration;
-
 use approval_core::{Call, ChallengeView, ExecutionView, PlanView, Reason, Refusal, Requester, StatusView};
-use rmcp::model::{CallToolRequestParams, CallToolResult, Tool};
+use rmcp::model::{CallToolRequestParams, CallToolResponse, CallToolResult, Tool};
 use rmcp::service::RequestContext;
 use rmcp::{RoleServer, ServerHandler};
 
@@ -17,20 +15,26 @@ use crate::result::result;
 use crate::run::Run;
 
 impl<H: ServerHandler> Gated<H> {
-    /// Plans a call of a gated tool. Nothing is mutated. [WIRE-T-001] [WIRE-T-002]
-    pub(crate) async fn plan(
+    /// Answers a call of a gated tool: it is planned, or was before and is sent again. [WIRE-T-001]
+    pub(crate) async fn gated_call(
         &self,
         tool: &Tool,
-        request: CallToolRequestParams,
+        mut request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
-    ) -> CallToolResult {
-        let answer = match self.make_plan(tool, request, context).await {
-            Ok(plan) => plan_answer(plan, &self.names),
-            Err(refusal) => Answer::Refusal(RefusalAnswer::of(&refusal)),
-        };
-        self.result(answer)
+    ) -> CallToolResponse {
+        if let Some(state) = request.request_state.take() {
+            return self.repeated(tool, &state, request, context).await.into();
+        }
+        match self.make_plan(tool, request, context.clone()).await {
+            Ok(plan) => match self.asks_to_repeat(&plan, &context).await {
+                Some(asks) => asks.into(),
+                None => self.result(plan_answer(plan, &self.names)).into(),
+            },
+            Err(refusal) => self.result(Answer::Refusal(RefusalAnswer::of(&refusal))).into(),
+        }
     }
 
+    /// Plans a call of a gated tool. Nothing is mutated. [WIRE-T-002]
     async fn make_plan(
         &self,
         tool: &Tool,
@@ -38,17 +42,21 @@ impl<H: ServerHandler> Gated<H> {
         context: RequestContext<RoleServer>,
     ) -> Result<PlanView, Refusal> {
         let requester = self.requester(&context)?;
-        if request.input_responses.is_some() || request.request_state.is_some() {
+        if request.input_responses.is_some() {
             // Nobody was asked for input: this answers something else, which must not be taken for a call. [WIRE-043]
             return Err(Refusal::new(Reason::PayloadInvalid, "the call answers a request for input that wasn't made"));
         }
+        let call = Self::call(tool, request)?;
+        let run = Run { gated: self, context, tool: Some(tool) };
+        self.approvals.plan(&requester, call, &run).await
+    }
+
+    pub(crate) fn call(tool: &Tool, request: CallToolRequestParams) -> Result<Call, Refusal> {
         let definition_digest = definition::digest(tool).map_err(|error| {
             Refusal::new(Reason::Unsupported, format!("the definition of `{}`: {error}", tool.name))
         })?;
-        let call =
-            Call { tool: tool.name.to_string(), definition_digest, arguments: request.arguments.unwrap_or_default() };
-        let run = Run { gated: self, context, tool: Some(tool) };
-        self.approvals.plan(&requester, call, &run).await
+        let arguments = request.arguments.unwrap_or_default();
+        Ok(Call { tool: tool.name.to_string(), definition_digest, arguments })
     }
 
     /// Answers a call of one of the profile's tools: first who asks, then with what. [WIRE-022]
@@ -95,29 +103,23 @@ impl<H: ServerHandler> Gated<H> {
                 // [WIRE-T-030]
                 let run = Run { gated: self, context, tool: None };
                 let executed = self.approvals.execute(requester, id, digest, &run, &run).await;
-                executed.map(|execution| execution_answer(execution, names))
+                executed.map(execution_answer)
             }
             ProfileTool::Status => {
-                // [WIRE-T-020] [WIRE-T-021]
-                let wait = Duration::from_secs(arguments.wait_seconds.into());
-                let waited = context.ct.run_until_cancelled(self.approvals.status(requester, id, wait)).await;
-                let status = match waited {
-                    Some(status) => status,
-                    // Nobody waits any more: say how it is and be done.
-                    None => self.approvals.status(requester, id, Duration::ZERO).await,
-                };
+                // [WIRE-T-020]
+                let status = self.wait(requester, id, arguments.wait_seconds, &context).await;
                 status.map(|status| status_answer(&status, names))
             }
         };
-        answer.unwrap_or_else(|refusal| refusal_answer(&refusal, arguments, names))
+        answer.unwrap_or_else(|refusal| refusal_answer(&refusal, id, names))
     }
 
-    fn requester(&self, context: &RequestContext<RoleServer>) -> Result<Requester, Refusal> {
+    pub(crate) fn requester(&self, context: &RequestContext<RoleServer>) -> Result<Requester, Refusal> {
         let requester = self.requesters.requester(context);
         requester.ok_or_else(|| Refusal::new(Reason::RequesterNotPermitted, "nobody is known for whom the agent acts"))
     }
 
-    fn result(&self, answer: Answer) -> CallToolResult {
+    pub(crate) fn result(&self, answer: Answer) -> CallToolResult {
         result(answer, |plan| self.approvals.plan_url(plan))
     }
 }
@@ -154,7 +156,7 @@ fn challenge_answer(view: ChallengeView, names: &ToolNames) -> Answer {
     })
 }
 
-fn status_answer(status: &StatusView, names: &ToolNames) -> Answer {
+pub(crate) fn status_answer(status: &StatusView, names: &ToolNames) -> Answer {
     let about = About { plan_id: status.plan_id, plan_digest: Some(status.plan_digest) };
     Answer::Status(Box::new(StatusAnswer {
         plan_id: status.plan_id,
@@ -170,7 +172,7 @@ fn status_answer(status: &StatusView, names: &ToolNames) -> Answer {
     }))
 }
 
-fn execution_answer(view: ExecutionView, _names: &ToolNames) -> Answer {
+pub(crate) fn execution_answer(view: ExecutionView) -> Answer {
     let execution = view.execution;
     Answer::Execution(Box::new(ExecutionAnswer {
         plan_id: execution.plan_id,
@@ -188,9 +190,9 @@ fn execution_answer(view: ExecutionView, _names: &ToolNames) -> Answer {
     }))
 }
 
-fn refusal_answer(refusal: &Refusal, arguments: &Arguments, names: &ToolNames) -> Answer {
+pub(crate) fn refusal_answer(refusal: &Refusal, plan_id: &str, names: &ToolNames) -> Answer {
     let mut answer = RefusalAnswer::of(refusal);
-    if let Ok(plan_id) = arguments.plan_id.parse() {
+    if let Ok(plan_id) = plan_id.parse() {
         // A digest that was right once is right again; one that wasn't is no help.
         answer.next = names.next_after(refusal.reason(), About { plan_id, plan_digest: None });
     }

@@ -41,6 +41,11 @@ pub struct Gated<H> {
     pub(crate) trusts_annotations: bool,
 }
 
+/// Whether a request speaks 2026-07-28 or later: a revision without sessions.
+pub(crate) fn is_modern(context: &RequestContext<RoleServer>) -> bool {
+    context.protocol_version().is_some_and(|version| !version.has_initialize())
+}
+
 /// The most pages of tools that are looked through for one name.
 const MOST_PAGES: usize = 256;
 
@@ -74,7 +79,7 @@ impl<H: ServerHandler> Gated<H> {
         name: &str,
         context: &RequestContext<RoleServer>,
     ) -> Result<Option<Tool>, ErrorData> {
-        if let Some(tool) = self.inner.get_tool(name) {
+        if let Some(tool) = self.mutation(name).cloned().or_else(|| self.inner.get_tool(name)) {
             return Ok(Some(tool));
         }
         if self.inner.get_info().capabilities.tools.is_none() {
@@ -93,6 +98,16 @@ impl<H: ServerHandler> Gated<H> {
             }
         }
         Ok(None)
+    }
+
+    /// The definition of a mutation.
+    fn mutation(&self, name: &str) -> Option<&Tool> {
+        self.tools.get(name).and_then(GatedTool::definition)
+    }
+
+    /// Whether the gate has a tool of its own under this name.
+    fn is_own(&self, name: &str) -> bool {
+        self.names.find(name).is_some() || self.mutation(name).is_some()
     }
 
     /// Whether a tool is gated: all are that don't say that they are read-only. [WIRE-010]
@@ -245,7 +260,7 @@ impl<H: ServerHandler> ServerHandler for Gated<H> {
             return Ok(self.answer(tool, request, context).await.into());
         }
         match self.definition(&request.name, &context).await? {
-            Some(tool) if self.is_gated(&tool) => Ok(self.plan(&tool, request, context).await.into()),
+            Some(tool) if self.is_gated(&tool) => Ok(self.gated_call(&tool, request, context).await),
             Some(_) => self.inner.call_tool(request, context).await,
             None => Err(ErrorData::invalid_params("there is no such tool", None)), // [WIRE-040]
         }
@@ -260,13 +275,16 @@ impl<H: ServerHandler> ServerHandler for Gated<H> {
             Some(_) => self.inner.list_tools(request, context).await?,
             None => ListToolsResult::default(),
         };
-        if let Some(tool) = result.tools.iter().find(|tool| self.names.find(&tool.name).is_some()) {
+        if let Some(tool) = result.tools.iter().find(|tool| self.is_own(&tool.name)) {
             // [WIRE-003]
-            tracing::error!(tool = %tool.name, "the wrapped server lists a tool under a name of the approval profile");
+            tracing::error!(tool = %tool.name, "the wrapped server lists a tool under a name that the gate has");
             return Err(ErrorData::internal_error("a tool has a name that is reserved for the approval profile", None));
         }
-        result.tools = result.tools.into_iter().map(|tool| self.listed(tool)).collect();
         // [WIRE-012]
+        if result.next_cursor.is_none() {
+            result.tools.extend(self.tools.values().filter_map(GatedTool::definition).cloned());
+        }
+        result.tools = result.tools.into_iter().map(|tool| self.listed(tool)).collect();
         if result.next_cursor.is_none() {
             result.tools.extend(ProfileTool::ALL.into_iter().map(|tool| self.profile_tool(tool)));
         }
@@ -280,7 +298,7 @@ impl<H: ServerHandler> ServerHandler for Gated<H> {
     fn get_tool(&self, name: &str) -> Option<Tool> {
         match self.names.find(name) {
             Some(tool) => Some(self.profile_tool(tool)),
-            None => self.inner.get_tool(name).map(|tool| self.listed(tool)),
+            None => self.mutation(name).cloned().or_else(|| self.inner.get_tool(name)).map(|tool| self.listed(tool)),
         }
     }
 
@@ -292,7 +310,11 @@ impl<H: ServerHandler> ServerHandler for Gated<H> {
         // What is malformed falls through to here under its own name: passed on, it would go around the gate. [WIRE-040]
         // [WIRE-041]
         if core_methods::is_core(&request.method) {
-            return Err(ErrorData::invalid_params("the parameters are not those of this method", None));
+            return Err(if is_modern(&context) && core_methods::is_removed(&request.method) {
+                ErrorData::new(ErrorCode::METHOD_NOT_FOUND, "this revision has no such method", None)
+            } else {
+                ErrorData::invalid_params("the parameters are not those of this method", None)
+            });
         }
         self.inner.on_custom_request(request, context).await
     }

@@ -4,6 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use approval_core::{Executor, Planner};
+use rmcp::model::Tool;
+
+use crate::mutation::{Erased, Mutation, Typed};
 
 /// How a gated tool is planned and run.
 ///
@@ -13,6 +16,7 @@ use approval_core::{Executor, Planner};
 pub struct GatedTool {
     pub(crate) planner: Option<Arc<dyn Planner>>,
     pub(crate) executor: Option<Arc<dyn Executor>>,
+    pub(crate) mutation: Option<Arc<dyn Erased>>,
     pub(crate) effects_at: Vec<String>,
     pub(crate) secrets_at: Vec<String>,
     pub(crate) errors_are_effect_free: bool,
@@ -32,6 +36,17 @@ impl GatedTool {
     #[must_use]
     pub fn planned_by(planner: Arc<dyn Planner>) -> Self {
         Self { planner: Some(planner), ..Self::default() }
+    }
+
+    /// A tool of the gate's own, which the wrapped server doesn't have.
+    pub(crate) fn mutation(mutation: impl Mutation) -> Self {
+        let mutation = Arc::new(Typed::new(mutation));
+        Self { planner: Some(mutation.clone()), mutation: Some(mutation), ..Self::default() }
+    }
+
+    /// The definition of a tool of the gate's own.
+    pub(crate) fn definition(&self) -> Option<&Tool> {
+        self.mutation.as_ref()?.definition()
     }
 
     /// Runs approved plans by this executor; the tool itself is then never called.
@@ -83,6 +98,7 @@ impl fmt::Debug for GatedTool {
         f.debug_struct("GatedTool")
             .field("planned", &self.planner.is_some())
             .field("executed", &self.executor.is_some())
+            .field("mutation", &self.mutation.is_some())
             .field("effects_at", &self.effects_at)
             .field("secrets_at", &self.secrets_at)
             .field("errors_are_effect_free", &self.errors_are_effect_free)

@@ -12,6 +12,9 @@ use crate::names::{ProfileTool, ToolNames};
 /// How long the next status call is asked to wait, in seconds; no call waits longer. [WIRE-T-021]
 pub(crate) const LONGEST_WAIT_SECONDS: u8 = 25;
 
+/// What a person reads before the page is opened for them.
+pub(crate) const OPEN_THE_PAGE: &str = "The agent has planned a change, and nothing has been changed yet. Open the page, log in, read the plan and decide there.";
+
 /// The plan that the next call is about.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct About {
@@ -137,7 +140,7 @@ fn of_reason(reason: Reason) -> &'static str {
         Reason::PayloadTooLarge => "Refused: the arguments are larger than the limit.",
         Reason::PlanCancelled => "Refused: the plan was cancelled.",
         Reason::PlanExpired => "Refused: the plan has expired. Call the tool again for a new plan.",
-        Reason::PlanNotFound => "Refused: there is no such plan.",
+        Reason::PlanNotFound => "Refused: there is no such plan. Call the tool itself: it answers with a plan.",
         Reason::PlanStale => {
             "Refused: something has changed since the plan was made. Call the tool again for a new plan."
         }

@@ -11,13 +11,16 @@ mod gated_tool;
 mod guidance;
 #[cfg(feature = "http")]
 mod http_service;
+mod mutation;
 mod names;
 mod opaque;
 mod profile_tools;
+mod repeated;
 mod requester;
 mod result;
 mod run;
 mod timer;
+mod wait;
 
 pub use answer::{
     Answer, ChallengeAnswer, ExecutionAnswer, Next, NextArguments, Omitted, PlanAnswer, RefusalAnswer, StatusAnswer,
@@ -28,6 +31,7 @@ pub use gated::Gated;
 pub use gated_tool::GatedTool;
 #[cfg(feature = "http")]
 pub use http_service::streamable_http;
+pub use mutation::{Mutation, MutationsOnly, StepError, Steps, still_holds};
 pub use names::{EXTENSION_ID, PROFILE_VERSION, ToolNames};
 pub use requester::{ConfiguredRequester, RequesterSource, VerifiedRequester};
 pub use timer::TokioTimer;

@@ -62,7 +62,7 @@ impl ProfileTool {
 pub(crate) fn settings(approvals: &Approvals, names: &ToolNames) -> JsonObject {
     let settings = json!({
         "version": PROFILE_VERSION,
-        "bindings": ["T"],
+        "bindings": ["T", "M"],
         "digest": "sha256-jcs",
         "audience": approvals.audience(),
         "approvalOrigin": origin(approvals.surface()),

@@ -1,5 +1,7 @@
 //! One call's planner and executor: what the service asks of a tool, passed on to whoever knows.
 
+use std::time::Duration;
+
 use approval_core::record::{Outcome, Source, StepOutcome, StepReport, Text, ToolReference};
 use approval_core::{
     Call, Draft, ExecutionPermit, Executor, FreshnessError, Identified, PlanError, Planner, Report, ResolvedPlan,
@@ -31,6 +33,25 @@ impl<H: ServerHandler> Run<'_, H> {
     fn options(&self, tool: &str) -> GatedTool {
         self.gated.tools.get(tool).cloned().unwrap_or_default()
     }
+
+    async fn in_time<T>(&self, work: impl Future<Output = T>) -> Result<T, String> {
+        in_time(self.gated.time_limit, work).await
+    }
+
+    async fn fresh<T>(&self, look: impl Future<Output = Result<T, FreshnessError>>) -> Result<T, FreshnessError> {
+        self.in_time(look).await.map_err(FreshnessError::Unavailable)?
+    }
+}
+
+/// Whatever an author's code does, no longer than it may take.
+pub(crate) async fn in_time<T>(limit: Option<Duration>, work: impl Future<Output = T>) -> Result<T, String> {
+    match limit {
+        Some(limit) => {
+            let late = |_| format!("there was no answer within {} s", limit.as_secs());
+            tokio::time::timeout(limit, work).await.map_err(late)
+        }
+        None => Ok(work.await),
+    }
 }
 
 /// Through which client the call came, in its own words: nobody verifies them. [WIRE-T-004]
@@ -44,7 +65,7 @@ impl<H: ServerHandler> Planner for Run<'_, H> {
     async fn plan(&self, call: &Call) -> Result<Draft, PlanError> {
         let options = self.options(&call.tool);
         let mut draft = match &options.planner {
-            Some(planner) => planner.plan(call).await?,
+            Some(planner) => self.in_time(planner.plan(call)).await.map_err(PlanError::Unavailable)??,
             None => opaque::draft(&self.gated.server, self.tool, &options, call)?,
         };
         draft.quotes.extend(self.context.client_info().map(|client| client_quote(&client)));
@@ -54,7 +75,7 @@ impl<H: ServerHandler> Planner for Run<'_, H> {
     async fn identify(&self, plan: &ResolvedPlan) -> Result<Identified, FreshnessError> {
         let name = plan.intent().tool.name.clone();
         let target = match self.options(&name).planner {
-            Some(planner) => planner.identify(plan).await?.target,
+            Some(planner) => self.fresh(planner.identify(plan)).await?.target,
             None => opaque::target(&self.gated.server),
         };
         let tool = self.gated.definition(&name, &self.context).await;
@@ -67,7 +88,7 @@ impl<H: ServerHandler> Planner for Run<'_, H> {
 
     async fn revalidate(&self, plan: &ResolvedPlan) -> Result<(), FreshnessError> {
         match self.options(&plan.intent().tool.name).planner {
-            Some(planner) => planner.revalidate(plan).await,
+            Some(planner) => self.fresh(planner.revalidate(plan)).await,
             None => Ok(()),
         }
     }
@@ -77,9 +98,16 @@ impl<H: ServerHandler> Planner for Run<'_, H> {
 impl<H: ServerHandler> Executor for Run<'_, H> {
     async fn execute(&self, permit: ExecutionPermit) -> Report {
         let options = self.options(&permit.plan().intent().tool.name);
-        match &options.executor {
-            Some(executor) => executor.execute(permit).await,
-            None => self.call_inner(&options, permit).await,
+        match (&options.mutation, &options.executor) {
+            (Some(mutation), _) => mutation.execute(permit, self.gated.time_limit).await,
+            (None, Some(executor)) => {
+                let plan = permit.plan_id();
+                self.in_time(executor.execute(permit)).await.unwrap_or_else(|_| {
+                    tracing::error!(%plan, "the executor did not end in time: it is unknown what it did");
+                    Report::of(Outcome::Unknown)
+                })
+            }
+            (None, None) => self.call_inner(&options, permit).await,
         }
     }
 }
@@ -97,16 +125,9 @@ impl<H: ServerHandler> Run<'_, H> {
         // From the claim on nothing aborts the attempt, so the tool doesn't get to see that its caller has gone.
         // [WIRE-T-033]
         context.ct = Default::default();
-        let call = self.gated.inner.call_tool(request, context);
-        let answer = match self.gated.time_limit {
-            Some(limit) => match tokio::time::timeout(limit, call).await {
-                Ok(answer) => answer,
-                Err(_) => {
-                    tracing::error!(plan = %permit.plan_id(), "the tool did not answer in time: it is unknown what it did");
-                    return report(Outcome::Unknown, steps, StepOutcome::Unknown, None);
-                }
-            },
-            None => call.await,
+        let Ok(answer) = self.in_time(self.gated.inner.call_tool(request, context)).await else {
+            tracing::error!(plan = %permit.plan_id(), "the tool did not answer in time: it is unknown what it did");
+            return report(Outcome::Unknown, steps, StepOutcome::Unknown, None);
         };
         let (errors, step_errors) = match options.errors_are_effect_free {
             true => (Outcome::Failed, StepOutcome::Failed),

@@ -279,11 +279,17 @@ async fn a_rejection_can_mute_the_requester() {
         let form = alice.open(&plan).await.form();
         assert_eq!(alice.send(&plan, &form, "reject", fields).await.status, StatusCode::SEE_OTHER);
         assert_eq!(site.state(&plan).await, "rejected");
+        let muted = "No new plan is taken from <bdi class=\"text\">alice</bdi> until <time datetime=\"2026-";
+        let decided = alice.get(&format!("/plans/{}/decided", plan.header.plan_id)).await.body;
+        for page in [decided, alice.open(&plan).await.body, alice.open(&other).await.body] {
+            assert_eq!(page.contains(muted), mute, "{page}");
+        }
         let call = site.room.target.call("d", &serde_json::json!(1));
         let next = site.approvals.plan(&Room::alice(), call.clone(), &site.room.target).await;
         assert_eq!(next.as_ref().err().map(Refusal::reason), mute.then_some(Reason::RateLimited));
         site.room.clock.advance(Duration::from_secs(3600));
         site.approvals.plan(&Room::alice(), call, &site.room.target).await.unwrap();
+        assert!(!alice.open(&plan).await.body.contains("No new plan is taken"));
     }
 }
 

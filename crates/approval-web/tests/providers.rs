@@ -206,6 +206,27 @@ async fn a_login_opens_a_session() {
 }
 
 #[tokio::test]
+async fn a_login_ends_the_session_that_the_browser_left_with() {
+    // [AUTH-001] It comes back from another site, so without the cookie of that session.
+    let stage = Stage::new().await;
+    let mut dora = stage.dora().await;
+    let mut before = stage.site.browser();
+    before.cookie = dora.cookie.clone();
+    let left = leave(&mut dora, "").await;
+    // A login that comes to nothing ends nothing.
+    let refused = come_back(&mut dora, &left, "&error=access_denied").await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN);
+    assert_eq!(before.get("/").await.status, StatusCode::OK);
+
+    let left = leave(&mut dora, "").await;
+    stage.gives(&stage.claims(&left.nonce));
+    come_back(&mut dora, &left, "").await;
+    assert_ne!(dora.cookie, before.cookie);
+    assert_eq!(dora.get("/").await.status, StatusCode::OK);
+    assert_eq!(before.get("/").await.status, StatusCode::SEE_OTHER);
+}
+
+#[tokio::test]
 async fn a_secret_is_sent_as_the_provider_wants_it() {
     let stage = Stage::with("client-secret-file = \"sso.secret\"").await;
     let missing = stage.site.browser().post("/login/at/sso", &[]).await;

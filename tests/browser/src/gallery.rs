@@ -6,11 +6,17 @@ use approval_core::{Clause, Group, Matcher, PlanView, Policy, PolicyVerdict, Ter
 use approval_testkit::Room;
 use serde_json::json;
 
-use crate::site::{Kind, Site, WRONG, fill_in_login, path};
+use crate::site::{Kind, Site, WRONG, fill_in_login, log_in_as_dora, path};
 use crate::webdriver::Browser;
 
 /// Whose pages they are, but for those of nobody.
 const VIEWER: &str = "alice";
+
+const LOGOUT: &str = "form.logout button";
+const AT_PROVIDER: &str = "form[action*='/login/at/'] button";
+
+/// The target of the plan on which somebody else decides.
+const TARGET: &str = "prod-eu-1";
 
 /// A surface on which there is a page of each kind.
 #[derive(Debug)]
@@ -43,6 +49,10 @@ enum Way {
     Address,
     /// By a decision with a wrong password.
     RefusedDecision,
+    /// By a decision of somebody else, who has logged in for it at an identity provider.
+    ProvenDecision,
+    /// By their logout.
+    Logout,
 }
 
 impl Gallery {
@@ -51,7 +61,7 @@ impl Gallery {
     /// # Errors
     /// When the service refuses one.
     pub fn new() -> Result<Self> {
-        let site = Site::with_policy(policy())?;
+        let site = Site::with_provider(policy())?;
         let plans = Plans::put(&site)?;
         let page = |name, path: String| Page { name, status: 200, path, way: Way::Address };
         let pages = vec![
@@ -73,8 +83,10 @@ impl Gallery {
             page("plan-rejected", path(&plans.rejected)),
             page("decided", format!("{}/decided", path(&plans.approved))),
             Page { way: Way::RefusedDecision, status: 403, ..page("plan-refused", path(&plans.simple)) },
+            Page { way: Way::ProvenDecision, ..page("confirm", path(&plans.watched)) },
             Page { status: 404, ..page("not-found", "/plans/unknown".to_owned()) },
             Page { status: 400, ..page("unreadable", "/?state=nonsense".to_owned()) },
+            Page { way: Way::Logout, ..page("logged-out", "/".to_owned()) },
         ];
         Ok(Self { site, pages })
     }
@@ -96,6 +108,23 @@ impl Gallery {
                 Way::RefusedLogin => {
                     fill_in_login(browser, VIEWER, WRONG)?;
                     browser.find(".error")?;
+                }
+                Way::ProvenDecision => {
+                    browser.find(LOGOUT)?.click()?;
+                    browser.find(AT_PROVIDER)?;
+                    browser.open(&format!("{}{}", self.site.origin, page.path))?;
+                    browser.find(AT_PROVIDER)?.click()?;
+                    log_in_as_dora(browser)?;
+                    let target = browser.find("#target")?;
+                    browser.load()?;
+                    target.enter(TARGET)?;
+                    browser.find("button.approve")?.click()?;
+                    log_in_as_dora(browser)?;
+                    browser.find("#confirm")?;
+                }
+                Way::Logout => {
+                    browser.find(LOGOUT)?.click()?;
+                    browser.find("a[href*='/end']")?;
                 }
                 Way::RefusedDecision => {
                     browser.find("#password")?.enter(WRONG)?;

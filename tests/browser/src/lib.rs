@@ -15,11 +15,12 @@ mod gallery;
 mod http;
 #[path = "../../../crates/approval-web/tests/kit/plans.rs"]
 mod plans;
+mod provider;
 mod site;
 mod webdriver;
 
 pub use foreign::{Foreign, Received};
 pub use gallery::{Gallery, Page};
 pub use http::{Answer, Request};
-pub use site::{Kind, PASSWORD, Person, Seen, Site, WRONG, fill_in_login, path};
+pub use site::{Kind, PASSWORD, Person, Seen, Site, WRONG, fill_in_login, log_in_as_dora, path};
 pub use webdriver::{Browser, Driver, Element, Key, Palette};

@@ -1,21 +1,26 @@
 //! The surface on a loopback port, and everything behind it.
 
 use std::collections::BTreeSet;
+use std::fs::OpenOptions;
+use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use approval_core::record::{Decision, Rule};
+use approval_core::seal::KeyRing;
 use approval_core::transient::SealedTransient;
 use approval_core::{
-    Approvals, ApprovalsBuilder, Audience, Draft, Group, Parts, PlanView, Policy, Refusal, Requester, Terms,
+    Approvals, ApprovalsBuilder, Audience, Directory, Draft, Group, Parts, PlanView, Policy, Refusal, Requester, Terms,
 };
 use approval_testkit::{
     FakeClock, FakeDirectory, FakeTarget, FakeTimer, MemoryStore, MemoryTransient, Room, Tables, test_key_ring,
     test_signing_keys,
 };
-use approval_web::{Accounts, NewAccount, PasswordCost, Surface};
+use approval_web::{Accounts, Directories, NewAccount, PasswordCost, Providers, ProvidersDirectory, Surface};
 use axum::Router;
 use axum::extract::{Request as Received, State};
 use axum::middleware::{Next, from_fn_with_state};
@@ -27,6 +32,7 @@ use tokio::runtime::Runtime;
 
 use crate::http::{Answer, Request};
 use crate::plans::{self, Scripted};
+use crate::provider::Provider;
 use crate::webdriver::Browser;
 
 /// Everybody's password.
@@ -133,6 +139,18 @@ impl Site {
     /// # Errors
     /// When it can't be served.
     pub fn with_persons(policy: Policy, persons: &[&str]) -> Result<Self> {
+        Self::start(policy, persons, false)
+    }
+
+    /// As [`Site::with_policy`], and `dora` of the group `sre` logs in at an identity provider.
+    ///
+    /// # Errors
+    /// When it can't be served.
+    pub fn with_provider(policy: Policy) -> Result<Self> {
+        Self::start(policy, &[], true)
+    }
+
+    fn start(policy: Policy, persons: &[&str], has_provider: bool) -> Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))?;
         let address = listener.local_addr()?;
@@ -143,17 +161,25 @@ impl Site {
         for person in persons {
             directory = directory.with(person, &[]);
         }
-        let room = runtime.block_on(room(directory, policy, &origin))?;
-        let folder = tempfile::tempdir()?;
+        let (clock, sealer, folder) = (FakeClock::new(), Arc::new(test_key_ring()), tempfile::tempdir()?);
+        let kept = Arc::new(MemoryTransient::default());
+        let sessions = SealedTransient::new(kept, Arc::clone(&sealer) as _, Audience::from(AUDIENCE));
+        let providers = match has_provider {
+            true => Some(providers(&runtime, &clock, folder.path(), sessions.clone())?),
+            false => None,
+        };
+        let directory = (Arc::new(directory), providers.clone());
+        let room = runtime.block_on(room(directory, (clock, sealer), policy, &origin))?;
         let accounts = Accounts::with_cost(folder.path().join("accounts.toml"), PasswordCost::dangerous_cheap());
         for person in ["alice", "bob", "carol", "dave"] {
             let account = NewAccount { name: person.to_owned(), person: person.into(), groups: BTreeSet::new() };
             accounts.add(&account, PASSWORD)?;
         }
         let sealer = Arc::clone(&room.sealer);
-        let kept = Arc::new(MemoryTransient::default());
-        let sessions = SealedTransient::new(kept, Arc::clone(&sealer) as _, room.approvals.audience().clone());
-        let surface = Surface::new(room.approvals.clone(), sessions, sealer as _, accounts.clone())?;
+        let mut surface = Surface::new(room.approvals.clone(), sessions, sealer as _, accounts.clone())?;
+        if let Some(providers) = providers {
+            surface = surface.providers(providers);
+        }
         let seen = Log::default();
         let router = surface.router().layer(from_fn_with_state(Arc::clone(&seen), note));
         serve(&runtime, listener, router);
@@ -304,6 +330,16 @@ impl Site {
     }
 }
 
+/// Logs in at the identity provider whose page the browser shows.
+///
+/// # Errors
+/// When it shows none.
+pub fn log_in_as_dora(browser: &Browser<'_>) -> Result<()> {
+    let link = browser.find("#dora")?;
+    browser.load()?;
+    link.click()
+}
+
 /// Fills in the login that the browser shows, and sends it.
 ///
 /// # Errors
@@ -311,7 +347,7 @@ impl Site {
 pub fn fill_in_login(browser: &Browser<'_>, account: &str, password: &str) -> Result<()> {
     browser.find("#account")?.enter(account)?;
     browser.find("#password")?.enter(password)?;
-    browser.find("main form button")?.click()
+    browser.find("form[action$='/login'] button")?.click()
 }
 
 /// The path of a plan's page.
@@ -371,16 +407,30 @@ impl Person<'_> {
     }
 }
 
-async fn room(directory: FakeDirectory, policy: Policy, surface: &str) -> Result<Room> {
-    let clock = FakeClock::new();
+/// Starts an identity provider, and makes it known.
+fn providers(runtime: &Runtime, clock: &FakeClock, folder: &Path, sessions: SealedTransient) -> Result<Providers> {
+    let file = folder.join("providers.toml");
+    let mut options = OpenOptions::new();
+    let mut written = options.write(true).create_new(true).mode(0o600).open(&file)?;
+    written.write_all(Provider::serve(runtime, clock.clone())?.file().as_bytes())?;
+    Ok(Providers::open(file, sessions, Arc::new(clock.clone()))?)
+}
+
+async fn room(
+    (directory, providers): (Arc<FakeDirectory>, Option<Providers>),
+    (clock, sealer): (FakeClock, Arc<KeyRing>),
+    policy: Policy,
+    surface: &str,
+) -> Result<Room> {
     let memory = MemoryStore::new(Arc::new(clock.clone()));
-    let (directory, sealer) = (Arc::new(directory), Arc::new(test_key_ring()));
+    let mut everybody: Vec<Arc<dyn Directory>> = vec![Arc::clone(&directory) as _];
+    everybody.extend(providers.map(|providers| Arc::new(ProvidersDirectory::new(providers)) as Arc<dyn Directory>));
     let signer = Arc::new(test_signing_keys());
     let parts = Parts {
         audience: Audience::from(AUDIENCE),
         store: Arc::new(memory.clone()),
         sealer: Arc::clone(&sealer) as _,
-        directory: Arc::clone(&directory) as _,
+        directory: Arc::new(Directories::new(everybody)),
         timer: Arc::new(FakeTimer::new(clock.clone())),
         policy,
         surface: surface.to_owned(),

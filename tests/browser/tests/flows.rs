@@ -1,9 +1,9 @@
 //! What persons do: log in, read, decide. What is stored then is what they meant.
 
 use anyhow::{Context as _, Result};
-use approval_core::record::{Outcome, Verdict};
-use approval_core::{PlanView, Reason};
-use browser::{Browser, Driver, Kind, PASSWORD, Site, WRONG, fill_in_login, path};
+use approval_core::record::{Outcome, Rule, Verdict};
+use approval_core::{Group, PlanView, Policy, Reason, Terms};
+use browser::{Browser, Driver, Kind, PASSWORD, Site, WRONG, fill_in_login, log_in_as_dora, path};
 use serde_json::json;
 
 /// The heading of a page that is neither a plan nor a list.
@@ -211,5 +211,78 @@ fn a_quorum_is_two_persons_in_two_browsers() -> Result<()> {
     bobs.open(&site.url(&plan))?;
     assert!(bobs.find(".live")?.text()?.contains("2 of 2"));
     assert_eq!(bobs.count(".decide")?, 0);
+    Ok(())
+}
+
+/// A plan that somebody else of the group `sre` decides on, opened by Dora by its link: she logs in at her identity provider.
+fn opened_by_dora<'d>(driver: &'d Driver) -> Result<(Site, PlanView, Browser<'d>)> {
+    let rule = Rule::other_subject([Group::from("sre")]);
+    let site = Site::with_provider(Policy::always(Terms { rule, ..Terms::same_subject() }))?;
+    let (plan, browser) = (site.plan("a")?, driver.open()?);
+    browser.open(&site.url(&plan))?;
+    browser.find("form[action*='/login/at/'] button")?.click()?;
+    log_in_as_dora(&browser)?;
+    browser.find(".decide")?;
+    browser.load()?;
+    assert_eq!(browser.url()?, site.url(&plan));
+    Ok((site, plan, browser))
+}
+
+#[test]
+fn who_logs_in_at_an_identity_provider_does_so_again_for_each_decision() -> Result<()> {
+    // [AUTH-010, AUTH-011, AUTH-013]
+    for (verdict, said, state) in [("approve", "You approved", "approved"), ("reject", "You rejected", "rejected")] {
+        let driver = Driver::start()?;
+        let (site, plan, browser) = opened_by_dora(&driver)?;
+        assert_eq!(browser.count("#password")?, 0);
+        browser.find("#comment")?.enter("read it")?;
+        browser.find(&format!("button[value={verdict}]"))?.click()?;
+        // She is at her provider, and then asked for the last word: nothing is decided before that.
+        log_in_as_dora(&browser)?;
+        browser.find("#confirm")?;
+        assert!(browser.find("blockquote")?.text()?.contains("read it"));
+        assert_eq!(decided(&site, &plan)?, []);
+        browser.find(&format!("button.{verdict}"))?.click()?;
+        assert_eq!(browser.find(HEADING)?.text()?, said);
+        assert_eq!(site.state(&plan)?, state);
+        let decisions = site.decisions(&plan)?;
+        let [decision] = decisions.as_slice() else { anyhow::bail!("{decisions:?}") };
+        assert_eq!((decision.approver.person.as_str(), decision.approver.subject.as_str()), ("dora", "4711"));
+        assert_eq!((decision.approver.acr.as_deref(), decision.comment.as_deref()), (Some("mfa"), Some("read it")));
+        // What was confirmed once is confirmed.
+        browser.back()?;
+        assert_eq!(decided(&site, &plan)?.len(), 1);
+    }
+    Ok(())
+}
+
+#[test]
+fn who_turns_back_from_the_last_word_has_decided_nothing() -> Result<()> {
+    // [AUTH-013]
+    let driver = Driver::start()?;
+    let (site, plan, browser) = opened_by_dora(&driver)?;
+    browser.find("button[value=approve]")?.click()?;
+    log_in_as_dora(&browser)?;
+    browser.find("#confirm")?;
+    browser.find("p.actions a")?.click()?;
+    browser.find(".decide")?;
+    assert_eq!(browser.url()?, site.url(&plan));
+    assert_eq!((decided(&site, &plan)?, site.state(&plan)?), (vec![], "awaiting_approval"));
+    Ok(())
+}
+
+#[test]
+fn who_logs_out_is_told_where_else_they_are_logged_in() -> Result<()> {
+    // [AUTH-003]
+    let driver = Driver::start()?;
+    let (site, plan, browser) = opened_by_dora(&driver)?;
+    browser.find("form.logout button")?.click()?;
+    assert_eq!(browser.find(HEADING)?.text()?, "Logged out");
+    assert_eq!(browser.cookies()?, "");
+    browser.find("a[href*='/end']")?.click()?;
+    assert_eq!(browser.text()?, "logged out");
+    browser.open(&site.url(&plan))?;
+    browser.find("#account")?;
+    assert!(!browser.text()?.contains("shelf"));
     Ok(())
 }

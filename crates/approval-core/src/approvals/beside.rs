@@ -7,7 +7,7 @@ use super::decide::Visible;
 use super::read::is_the_plans_own;
 use super::status::{not_found, status_of};
 use super::view::StatusView;
-use super::{Approvals, cool_down_keys, open_cool_down};
+use super::{Approvals, cool_down_keys, mute_keys, open_cool_down, open_mute};
 use crate::id::{EffectKey, Person, PlanId};
 use crate::instant::Timestamp;
 use crate::opened::Opened;
@@ -32,6 +32,8 @@ pub struct Beside {
     pub open: Neighbours<OpenNeighbour>,
     /// What of its requester's was rejected lately on one of its effect keys, last first.
     pub rejected: Neighbours<RejectedNeighbour>,
+    /// Until when no plan is taken from its requester, where they are muted. [PLAN-006]
+    pub muted_until: Option<Timestamp>,
 }
 
 /// Plans beside another: those that are shown, and what is said of the rest.
@@ -87,15 +89,40 @@ impl Approvals {
     /// As for [`view`](Self::view). A plan beside it that does not hold together is left out, and logged.
     pub async fn beside(&self, viewer: &Identity, plan_id: &str) -> Result<Beside, Refusal> {
         let plan: PlanId = plan_id.parse().map_err(|_| not_found())?;
-        let Visible { opened, documents, .. } = self.visible(viewer, plan).await?;
+        self.beside_visible(viewer, &self.visible(viewer, plan).await?).await
+    }
+
+    pub(super) async fn beside_visible(&self, viewer: &Identity, visible: &Visible) -> Result<Beside, Refusal> {
+        let Visible { opened, documents, .. } = visible;
         let of = Of {
             viewer,
-            plan,
+            plan: opened.plan(),
             requester: &opened.header.record.requester.person,
             effects: &documents.intent.record.effect_keys,
             now: self.service.clock.now(),
         };
-        Ok(Beside { open: self.open_beside(&of).await?, rejected: self.rejected_beside(&of).await? })
+        let (open, mut rejected) = (self.open_beside(&of).await?, self.rejected_beside(&of).await?);
+        let muted_until = match self.muted_until(of.requester).await {
+            Ok(until) => until,
+            Err(refusal) => {
+                rejected.leave_out("mute", refusal)?;
+                None
+            }
+        };
+        Ok(Beside { open, rejected, muted_until })
+    }
+
+    /// Until when no plan is taken from a requester, where they are muted. [PLAN-006]
+    ///
+    /// # Errors
+    /// `store_unavailable`; `integrity_failure` where what is stored of it was tampered with.
+    pub async fn muted_until(&self, requester: &Person) -> Result<Option<Timestamp>, Refusal> {
+        let vault = &self.service.vault;
+        let keys = mute_keys(vault, requester)?;
+        let rows = self.service.store.rows(&keys).await.map_err(unavailable)?;
+        let mutes = rows.iter().map(|row| open_mute(vault, row)).collect::<Result<Vec<_>, _>>()?;
+        let now = self.service.clock.now();
+        Ok(mutes.iter().map(|mute| mute.until).max().filter(|until| now < *until))
     }
 
     async fn open_beside(&self, of: &Of<'_>) -> Result<Neighbours<OpenNeighbour>, Refusal> {

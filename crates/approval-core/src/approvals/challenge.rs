@@ -91,7 +91,7 @@ impl Approvals {
         };
         let view =
             |challenge| ChallengeView { url: self.plan_url(opened.plan()), challenge, state: opened.state.state };
-        Ok(opened.challenge.as_ref().map(|challenge| view(challenge.record.clone())))
+        Ok(opened.challenge.as_ref().map(|challenge| view(Challenge::clone(&challenge.record))))
     }
 }
 

@@ -284,7 +284,7 @@ impl Reading {
             // [KEYS-033]
             Sealed::Good => {
                 let event = vault.open_event(row)?;
-                (event.record.clone(), event.digest)
+                (Event::clone(&event.record), event.digest)
             }
         };
         let head = Head { writer: event.writer, sequence: event.sequence, digest };

@@ -7,6 +7,11 @@ use std::task::Poll;
 
 type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
+/// What becomes of `work`. A panic of it is `None`: whose code it is, is not this server's.
+pub(super) async fn caught<T>(work: Boxed<'_, T>) -> Option<T> {
+    beside(work, Box::pin(std::future::ready(()))).await
+}
+
 /// Polls both until `work` is done; what `beside` does is only ever done beside it. A panic of `work` is `None`.
 pub(super) async fn beside<T>(mut work: Boxed<'_, T>, mut beside: Boxed<'_, ()>) -> Option<T> {
     let mut beside_done = false;

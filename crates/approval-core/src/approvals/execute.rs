@@ -97,15 +97,15 @@ impl Approvals {
         let approved = running.approved(self.service.clock.now())?;
         let resolved = approved.resolve()?;
 
-        let identified = planner.identify(&resolved.plan).await;
+        let identified = looked(planner.identify(&resolved.plan)).await;
         let facts = self.facts(requester, resolved.opened(), &resolved.plan, identified).await?;
         let current = resolved.current(facts)?;
 
         let effects = self.effect_tags(&current.plan.intent().effect_keys)?;
         let attempts = self.attempts(Some(current.plan.header().plan_id), &effects).await?;
         let alone = current.alone(&attempts)?;
-        let looked = planner.revalidate(&alone.plan).await;
-        Ok(Passed::Claimable(Box::new(alone.fresh(looked)?), effects))
+        let fresh = looked(planner.revalidate(&alone.plan)).await;
+        Ok(Passed::Claimable(Box::new(alone.fresh(fresh)?), effects))
     }
 
     /// How things are now, for step 9.
@@ -450,4 +450,12 @@ fn is_transient(reason: Reason) -> bool {
             | Reason::StoreUnavailable
             | Reason::TargetUnavailable
     )
+}
+
+/// What a planner finds. One that panics has found out nothing, and nothing is lost.
+async fn looked<T>(look: impl Future<Output = Result<T, FreshnessError>> + Send) -> Result<T, FreshnessError> {
+    drive::caught(Box::pin(look)).await.unwrap_or_else(|| {
+        tracing::error!("the planner panicked");
+        Err(FreshnessError::Unavailable("the planner panicked".to_owned()))
+    })
 }

@@ -91,8 +91,7 @@ impl<'a> Ledger<'a> {
         id: &str,
         plan: PlanId,
     ) -> Result<(), Refusal> {
-        let sealed = Sealed { record: record.clone(), digest: document.digest(), revision: 0 };
-        let row = self.vault.seal_document(sealed, document, id, Some(plan))?;
+        let row = self.vault.seal_document(Sealed::of(record.clone(), document, 0), document, id, Some(plan))?;
         self.writes.push(Write::Insert(row));
         Ok(())
     }

@@ -18,6 +18,7 @@ mod plan;
 mod prune;
 mod read;
 mod receipt;
+mod request_state;
 mod settle;
 mod status;
 mod timeline;
@@ -56,6 +57,7 @@ pub use status::LONGEST_WAIT;
 pub use timeline::{Actor, Timeline, TimelineEvent};
 pub use view::{
     ChallengeView, ExecutionView, InboxEntry, InboxPage, InboxQuery, PlanPageView, PlanView, Scope, StatusView,
+    Surroundings,
 };
 
 use lane::Lane;

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::lane::Lane;
 use super::ledger::Ledger;
 use super::view::PlanView;
-use super::{Approvals, cool_down_keys, count_refusal, mute_keys, open_cool_down, open_mute};
+use super::{Approvals, cool_down_keys, count_refusal, drive, mute_keys, open_cool_down, open_mute};
 use crate::audit::{EventDraft, EventKind};
 use crate::directory::Requester;
 use crate::gate::Attempt;
@@ -44,9 +44,13 @@ impl Approvals {
         let person = &requester.identity.person;
         let standing = self.service.directory.standing(person).await;
         if !standing.map_err(unavailable)?.enabled {
-            return Err(not_permitted(requester)); // [PLAN-001]
+            return Err(not_permitted(requester)); // [PLAN-001] [PERSON-002]
         }
-        let mut draft = planner.plan(&call).await.map_err(refuse_plan)?;
+        let drafted = drive::caught(planner.plan(&call)).await.ok_or_else(|| {
+            tracing::error!(tool = call.tool, "the planner panicked");
+            Refusal::new(Reason::Internal, "the planner panicked")
+        });
+        let mut draft = drafted?.map_err(refuse_plan)?;
         let mut seen = BTreeSet::new();
         draft.effect_keys.retain(|key| seen.insert(key.clone()));
         if draft.effect_keys.is_empty() {

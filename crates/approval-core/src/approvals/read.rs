@@ -5,12 +5,12 @@ use std::sync::Arc;
 use super::Approvals;
 use super::decide::Visible;
 use super::status::status_of;
-use super::view::{InboxEntry, InboxPage, InboxQuery, PlanPageView, Scope};
+use super::view::{InboxEntry, InboxPage, InboxQuery, PlanPageView, Scope, Surroundings};
 use crate::audit::AuditLog;
 use crate::directory::Standing;
 use crate::id::PlanId;
 use crate::opened::{Documents, Opened};
-use crate::record::{Identity, State, Verdict};
+use crate::record::{Identity, PlanHeader, State, Verdict};
 use crate::refusal::{Reason, Refusal};
 use crate::store::{Asked, Include, PlanQuery};
 use crate::vault::{Sealed, unavailable};
@@ -29,26 +29,51 @@ impl Approvals {
     /// `plan_not_found` for everybody else; `integrity_failure`, `approval_hash_mismatch`, `store_unavailable`.
     pub async fn view(&self, viewer: &Identity, plan_id: &str) -> Result<PlanPageView, Refusal> {
         let plan: PlanId = plan_id.parse().map_err(|_| super::status::not_found())?;
-        let Visible { opened, documents, eligible } = self.visible(viewer, plan).await?;
+        Ok(self.page_view(viewer, self.visible(viewer, plan).await?))
+    }
+
+    /// What [`view`](Self::view), [`beside`](Self::beside) and [`timeline`](Self::timeline) give, of one reading of the plan.
+    ///
+    /// # Errors
+    /// As for [`view`](Self::view). A timeline that does not hold together is logged, and is none.
+    pub async fn page(&self, viewer: &Identity, plan_id: &str) -> Result<(PlanPageView, Surroundings), Refusal> {
+        let plan: PlanId = plan_id.parse().map_err(|_| super::status::not_found())?;
+        let visible = self.visible(viewer, plan).await?;
+        let beside = self.beside_visible(viewer, &visible).await?;
+        let timeline = match self.timeline_of(viewer, &visible).await {
+            Ok(timeline) => Some(timeline),
+            // The plan itself holds together: it is its past that doesn't.
+            Err(refusal) if refusal.reason() == Reason::IntegrityFailure => {
+                tracing::error!(%plan, %refusal, "the audit of a plan does not hold together");
+                None
+            }
+            Err(refusal) => return Err(refusal),
+        };
+        Ok((self.page_view(viewer, visible), Surroundings { beside, timeline }))
+    }
+
+    fn page_view(&self, viewer: &Identity, visible: Visible) -> PlanPageView {
+        let Visible { opened, documents, eligible } = visible;
         let status = status_of(&opened, self.service.clock.now());
         let live = status.challenge_expires_at.is_some();
         let approved = opened
             .decisions
             .iter()
             .any(|decision| decision.verdict == Verdict::Approve && decision.approver.person == viewer.person);
-        Ok(PlanPageView {
+        PlanPageView {
             may_approve: eligible && live && !approved,
             may_reject: eligible && (live || status.state == State::Approved),
             plan_digest: opened.header.digest,
-            header: opened.header.into_record(),
-            intent: documents.intent.into_record(),
-            review: documents.review.into_record(),
+            document_bytes: opened.header.length + documents.intent.length + documents.review.length,
+            header: opened.header.shared(),
+            intent: documents.intent.shared(),
+            review: documents.review.shared(),
             status,
             challenge: opened.challenge.map(Sealed::into_record),
             decisions: opened.decisions,
             execution: opened.execution.map(Sealed::into_record),
             reconciliation: opened.reconciliation,
-        })
+        }
     }
 
     /// A page of a person's plans, newest first. Plans that were pruned are not among them. [SURF-003]
@@ -116,7 +141,7 @@ impl Approvals {
             Scope::History | Scope::Pending => self.may_decide(viewer, &opened, &documents.intent.record).await?,
         };
         let headline = documents.review.record.headline.text.clone();
-        Ok((matches && concerns).then(|| InboxEntry { header: header.clone(), target, headline, status }))
+        Ok((matches && concerns).then(|| InboxEntry { header: PlanHeader::clone(header), target, headline, status }))
     }
 
     /// The audit of this installation.

@@ -75,9 +75,9 @@ impl Opened {
             plan_digest: self.header.digest,
             state: self.state.state,
             cause: self.state.cause,
-            challenge: self.challenge.as_ref().map(|sealed| &sealed.record),
+            challenge: self.challenge.as_ref().map(|sealed| &*sealed.record),
             decisions: &self.decisions,
-            execution: self.execution.as_ref().map(|sealed| &sealed.record),
+            execution: self.execution.as_ref().map(|sealed| &*sealed.record),
             reconciliation: self.reconciliation.as_ref(),
         }
     }

@@ -128,7 +128,7 @@ fn settle(
             ledger.tell(conflict)?;
             tracing::error!(plan = %opened.plan(), "an outcome came after the attempt had been resolved");
             put(ledger, opened, snapshot, opened.state.clone())?;
-            let recorded = opened.execution.as_ref().map(|execution| execution.record.clone());
+            let recorded = opened.execution.as_ref().map(|execution| Execution::clone(&execution.record));
             return recorded.ok_or_else(|| broken("an attempt that ended without an execution"));
         }
     };

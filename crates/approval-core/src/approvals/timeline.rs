@@ -69,10 +69,14 @@ impl Approvals {
     /// As for [`view`](Self::view); `integrity_failure` also where the events do not follow each other.
     pub async fn timeline(&self, viewer: &Identity, plan_id: &str) -> Result<Timeline, Refusal> {
         let plan: PlanId = plan_id.parse().map_err(|_| not_found())?;
-        let Visible { opened, .. } = self.visible(viewer, plan).await?;
-        let rows = self.service.store.plan_events(plan, EVENTS).await.map_err(unavailable)?;
+        self.timeline_of(viewer, &self.visible(viewer, plan).await?).await
+    }
+
+    pub(super) async fn timeline_of(&self, viewer: &Identity, visible: &Visible) -> Result<Timeline, Refusal> {
+        let opened = &visible.opened;
+        let rows = self.service.store.plan_events(opened.plan(), EVENTS).await.map_err(unavailable)?;
         let signed = self.last_checkpoint().await?.map_or(0, |last| last.checkpoint.events);
-        let persons = self.persons(viewer, &opened).await?;
+        let persons = self.persons(viewer, opened).await?;
         let linked = linked(&self.service.vault, &rows, opened.state.last_event)?;
         let mut events: Vec<_> = linked
             .iter()

@@ -1,7 +1,11 @@
 //! What callers of the service get to see.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
+use super::beside::Beside;
+use super::timeline::Timeline;
 use crate::digest::Digest;
 use crate::id::{Group, Person, PlanId};
 use crate::instant::Timestamp;
@@ -80,13 +84,15 @@ pub struct ExecutionView {
 #[derive(Clone, Debug, PartialEq)]
 pub struct PlanPageView {
     /// The header.
-    pub header: PlanHeader,
+    pub header: Arc<PlanHeader>,
     /// Its digest.
     pub plan_digest: Digest,
     /// What will run, with commitments in place of secrets.
-    pub intent: Intent,
+    pub intent: Arc<Intent>,
     /// What is shown.
-    pub review: Review,
+    pub review: Arc<Review>,
+    /// How many bytes the three take as canonical texts.
+    pub document_bytes: usize,
     /// The plan's standing now: live, not covered by a digest.
     pub status: StatusView,
     /// The challenge, where one was opened.
@@ -101,6 +107,15 @@ pub struct PlanPageView {
     pub may_approve: bool,
     /// Whether the viewer may reject it, now.
     pub may_reject: bool,
+}
+
+/// What stands around a plan on its page, live: no part of the plan itself.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Surroundings {
+    /// What else its requester asks for. [SHOW-012]
+    pub beside: Beside,
+    /// What the audit tells of it; none where the audit does not hold together. [SHOW-015]
+    pub timeline: Option<Timeline>,
 }
 
 /// Which plans an inbox shows.

@@ -18,11 +18,11 @@ use crate::resolved::{Redactor, ResolvedPlan};
 pub(crate) struct Claimable {
     opened: Opened,
     plan: ResolvedPlan,
-    review: Review,
+    review: Arc<Review>,
 }
 
 impl Claimable {
-    pub(super) fn new(opened: Opened, plan: ResolvedPlan, review: Review) -> Self {
+    pub(super) fn new(opened: Opened, plan: ResolvedPlan, review: Arc<Review>) -> Self {
         Self { opened, plan, review }
     }
 

@@ -1,6 +1,7 @@
 //! Steps 1 to 10.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::attempt::{self, Attempt};
 use super::{Claimable, Stop};
@@ -10,7 +11,7 @@ use crate::id::{Person, PlanId};
 use crate::instant::Timestamp;
 use crate::opened::{Contents, Opened};
 use crate::planner::{FreshnessError, Identified};
-use crate::record::{Cause, EffectivePolicy, Enforcement, Execution, Pause, State, ToolResult, Verdict};
+use crate::record::{Cause, EffectivePolicy, Enforcement, Execution, Pause, Review, State, ToolResult, Verdict};
 use crate::refusal::{Reason, Refusal};
 use crate::resolved::ResolvedPlan;
 use crate::rule::Standings;
@@ -131,7 +132,7 @@ impl Bound {
     ///
     /// An attempt whose lease has passed must have been recorded as `unknown` before.
     pub(crate) fn unclaimed(self) -> Result<Result<Unclaimed, Box<Replay>>, Refusal> {
-        let execution = self.opened.execution.as_ref().map(|execution| execution.record.clone());
+        let execution = self.opened.execution.as_ref().map(|execution| Execution::clone(&execution.record));
         match (&self.opened.state.claim, execution) {
             (None, _) => Ok(Ok(Unclaimed { opened: self.opened, contents: self.contents })),
             (Some(_), Some(execution)) => {
@@ -296,9 +297,9 @@ impl Approved {
         let contents = self.contents.ok_or_else(|| internal("the documents were not read"))?;
         let documents = contents.documents.ok_or_else(|| broken("a plan that is open was pruned"))?;
         let header = &self.opened.header;
-        let intent = documents.intent.into_record();
-        let plan = ResolvedPlan::resolve(header.record.clone(), header.digest, intent, contents.secrets)?;
-        Ok(Resolved { opened: self.opened, plan, review: documents.review.into_record() })
+        let intent = documents.intent.shared();
+        let plan = ResolvedPlan::resolve(header.shared(), header.digest, intent, contents.secrets)?;
+        Ok(Resolved { opened: self.opened, plan, review: documents.review.shared() })
     }
 }
 
@@ -307,7 +308,7 @@ impl Approved {
 pub(crate) struct Resolved {
     opened: Opened,
     pub(crate) plan: ResolvedPlan,
-    review: crate::record::Review,
+    review: Arc<Review>,
 }
 
 impl Resolved {
@@ -355,7 +356,7 @@ impl Resolved {
 pub(crate) struct Current {
     opened: Opened,
     pub(crate) plan: ResolvedPlan,
-    review: crate::record::Review,
+    review: Arc<Review>,
 }
 
 impl Current {
@@ -371,7 +372,7 @@ impl Current {
 pub(crate) struct Alone {
     opened: Opened,
     pub(crate) plan: ResolvedPlan,
-    review: crate::record::Review,
+    review: Arc<Review>,
 }
 
 impl Alone {

@@ -14,10 +14,13 @@ use crate::id::PlanId;
 use crate::record::{Record, RecordKind};
 
 /// The largest row that is kept, in bytes.
-const LARGEST: usize = 32 * 1024;
+const LARGEST: usize = 1024 * 1024;
 
-/// How many rows are kept at least, once there are so many; twice as many at most.
+/// How many rows a generation has at most.
 const ROWS: usize = 256;
+
+/// How many bytes of rows a generation has at most, but for the one that filled it. What was in them takes several times that.
+const BYTES: usize = 2 * 1024 * 1024;
 
 /// What was used lately, and what was used before that: when the first is full, the second is forgotten.
 #[derive(Default)]
@@ -31,7 +34,11 @@ struct Generations {
     old: Generation,
 }
 
-type Generation = HashMap<(RecordKind, String), Known>;
+#[derive(Default)]
+struct Generation {
+    rows: HashMap<(RecordKind, String), Known>,
+    bytes: usize,
+}
 
 /// A row that was opened, and the record in it.
 #[derive(Clone)]
@@ -76,10 +83,10 @@ impl Memo {
 
     fn known(&self, key: (RecordKind, String)) -> Option<Known> {
         let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = generations.young.get(&key) {
+        if let Some(known) = generations.young.rows.get(&key) {
             return Some(known.clone());
         }
-        let known = generations.old.get(&key)?.clone();
+        let known = generations.old.rows.get(&key)?.clone();
         generations.keep(key, known.clone());
         Some(known)
     }
@@ -94,10 +101,12 @@ impl fmt::Debug for Memo {
 
 impl Generations {
     fn keep(&mut self, key: (RecordKind, String), known: Known) {
-        if self.young.len() >= ROWS {
+        if self.young.rows.len() >= ROWS || self.young.bytes >= BYTES {
             self.old = std::mem::take(&mut self.young);
         }
-        self.young.insert(key, known);
+        self.young.bytes += known.sealed.len();
+        let before = self.young.rows.insert(key, known);
+        self.young.bytes -= before.map_or(0, |before| before.sealed.len());
     }
 }
 
@@ -111,7 +120,7 @@ mod tests {
     fn mute() -> Arc<Sealed<Mute>> {
         let until = crate::Timestamp::from_unix_millis(0);
         let record = Mute { kind: MuteType::V0, revision: 1, until };
-        Arc::new(Sealed { digest: record.digest().unwrap(), record, revision: 1 })
+        Arc::new(Sealed { digest: record.digest().unwrap(), record: Arc::new(record), length: 6, revision: 1 })
     }
 
     fn opening<'a>(id: &'a str, sealed: &'a [u8]) -> Opening<'a> {
@@ -138,7 +147,8 @@ mod tests {
         // [LEAF-007]
         let memo = Memo::default();
         let record = Secrets { kind: SecretsType::V0, leaves: Vec::new() };
-        let sealed = Arc::new(Sealed { digest: record.digest().unwrap(), record, revision: 1 });
+        let sealed =
+            Arc::new(Sealed { digest: record.digest().unwrap(), record: Arc::new(record), length: 6, revision: 1 });
         memo.remember(opening("a", b"sealed"), &sealed);
         assert!(memo.find::<Secrets>(opening("a", b"sealed")).is_none());
     }
@@ -151,17 +161,36 @@ mod tests {
         }
         let kept = {
             let generations = memo.generations.lock().unwrap();
-            generations.young.len() + generations.old.len()
+            generations.young.rows.len() + generations.old.rows.len()
         };
         assert!((ROWS..=2 * ROWS).contains(&kept), "{kept}");
         assert_eq!(memo.find::<Mute>(opening("0", b"sealed")), None);
         assert_eq!(memo.find::<Mute>(opening(&(10 * ROWS - 1).to_string(), b"sealed")), Some(mute()));
-        let [largest, large] = [32_768, 32_769].map(|size| vec![0; size]);
+        let [largest, large] = [LARGEST, LARGEST + 1].map(|size| vec![0; size]);
         for sealed in [&largest, &large] {
             memo.remember(opening("large", sealed), &mute());
         }
         assert_eq!(memo.find::<Mute>(opening("large", &largest)), Some(mute()));
         assert_eq!(memo.find::<Mute>(opening("large", &large)), None);
         assert_eq!(format!("{memo:?}"), "Memo", "what is known is not for logs");
+    }
+
+    #[test]
+    fn no_more_than_so_many_bytes_are_kept() {
+        let memo = Memo::default();
+        let large = vec![0; LARGEST];
+        let fits = BYTES / LARGEST;
+        for number in 0..10 * fits {
+            // Once more takes no more room.
+            for _ in 0..3 {
+                memo.remember(opening(&number.to_string(), &large), &mute());
+            }
+            let generations = memo.generations.lock().unwrap();
+            let kept = [&generations.young, &generations.old].map(|some| (some.rows.len() * LARGEST, some.bytes));
+            assert!(kept.iter().all(|(rows, bytes)| rows == bytes && *bytes <= BYTES), "{kept:?}");
+        }
+        for (number, kept) in [(10 * fits - 1, true), (9 * fits, true), (0, false)] {
+            assert_eq!(memo.find::<Mute>(opening(&number.to_string(), &large)).is_some(), kept, "{number}");
+        }
     }
 }

@@ -26,16 +26,31 @@ pub(crate) struct Vault {
 /// A record that was opened, and the digest of the canonical bytes that it was read from.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Sealed<R> {
-    pub(crate) record: R,
+    pub(crate) record: Arc<R>,
     pub(crate) digest: Digest,
+    /// How many bytes those are.
+    pub(crate) length: usize,
     /// The revision at which it was stored.
     pub(crate) revision: u64,
+}
+
+impl<R> Sealed<R> {
+    /// A record and the canonical document of it.
+    pub(crate) fn of(record: R, document: &Document, revision: u64) -> Self {
+        let (digest, length) = (document.digest(), document.as_bytes().len());
+        Self { record: Arc::new(record), digest, length, revision }
+    }
 }
 
 impl<R: Clone> Sealed<R> {
     /// The record itself, copied only where it is kept elsewhere too.
     pub(crate) fn into_record(self: Arc<Self>) -> R {
-        Arc::unwrap_or_clone(self).record
+        Arc::unwrap_or_clone(Arc::unwrap_or_clone(self).record)
+    }
+
+    /// The record itself, which may be kept elsewhere too.
+    pub(crate) fn shared(&self) -> Arc<R> {
+        Arc::clone(&self.record)
     }
 }
 
@@ -53,8 +68,8 @@ impl Vault {
         revision: u64,
     ) -> Result<(Row, Digest), Refusal> {
         let document = record.document().map_err(internal)?;
-        let digest = document.digest();
-        let sealed = Sealed { record, digest, revision };
+        let sealed = Sealed::of(record, &document, revision);
+        let digest = sealed.digest;
         Ok((self.seal_document(sealed, &document, id, plan)?, digest))
     }
 
@@ -102,6 +117,10 @@ impl Vault {
 
     /// A stored event and its digest, with what [`event_text`](Self::event_text) says of revoked keys.
     pub(crate) fn event_as_it_stands(&self, row: &EventRow) -> Result<(Event, Digest), Refusal> {
+        if !self.revoked(&row.sealed) {
+            let known = self.open_event(row)?;
+            return Ok((Event::clone(&known.record), known.digest));
+        }
         let document = self.event_text(row)?;
         Ok((read(&document)?, document.digest()))
     }
@@ -122,8 +141,7 @@ impl Vault {
         let plan = event.event.plan_id;
         let mut row =
             EventRow { position: 0, writer: event.writer, sequence: event.sequence, plan, sealed: Vec::new() };
-        let sealed = Sealed { record: event, digest: document.digest(), revision: 0 };
-        row.sealed = self.seal_document(sealed, document, &event_id(&row), plan)?.sealed;
+        row.sealed = self.seal_document(Sealed::of(event, document, 0), document, &event_id(&row), plan)?.sealed;
         Ok(row)
     }
 
@@ -132,8 +150,7 @@ impl Vault {
             return Ok(known);
         }
         let document = self.unseal(R::KIND, opening)?;
-        let opened = Sealed { record: read(&document)?, digest: document.digest(), revision: opening.revision };
-        let opened = Arc::new(opened);
+        let opened = Arc::new(Sealed::of(read(&document)?, &document, opening.revision));
         self.verified.remember(opening, &opened);
         Ok(opened)
     }

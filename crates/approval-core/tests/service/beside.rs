@@ -305,6 +305,41 @@ async fn a_rejection_that_was_undone_in_the_store_is_noticed() {
 }
 
 #[tokio::test]
+async fn a_mute_that_was_edited_is_noticed() {
+    // [SEAL-003, SHOW-012]
+    let room = Room::new().await;
+    let shown = plan(&room, "a").await;
+    let forge = Forge::new(&room);
+    room.approvals.mute(&"alice".into(), seconds(DAY), "root").await.unwrap();
+    let found = beside(&room, &shown, "alice").await;
+    assert_eq!(found.muted_until, Some(room.clock.now().after(seconds(DAY))), "the control");
+    for row in forge.memory.tables().rows.values_mut().filter(|row| row.key.kind == RecordKind::Mute) {
+        row.revision = 7;
+    }
+    let found = beside(&room, &shown, "alice").await;
+    assert_eq!((found.muted_until, found.rejected.broken), (None, true));
+    let refused = room.approvals.muted_until(&"alice".into()).await.unwrap_err();
+    assert_eq!(refused.reason(), Reason::IntegrityFailure);
+}
+
+#[tokio::test]
+async fn a_muted_requester_is_told_of_until_they_are_heard_again() {
+    // [PLAN-006, SHOW-012]
+    let room = Room::new().await;
+    let shown = plan(&room, "a").await;
+    let muted = async || beside(&room, &shown, "alice").await.muted_until;
+    assert_eq!(muted().await, None);
+    room.approvals.mute(&"bob".into(), seconds(DAY), "root").await.unwrap();
+    assert_eq!(muted().await, None);
+    room.approvals.mute(&"alice".into(), seconds(60), "root").await.unwrap();
+    let until = room.clock.now().after(seconds(60));
+    room.clock.advance(seconds(59));
+    assert_eq!(muted().await, Some(until));
+    room.clock.advance(seconds(1));
+    assert_eq!(muted().await, None);
+}
+
+#[tokio::test]
 async fn a_rejected_plan_that_was_pruned_is_one_that_nobody_reads() {
     // [SHOW-014]
     let room = Room::new().await;

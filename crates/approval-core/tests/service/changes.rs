@@ -1,8 +1,8 @@
 //! Steps 9 and 10 of the gate: what may no longer be as it was.
 
 use approval_core::record::{Outcome, Rule, State, Verdict};
-use approval_core::{Reason, Terms};
-use approval_testkit::{FakeDirectory, Room};
+use approval_core::{Call, Draft, FreshnessError, Identified, PlanError, Planner, Reason, ResolvedPlan, Terms};
+use approval_testkit::{FakeDirectory, FakeTarget, Room};
 use serde_json::json;
 
 use crate::support::{always, applied, approved, execute_as, id, limited, refused, reporting, start, state};
@@ -203,4 +203,57 @@ async fn step_10_another_attempt_is_unresolved() {
     let after = room.plan("a", json!(3)).await.unwrap();
     room.decide(&after, "alice", Verdict::Approve).await.unwrap();
     applied(&room, &after).await;
+}
+
+/// A planner that panics at some of what it is asked.
+struct Panicking<'a> {
+    target: &'a FakeTarget,
+    at: &'static str,
+}
+
+impl Panicking<'_> {
+    fn at(&self, what: &str) {
+        assert_ne!(self.at, what, "told to");
+    }
+}
+
+#[async_trait::async_trait]
+impl Planner for Panicking<'_> {
+    async fn plan(&self, call: &Call) -> Result<Draft, PlanError> {
+        self.at("plan");
+        self.target.plan(call).await
+    }
+
+    async fn identify(&self, plan: &ResolvedPlan) -> Result<Identified, FreshnessError> {
+        self.at("identify");
+        self.target.identify(plan).await
+    }
+
+    async fn revalidate(&self, plan: &ResolvedPlan) -> Result<(), FreshnessError> {
+        self.at("revalidate");
+        self.target.revalidate(plan).await
+    }
+}
+
+#[tokio::test]
+async fn a_planner_that_panics_has_found_out_nothing() {
+    // [GATE-006, PLAN-011]
+    let room = Room::new().await;
+    let panicking = |at| Panicking { target: &room.target, at };
+    let before = room.memory.as_ref().unwrap().tables().clone();
+    let refused = room.approvals.plan(&Room::alice(), room.target.call("a", &json!(1)), &panicking("plan")).await;
+    assert_eq!(refused.unwrap_err().reason(), Reason::Internal);
+    assert_eq!(*room.memory.as_ref().unwrap().tables(), before);
+
+    let plan = room.plan("a", json!(1)).await.unwrap();
+    room.decide(&plan, "alice", Verdict::Approve).await.unwrap();
+    let execute =
+        async |at| room.approvals.execute(&Room::alice(), &id(&plan), None, &panicking(at), &room.target).await;
+    for at in ["identify", "revalidate"] {
+        assert_eq!(execute(at).await.unwrap_err().reason(), Reason::TargetUnavailable, "{at}");
+        assert_eq!(room.target.effects(), 0);
+    }
+    // The plan is what it was.
+    assert_eq!(execute("nothing").await.unwrap().execution.outcome, Outcome::Applied);
+    assert_eq!(room.target.effects(), 1);
 }

@@ -45,7 +45,7 @@ async fn the_requester_reads_the_target_only_where_the_policy_lets_them() {
 
 #[tokio::test]
 async fn who_may_not_ask_gets_no_plan() {
-    // [PLAN-001]
+    // [PLAN-001, PERSON-002]
     for change in [FakeDirectory::disable, FakeDirectory::forbid_requests] {
         let room = Room::new().await;
         change(&room.directory, "alice");

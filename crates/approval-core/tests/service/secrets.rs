@@ -93,8 +93,8 @@ async fn a_secret_is_nowhere_but_with_the_executor() {
         format!("{done:?}"),
         format!("{again:?}"),
         format!("{told:?}"),
-        serde_json::to_string(&page.intent).unwrap(),
-        serde_json::to_string(&page.review).unwrap(),
+        serde_json::to_string(&*page.intent).unwrap(),
+        serde_json::to_string(&*page.review).unwrap(),
         serde_json::to_string(&done.execution).unwrap(),
     ] {
         assert!(!shown.contains(SECRET), "{shown}");

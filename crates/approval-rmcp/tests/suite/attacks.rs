@@ -158,6 +158,12 @@ async fn a_malformed_call_does_not_go_around_the_gate() {
             let error = client.ask_in_vain(method, json!({ "name": 7 })).await;
             assert_eq!(error["code"], -32602, "{method}");
         }
+        // What 2026-07-28 has removed is no method there; before, it has other parameters.
+        for method in ["logging/setLevel", "resources/subscribe", "resources/unsubscribe", "tasks/list", "tasks/result"]
+        {
+            let error = client.ask_in_vain(method, json!({ "name": 7 })).await;
+            assert_eq!(error["code"], if era == Era::Modern { -32601 } else { -32602 }, "{method}");
+        }
         // A control: what isn't MCP's own passes.
         assert_eq!(client.ask("acme/reindex", json!({})).await["custom"], true);
         assert_eq!(*bench.workshop.strays.lock().unwrap(), ["acme/reindex"]);
@@ -195,7 +201,7 @@ async fn an_argument_that_comes_twice_is_reviewed_as_it_runs() {
     let plan = client.finish(77).await["result"]["structuredContent"].take();
     let id = plan["planId"].as_str().unwrap();
     let page = bench.room.approvals.view(&approval_testkit::FakeDirectory::identity("alice"), id).await.unwrap();
-    let reviewed = Value::Object(page.intent.arguments);
+    let reviewed = Value::Object(page.intent.arguments.clone());
     let challenge = client.answer("approval_challenge", json!({ "planId": id })).await;
     bench.decide(&challenge, "alice", approval_core::record::Verdict::Approve).await.unwrap();
     client.answer("approval_execute", json!({ "planId": id })).await;

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::support::{Bench, Client, Era};
 
 /// The bench's service, on tokio's (virtual) time instead of a timer that moves the clock.
-async fn on_tokio_time(bench: &Bench) -> Approvals {
+pub(crate) async fn on_tokio_time(bench: &Bench) -> Approvals {
     let parts = Parts {
         audience: Audience::from("urn:uuid:00000000-0000-4000-8000-000000000001"),
         store: Arc::clone(&bench.room.store),

@@ -110,7 +110,7 @@ async fn the_extension_is_advertised_wherever_capabilities_are() {
     // [WIRE-001, WIRE-K-001]
     let settings = json!({
         "version": "v0",
-        "bindings": ["T"],
+        "bindings": ["T", "M"],
         "digest": "sha256-jcs",
         "audience": "urn:uuid:00000000-0000-4000-8000-000000000001",
         "approvalOrigin": "http://127.0.0.1:8080",

@@ -13,7 +13,10 @@ mod execution;
 mod forwarding;
 mod http;
 mod listing;
+mod mistakes;
+mod mutation;
 mod opaque;
+mod repeated;
 mod size;
 mod wait;
 

@@ -38,7 +38,7 @@ async fn the_approver_is_told_that_there_is_no_preview() {
     let client = (page.review.quotes[1].source, page.review.quotes[1].text.as_str());
     assert_eq!(client, (Source::Agent, "The client calls itself “alice”, version 1."));
     assert_eq!(page.intent.steps[0].body, Some(arguments.clone()));
-    assert_eq!(Value::Object(page.intent.arguments), arguments);
+    assert_eq!(Value::Object(page.intent.arguments.clone()), arguments);
     assert_eq!(page.intent.target.name, "workshop");
     assert_eq!(page.intent.effect_keys[0].as_str(), r#"{"at":{},"server":"workshop","tool":"write"}"#);
 }

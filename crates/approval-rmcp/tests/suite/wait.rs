@@ -56,15 +56,16 @@ impl Timer for HeldTimer {
     }
 }
 
-struct Held {
-    bench: Bench,
-    client: Client,
-    news: mpsc::UnboundedReceiver<&'static str>,
-    go: watch::Sender<bool>,
+/// A server on which who waits does so until a test says otherwise.
+pub(crate) struct Held {
+    pub(crate) bench: Bench,
+    pub(crate) client: Client,
+    pub(crate) news: mpsc::UnboundedReceiver<&'static str>,
+    pub(crate) go: watch::Sender<bool>,
 }
 
 impl Held {
-    async fn new(era: Era) -> Self {
+    pub(crate) async fn new(era: Era) -> Self {
         let bench = Bench::new().await;
         let (news_sender, news) = mpsc::unbounded_channel();
         let (go, held) = watch::channel(false);
@@ -86,7 +87,7 @@ impl Held {
 }
 
 /// What happens next; that nothing does is a failure, and no endless test.
-async fn next(news: &mut mpsc::UnboundedReceiver<&'static str>) -> Option<&'static str> {
+pub(crate) async fn next(news: &mut mpsc::UnboundedReceiver<&'static str>) -> Option<&'static str> {
     tokio::time::timeout(Duration::from_secs(30), news.recv()).await.expect("news within half a minute")
 }
 
@@ -121,5 +122,34 @@ async fn a_wait_ends_when_its_caller_goes() {
         // The timer never goes off: only because nobody waits any more does the sleeper leave.
         assert_eq!(next(&mut news).await, Some("woken"));
         assert!(!*go.borrow());
+    }
+}
+
+#[tokio::test]
+async fn who_asks_for_it_is_told_that_a_plan_still_waits() {
+    // [WIRE-T-021, WIRE-T-022, WIRE-033]
+    for era in Era::BOTH {
+        for token in [None, Some(json!("t1"))] {
+            let bench = Bench::new().await;
+            let mut client = bench.client(era).await;
+            let plan = client.answer("write", json!({})).await;
+            client.answer("approval_challenge", json!({ "planId": plan["planId"] })).await;
+            client.progress = token.clone();
+            let wait = json!({ "planId": plan["planId"], "waitSeconds": 12 });
+            let id = client.start("tools/call", json!({ "name": "approval_status", "arguments": wait })).await;
+            let status = crate::support::assert_answers(client.finish(id).await["result"].take());
+            assert_eq!(status["state"], "awaiting_approval");
+            let told = |progress: f64| {
+                json!({
+                    "jsonrpc": "2.0", "method": "notifications/progress",
+                    "params": {
+                        "progressToken": "t1", "progress": progress, "total": 12.0,
+                        "message": "waiting for a person: 0 of 1 approvals",
+                    },
+                })
+            };
+            let expected = if token.is_some() { vec![told(5.0), told(10.0)] } else { Vec::new() };
+            assert_eq!(client.heard, expected, "{era:?}");
+        }
     }
 }

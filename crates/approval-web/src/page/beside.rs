@@ -15,6 +15,8 @@ pub(crate) struct BesideView {
     pub(crate) open_rest: Vec<(&'static str, &'static str)>,
     pub(crate) rejected: Vec<RejectedView>,
     pub(crate) rejected_rest: Vec<(&'static str, &'static str)>,
+    /// Until when no plan is taken from the requester, where they are muted.
+    pub(crate) muted_until: Option<Timestamp>,
 }
 
 /// Another open plan.
@@ -48,6 +50,7 @@ impl BesideView {
             open_rest: rest(&beside.open),
             rejected: beside.rejected.shown.iter().map(RejectedView::new).collect(),
             rejected_rest: rest(&beside.rejected),
+            muted_until: beside.muted_until,
         }
     }
 }

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::block::{Block, Patience, Side, text_lines};
 use super::json_text::{Secrets, lines, scalar};
+use super::lines::Lines;
 use super::name::Name;
 use super::shown::Shown;
 
@@ -46,6 +47,13 @@ impl ChangeView {
         };
         let (what, body) = leaves.body(before, after, patience);
         Self { object: Name::new(&change.object), kind, what, body }
+    }
+
+    pub(crate) fn size(&self) -> usize {
+        match &self.body {
+            Body::Lines(block) => block.size(),
+            Body::Nothing | Body::Values { .. } => 0,
+        }
     }
 
     pub(crate) fn is_folded(&self) -> bool {
@@ -108,11 +116,11 @@ impl Leaves {
     }
 }
 
-fn compare(before: Option<Vec<Shown>>, after: Option<Vec<Shown>>, patience: Patience) -> Block {
+fn compare(before: Option<Lines>, after: Option<Lines>, patience: Patience) -> Block {
     match (before, after) {
         (None, after) => Block::of(Side::After, after.unwrap_or_default()),
         (Some(before), None) => Block::of(Side::Before, before),
-        (Some(before), Some(after)) => Block::difference(&before, &after, patience),
+        (Some(before), Some(after)) => Block::difference(before, after, patience),
     }
 }
 

@@ -96,5 +96,7 @@ pub(crate) struct DecidedPage {
     pub(crate) state: &'static str,
     pub(crate) tone: &'static str,
     pub(crate) next: String,
+    /// The requester, and until when they are muted.
+    pub(crate) muted: Option<(Name, Timestamp)>,
     pub(crate) plan_digest: String,
 }

@@ -7,18 +7,27 @@
 use std::collections::BTreeMap;
 
 use approval_core::json::{Document, Limits};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
+use super::lines::Lines;
 use super::shown::Shown;
 
 /// JSON Pointers (RFC 6901) at which the page's own words stand.
 pub(crate) type Secrets = BTreeMap<String, &'static str>;
 
 /// The value as lines.
-pub(crate) fn lines(value: &Value, secrets: &Secrets) -> Vec<Shown> {
-    let mut writer =
-        Writer { lines: Vec::new(), line: Shown::default(), quoted: String::new(), path: String::new(), secrets };
+pub(crate) fn lines(value: &Value, secrets: &Secrets) -> Lines {
+    let mut writer = Writer::new(secrets);
     writer.value(value, 0, "");
+    writer.lines
+}
+
+/// The object as lines.
+pub(crate) fn object_lines(members: &Map<String, Value>, secrets: &Secrets) -> Lines {
+    let mut writer = Writer::new(secrets);
+    if !writer.is_secret(0, "") {
+        writer.object(members, 0, "");
+    }
     writer.lines
 }
 
@@ -31,7 +40,7 @@ pub(crate) fn scalar(value: &Value) -> Shown {
 }
 
 struct Writer<'a> {
-    lines: Vec<Shown>,
+    lines: Lines,
     /// The line that is being written; nothing where none was begun.
     line: Shown,
     /// Room for a text with its quotation marks.
@@ -40,12 +49,26 @@ struct Writer<'a> {
     secrets: &'a Secrets,
 }
 
-impl Writer<'_> {
+impl<'a> Writer<'a> {
+    fn new(secrets: &'a Secrets) -> Self {
+        let (lines, line) = (Lines::default(), Shown::default());
+        Self { lines, line, quoted: String::new(), path: String::new(), secrets }
+    }
+
+    /// Whether the page's own words stand here, whatever the value is.
+    fn is_secret(&mut self, depth: usize, after: &str) -> bool {
+        // Most plans have no secret.
+        let words = if self.secrets.is_empty() { None } else { self.secrets.get(&self.path) };
+        let Some(words) = words else { return false };
+        self.begin(depth).push_words(words);
+        self.end(after);
+        true
+    }
+
     /// A value, behind what the line holds already.
     fn value(&mut self, value: &Value, depth: usize, after: &str) {
-        if let Some(words) = self.secrets.get(&self.path) {
-            self.begin(depth).push_words(words);
-            return self.end(after);
+        if self.is_secret(depth, after) {
+            return;
         }
         match value {
             Value::Array(items) if !items.is_empty() => {
@@ -58,21 +81,7 @@ impl Writer<'_> {
                 self.begin(depth).push_line("]");
                 self.end(after);
             }
-            Value::Object(members) if !members.is_empty() => {
-                self.begin(depth).push_line("{");
-                self.end("");
-                for (number, (name, member)) in members.iter().enumerate() {
-                    let comma = if number + 1 < members.len() { "," } else { "" };
-                    self.begin(depth + 1);
-                    self.quote(name, ": ");
-                    self.under(
-                        || name.replace('~', "~0").replace('/', "~1"),
-                        |writer| writer.value(member, depth + 1, comma),
-                    );
-                }
-                self.begin(depth).push_line("}");
-                self.end(after);
-            }
+            Value::Object(members) => self.object(members, depth, after),
             Value::String(text) if text.trim_end_matches('\n').contains('\n') => {
                 if !self.line.is_empty() {
                     self.end("");
@@ -97,6 +106,23 @@ impl Writer<'_> {
         }
     }
 
+    fn object(&mut self, members: &Map<String, Value>, depth: usize, after: &str) {
+        if members.is_empty() {
+            self.begin(depth).push_line("{}");
+            return self.end(after);
+        }
+        self.begin(depth).push_line("{");
+        self.end("");
+        for (number, (name, member)) in members.iter().enumerate() {
+            let comma = if number + 1 < members.len() { "," } else { "" };
+            self.begin(depth + 1);
+            self.quote(name, ": ");
+            self.under(|| name.replace('~', "~0").replace('/', "~1"), |writer| writer.value(member, depth + 1, comma));
+        }
+        self.begin(depth).push_line("}");
+        self.end(after);
+    }
+
     fn under(&mut self, name: impl FnOnce() -> String, write: impl FnOnce(&mut Self)) {
         let length = self.path.len();
         if !self.secrets.is_empty() {
@@ -110,12 +136,15 @@ impl Writer<'_> {
     /// The line, with its indent where it begins here.
     fn begin(&mut self, depth: usize) -> &mut Shown {
         if self.line.is_empty() {
-            self.line = Shown::indent(2 * depth);
+            self.line.push_indent(2 * depth);
         }
         &mut self.line
     }
 
     fn quote(&mut self, text: &str, after: &'static str) {
+        if self.line.push_quoted(text) {
+            return self.line.push_own(after);
+        }
         self.quoted.clear();
         quote_into(&mut self.quoted, text);
         self.line.push_line(&self.quoted);
@@ -124,7 +153,8 @@ impl Writer<'_> {
 
     fn end(&mut self, after: &str) {
         self.line.push_line(after);
-        self.lines.push(std::mem::take(&mut self.line));
+        self.lines.push(&self.line);
+        self.line.clear();
     }
 }
 
@@ -138,7 +168,7 @@ fn quoted(text: &str) -> Shown {
 fn quote_into(quoted: &mut String, text: &str) {
     quoted.push('"');
     let mut rest = text;
-    while let Some(at) = rest.find(['\\', '"', '\n']) {
+    while let Some(at) = rest.bytes().position(|byte| matches!(byte, b'\\' | b'"' | b'\n')) {
         let (before, from) = rest.split_at(at);
         quoted.push_str(before);
         quoted.push('\\');
@@ -170,9 +200,10 @@ fn canonical(number: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn text(value: &Value, secrets: &Secrets) -> String {
-        lines(value, secrets).iter().map(|line| line.text().to_owned() + "\n").collect()
+        lines(value, secrets).all().map(|line| line.text.to_owned() + "\n").collect()
     }
 
     #[test]
@@ -210,8 +241,23 @@ mod tests {
         // At another place the same shape is ordinary data.
         assert!(text(&value, &Secrets::new()).contains("\"$secret\": \"sha256:00\""));
         assert_eq!(
-            lines(&json!("x"), &Secrets::from([(String::new(), "secret: set")])).first().unwrap().text(),
+            lines(&json!("x"), &Secrets::from([(String::new(), "secret: set")])).all().next().unwrap().text,
             "secret: set"
         );
+    }
+
+    proptest! {
+        #[test]
+        fn a_short_text_is_shown_as_a_long_one_is(text in "[ -~\u{301}\u{202e}é]{0,45}") {
+            // [TEXT-002, TEXT-003]
+            let shown = lines(&json!([text]), &Secrets::new());
+            let line = shown.all().nth(1).map(super::super::shown::Line::to_shown).unwrap();
+            let mut long = Shown::default();
+            long.push_indent(2);
+            let mut quote = String::new();
+            quote_into(&mut quote, &text);
+            long.push_line(&quote);
+            prop_assert_eq!(line, long);
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use approval_core::record::{Decision, State};
-use approval_core::{Beside, PlanPageView, Timeline, Timestamp};
+use approval_core::{PlanPageView, Surroundings, Timestamp};
 
 use super::beside::BesideView;
 use super::fold::Passage;
@@ -30,14 +30,6 @@ pub(crate) struct Live {
     pub(crate) beside: BesideView,
     /// Nothing where the audit's events of the plan do not hold together.
     pub(crate) timeline: Option<TimelineView>,
-}
-
-/// What of the live part is no part of the plan itself.
-#[derive(Clone, Debug)]
-pub(crate) struct Surroundings {
-    pub(crate) beside: Beside,
-    /// Nothing where the audit's events of the plan do not hold together.
-    pub(crate) timeline: Option<Timeline>,
 }
 
 /// What a person decided.

@@ -7,6 +7,7 @@ pub(crate) mod chrome;
 pub(crate) mod fold;
 pub(crate) mod inbox;
 pub(crate) mod json_text;
+pub(crate) mod lines;
 pub(crate) mod live;
 pub(crate) mod name;
 pub(crate) mod plan;

@@ -5,13 +5,13 @@ use approval_core::record::{
 };
 use approval_core::{PlanPageView, StatusView, Timestamp};
 use askama::Template;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::block::{Block, Patience, Side};
 use super::change::{Body, ChangeView};
 use super::chrome::Chrome;
 use super::fold::Passage;
-use super::json_text::{Secrets, lines};
+use super::json_text::{Secrets, lines, object_lines};
 use super::live::Live;
 use super::name::Name;
 use super::shown::Shown;
@@ -124,11 +124,12 @@ struct StepView {
 
 impl PlanPart {
     pub(crate) fn new(view: &PlanPageView) -> Self {
-        let PlanHeader { requester, policy, enforcement, .. } = &view.header;
+        let PlanHeader { requester, policy, enforcement, .. } = &*view.header;
         let (intent, review) = (&view.intent, &view.review);
         let (leaves, patience) = (set_leaves(intent), Patience::begin());
         let under = |prefix: &str| under(&leaves, prefix);
-        let json = |value: &Value, prefix: &str| Block::of(Side::Both, lines(value, &under(prefix)));
+        let json =
+            |members: &Map<String, Value>, prefix: &str| Block::of(Side::Both, object_lines(members, &under(prefix)));
         let digests = [
             ("planDigest", "what is approved: the header", view.plan_digest.to_string()),
             ("intentDigest", "what will run", view.header.intent_digest.to_string()),
@@ -151,7 +152,7 @@ impl PlanPart {
             tool: Name::new(&intent.tool.name),
             tool_digest: intent.tool.definition_digest.to_string(),
             target: Name::new(&intent.target.name),
-            target_identity: json(&Value::Object(intent.target.identity.clone()), "/target/identity"),
+            target_identity: json(&intent.target.identity, "/target/identity"),
             changes: review
                 .changes
                 .iter()
@@ -164,9 +165,9 @@ impl PlanPart {
                 .enumerate()
                 .map(|(number, step)| StepView::new(step, &under(&format!("/steps/{number}/body"))))
                 .collect(),
-            arguments: json(&Value::Object(intent.arguments.clone()), "/arguments"),
+            arguments: json(&intent.arguments, "/arguments"),
             generated: (!intent.generated.is_empty())
-                .then(|| json(&Value::Object(intent.generated.clone().into_iter().collect()), "/generated")),
+                .then(|| json(&intent.generated.clone().into_iter().collect(), "/generated")),
             effects: intent.effect_keys.iter().map(|key| Name::new(key.as_str())).collect(),
             quotes: review.quotes.iter().map(|text| (words::source(text.source), quote(text))).collect(),
             enforcement: words::enforcement(enforcement),
@@ -180,6 +181,13 @@ impl PlanPart {
             digests,
             audience: view.header.audience.to_string(),
         }
+    }
+
+    /// About how many bytes its blocks take on the page.
+    pub(crate) fn size(&self) -> usize {
+        let changes = self.changes.iter().map(ChangeView::size);
+        let steps = self.exact.iter().filter_map(|step| step.body.as_ref()).map(Block::size);
+        changes.chain(steps).sum::<usize>() + self.arguments.size()
     }
 
     /// Whether a part of the plan is folded, so that nobody has seen all of it without opening that. [FORM-007]

@@ -28,9 +28,20 @@ pub(crate) struct Shown {
 // Its template escapes each part.
 impl askama::filters::HtmlSafe for Shown {}
 
+/// A text in which nothing is hidden, that is kept elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Template)]
+#[template(path = "shown.html")]
+pub(super) struct Line<'a> {
+    pub(super) text: &'a str,
+    pub(super) spans: &'a [Span],
+}
+
+// Its template escapes each part.
+impl askama::filters::HtmlSafe for Line<'_> {}
+
 /// A part of a text that is not as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct Span {
+pub(super) struct Span {
     kind: Kind,
     start: usize,
     end: usize,
@@ -68,16 +79,36 @@ impl Shown {
         shown
     }
 
+    /// Nothing, in the room that it has.
+    pub(super) fn clear(&mut self) {
+        self.text.clear();
+        self.spans.clear();
+    }
+
     /// The page's own spaces.
-    pub(crate) fn indent(by: usize) -> Self {
-        let mut text = String::with_capacity(by + 80);
-        (0..by).for_each(|_| text.push(' '));
-        Self { text, spans: Vec::new() }
+    pub(super) fn push_indent(&mut self, by: usize) {
+        const SPACES: &str = "                                ";
+        match SPACES.get(..by) {
+            Some(spaces) => self.text.push_str(spaces),
+            None => self.text.extend(std::iter::repeat_n(' ', by)),
+        }
     }
 
     /// More on the same line.
     pub(crate) fn push_line(&mut self, text: &str) {
         self.push(text, false);
+    }
+
+    /// More on the same line, as a JSON text, where it is as simple as most are: nothing in it is marked, and nothing escaped.
+    pub(super) fn push_quoted(&mut self, text: &str) -> bool {
+        let is_simple = is_short_ascii(text) && !text.contains(['"', '\\']);
+        if is_simple {
+            self.text.reserve(text.len() + 2);
+            self.text.push('"');
+            self.text.push_str(text);
+            self.text.push('"');
+        }
+        is_simple
     }
 
     /// More that is the page's own, and needs no mark wherever it stands: the space behind a member's colon.
@@ -98,7 +129,7 @@ impl Shown {
         }
         let mut left = limit;
         let mut cut = None;
-        for (kind, start, end) in self.pieces() {
+        for (kind, start, end) in self.as_line().pieces() {
             let piece = self.text.get(start..end).unwrap_or_default();
             let length = if kind == Kind::Plain { piece.chars().count() } else { 1 };
             if length <= left {
@@ -125,7 +156,7 @@ impl Shown {
             Kind::Plain => self.text.get(start..end).unwrap_or_default().chars().count(),
             Kind::Mark | Kind::Words => 1,
         };
-        self.pieces().map(length).sum()
+        self.as_line().pieces().map(length).sum()
     }
 
     /// The words and marks, without their style.
@@ -137,24 +168,20 @@ impl Shown {
         self.text.is_empty()
     }
 
-    /// The parts, each of one kind.
-    fn parts(&self) -> impl Iterator<Item = (Kind, &str)> {
-        self.pieces().map(|(kind, start, end)| (kind, self.text.get(start..end).unwrap_or_default()))
+    pub(super) fn as_line(&self) -> Line<'_> {
+        Line { text: &self.text, spans: &self.spans }
     }
 
-    /// Where the parts are.
-    fn pieces(&self) -> impl Iterator<Item = (Kind, usize, usize)> {
-        let ends = self.spans.iter().map(|span| span.end);
-        let gaps =
-            std::iter::once(0).chain(ends).zip(self.spans.iter().map(|span| span.start).chain([self.text.len()]));
-        let spans = self.spans.iter().map(|span| Some((span.kind, span.start, span.end))).chain([None]);
-        gaps.zip(spans)
-            .flat_map(|((start, end), span)| [(start < end).then_some((Kind::Plain, start, end)), span])
-            .flatten()
+    /// The parts, each of one kind.
+    fn parts(&self) -> impl Iterator<Item = (Kind, &str)> {
+        self.as_line().parts()
     }
 
     fn push(&mut self, text: &str, breaks: bool) {
-        self.text.reserve(text.len());
+        // Most texts are short words.
+        if is_short_ascii(text) && !text.ends_with(' ') {
+            return self.text.push_str(text);
+        }
         let mut rest = text;
         // Marks on what is no base are not drawn either: they would sit on what the page says before them.
         let mut marks = MARKS_DRAWN;
@@ -208,6 +235,52 @@ impl Shown {
         let start = self.text.len();
         self.text.push_str(text);
         self.spans.push(Span { kind, start, end: self.text.len() });
+    }
+}
+
+/// Whether nothing in a text can need a mark, but for a space at its end: so few characters that spaces are no flood.
+fn is_short_ascii(text: &str) -> bool {
+    text.len() <= SPACES_DRAWN && text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+}
+
+impl<'a> Line<'a> {
+    pub(super) fn to_shown(self) -> Shown {
+        Shown { text: self.text.to_owned(), spans: self.spans.to_vec() }
+    }
+
+    fn pieces(self) -> Pieces<'a> {
+        Pieces { length: self.text.len(), spans: self.spans, at: 0 }
+    }
+
+    /// The parts, each of one kind.
+    fn parts(self) -> impl Iterator<Item = (Kind, &'a str)> {
+        self.pieces().map(move |(kind, start, end)| (kind, self.text.get(start..end).unwrap_or_default()))
+    }
+}
+
+/// Where the parts of a text are.
+struct Pieces<'a> {
+    length: usize,
+    spans: &'a [Span],
+    at: usize,
+}
+
+impl Iterator for Pieces<'_> {
+    type Item = (Kind, usize, usize);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let start = self.at;
+        let (kind, end) = match self.spans.split_first() {
+            Some((span, rest)) if span.start == start => {
+                self.spans = rest;
+                (span.kind, span.end)
+            }
+            Some((span, _)) => (Kind::Plain, span.start),
+            None if start < self.length => (Kind::Plain, self.length),
+            None => return None,
+        };
+        self.at = end;
+        Some((kind, start, end))
     }
 }
 

@@ -91,7 +91,6 @@ pub(super) async fn decide(
         Err(refusal) => return refused(&desk, visitor.name(), &refusal),
     };
     let Ok(axum::Form(filled)) = filled else { return ill_formed(&desk) };
-    let plan = view.header.plan_id;
     let taken = match ready(&desk, &visitor, &view, &filled).await {
         Err(undecided) => Err(undecided),
         Ok(ready) => match &visitor.login {
@@ -114,9 +113,9 @@ pub(super) async fn decide(
     match taken {
         Err(Undecided::Again(status, error)) => {
             let again = Again { error: Some(error), comment: filled.comment };
-            render(&desk, &visitor, view, status, again).await
+            render(&desk, &visitor, &plan.id, status, again).await
         }
-        taken => answer(&desk, &visitor, plan, taken),
+        taken => answer(&desk, &visitor, view.header.plan_id, taken),
     }
 }
 

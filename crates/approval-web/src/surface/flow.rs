@@ -23,7 +23,7 @@ use super::confirm::{self, Authentication};
 use super::decide::Ready;
 use super::login::{Onward, ill_formed, open_session, up, with_session};
 use super::notice::{self, Notice, page};
-use super::session::random_name;
+use super::session::{SessionId, random_name};
 use super::visitor::Visitor;
 use crate::page::chrome::{Chrome, OnwardPage};
 use crate::page::words;
@@ -63,6 +63,8 @@ pub(super) enum Purpose {
     Session {
         /// Where to go then.
         next: String,
+        /// The session that the browser left with, if any: it comes back from another site, and doesn't show it then.
+        before: Option<SessionId>,
     },
     /// One decision, of whoever has this session.
     Decision {
@@ -102,6 +104,7 @@ pub(super) async fn log_in(
     State(desk): State<Arc<Desk>>,
     from: Caller,
     uri: Uri,
+    headers: HeaderMap,
     form: Result<axum::Form<Onward>, FormRejection>,
 ) -> Response {
     let Ok(axum::Form(Onward { next })) = form else { return ill_formed(&desk) };
@@ -116,7 +119,8 @@ pub(super) async fn log_in(
         return Notice::new(StatusCode::TOO_MANY_REQUESTS, "Not now", text).show(&desk, None);
     }
     let next = desk.address.onward(&next);
-    begin(&desk, &provider, Purpose::Session { next }, None).await
+    let before = desk.cookie.read(&headers);
+    begin(&desk, &provider, Purpose::Session { next, before }, None).await
 }
 
 /// A login for one decision.
@@ -259,10 +263,11 @@ async fn prove(
 
 async fn go_on(desk: &Desk, headers: &HeaderMap, provider: &Provider, proof: Proof, purpose: Purpose) -> Response {
     match purpose {
-        Purpose::Session { next } => {
+        Purpose::Session { next, before } => {
             let login =
                 super::session::Login::Provider { id: provider.settings.id.clone(), id_token: proof.id_token.clone() };
-            match open_session(desk, headers, login, proof.attested.identity).await {
+            let before = [before, desk.cookie.read(headers)];
+            match open_session(desk, before.into_iter().flatten(), login, proof.attested.identity).await {
                 Ok(id) => {
                     // By a page of ours: the browser shows the new cookie only to where it goes from here.
                     let chrome = Chrome { base: desk.address.base().to_owned(), viewer: None, title: "Logged in" };

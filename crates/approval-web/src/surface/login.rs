@@ -79,7 +79,7 @@ pub(super) async fn log_in(
     };
     desk.logins.forgive(&credentials.account);
     from.forgive(&desk);
-    match open_session(&desk, &headers, Login::with(&account), account.identity()).await {
+    match open_session(&desk, desk.cookie.read(&headers), Login::with(&account), account.identity()).await {
         Ok(id) => with_session(Redirect::to(&desk.address.onward(&credentials.next)), desk.cookie.set(&id)),
         Err(error) => notice::unavailable(&desk, None, &error),
     }
@@ -87,15 +87,15 @@ pub(super) async fn log_in(
 
 /// A session for a person who has just logged in.
 ///
-/// Whatever session the browser came with is over: a name that somebody else may know is never taken on. [AUTH-001]
+/// Whatever sessions the browser came with are over: a name that somebody else may know is never taken on. [AUTH-001]
 pub(super) async fn open_session(
     desk: &Desk,
-    headers: &HeaderMap,
+    before: impl IntoIterator<Item = SessionId>,
     login: Login,
     identity: Identity,
 ) -> Result<SessionId, TransientError> {
     let now = desk.now();
-    if let Some(old) = desk.cookie.read(headers) {
+    for old in before {
         session::end(&desk.transient, &old, now).await?;
     }
     if let Err(error) = desk.transient.sweep(now).await {

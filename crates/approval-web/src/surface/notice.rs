@@ -9,10 +9,19 @@ use crate::page::chrome::{Chrome, NoticePage};
 use crate::page::name::Name;
 use crate::page::shown::Shown;
 
+/// Bytes of a page with little on it.
+const COMMON: usize = 8 * 1024;
+
 /// A rendered page.
 pub(super) fn page(status: StatusCode, page: &impl Template) -> Response {
-    match page.render() {
-        Ok(html) => (status, Html(html)).into_response(),
+    page_of_size(status, page, 0)
+}
+
+/// A rendered page that has about so many bytes more than others.
+pub(super) fn page_of_size(status: StatusCode, page: &impl Template, bytes: usize) -> Response {
+    let mut html = String::with_capacity(COMMON + bytes);
+    match page.render_into(&mut html) {
+        Ok(()) => (status, Html(html)).into_response(),
         Err(error) => {
             tracing::error!(%error, "a page could not be rendered");
             (StatusCode::INTERNAL_SERVER_ERROR, "the page can't be shown\n").into_response()

@@ -15,11 +15,14 @@ use super::session::Login;
 use super::visitor::{PlanPath, Visitor};
 use crate::page::chrome::DecidedPage;
 use crate::page::fold::Passage;
-use crate::page::live::{Live, Surroundings};
+use crate::page::live::Live;
 use crate::page::name::Name;
 use crate::page::plan::{Asks, By, DecisionForm, PlanPage, PlanPart, asks_for_name, last_verdict, may_withdraw};
 use crate::page::shown::Shown;
 use crate::page::words;
+
+/// The largest documents that are shown without leaving the event loop, in bytes: to leave it takes longer than they do.
+const SMALL: usize = 8 * 1024;
 
 /// The name of the receipt among a plan's documents.
 const RECEIPT: &str = "receipt.json";
@@ -32,22 +35,19 @@ pub(super) struct Again {
 }
 
 pub(super) async fn show(State(desk): State<Arc<Desk>>, visitor: Visitor, plan: PlanPath) -> Response {
-    match desk.approvals.view(&visitor.identity, &plan.id).await {
-        Ok(view) => render(&desk, &visitor, view, StatusCode::OK, Again::default()).await,
-        Err(refusal) => refused(&desk, visitor.name(), &refusal),
-    }
+    render(&desk, &visitor, &plan.id, StatusCode::OK, Again::default()).await
 }
 
 /// The page, with a fresh form where there is something to decide. Large plans take a while: not on the event loop.
 pub(super) async fn render(
     desk: &Arc<Desk>,
     visitor: &Visitor,
-    view: PlanPageView,
+    plan: &str,
     status: StatusCode,
     again: Again,
 ) -> Response {
-    let around = match surroundings(desk, visitor, &view).await {
-        Ok(around) => around,
+    let (view, around) = match desk.approvals.page(&visitor.identity, plan).await {
+        Ok(page) => page,
         Err(refusal) => return refused(desk, visitor.name(), &refusal),
     };
     let chrome = visitor.chrome(desk, "Plan");
@@ -62,7 +62,8 @@ pub(super) async fn render(
         },
     };
     let desk_of_page = Arc::clone(desk);
-    let rendered = tokio::task::spawn_blocking(move || {
+    let is_small = view.document_bytes <= SMALL;
+    let render = move || {
         let desk = desk_of_page;
         let now = desk.now();
         let part = PlanPart::new(&view);
@@ -91,29 +92,14 @@ pub(super) async fn render(
             None => None,
         };
         let live = Live::new(&view, &around, now, desk.approvals.key_set().is_some());
-        Ok::<_, String>(notice::page(status, &PlanPage::new(chrome, part, live, form)))
-    });
-    match rendered.await {
-        Ok(Ok(response)) => response,
-        Ok(Err(error)) => notice::unavailable(desk, Some(visitor.name()), &error),
-        Err(error) => notice::unavailable(desk, Some(visitor.name()), &error),
-    }
-}
-
-/// What of the live part is no part of the plan itself: what stands beside it, and its past. [SHOW-012] [SHOW-015]
-async fn surroundings(desk: &Desk, visitor: &Visitor, view: &PlanPageView) -> Result<Surroundings, Refusal> {
-    let plan = view.header.plan_id.to_string();
-    let beside = desk.approvals.beside(&visitor.identity, &plan).await?;
-    let timeline = match desk.approvals.timeline(&visitor.identity, &plan).await {
-        Ok(timeline) => Some(timeline),
-        // The plan itself was just shown to hold together: it is its past that doesn't, and the page says so.
-        Err(refusal) if refusal.reason() == Reason::IntegrityFailure => {
-            tracing::error!(%plan, %refusal, "the audit of a plan does not hold together");
-            None
-        }
-        Err(refusal) => return Err(refusal),
+        let size = part.size();
+        Ok::<_, String>(notice::page_of_size(status, &PlanPage::new(chrome, part, live, form), size))
     };
-    Ok(Surroundings { beside, timeline })
+    let rendered = match is_small {
+        true => render(),
+        false => tokio::task::spawn_blocking(render).await.unwrap_or_else(|error| Err(error.to_string())),
+    };
+    rendered.unwrap_or_else(|error| notice::unavailable(desk, Some(visitor.name()), &error))
 }
 
 /// What the person decided and where the plan stands: read from the plan, so a link can't make it up. [FORM-010]
@@ -125,6 +111,11 @@ pub(super) async fn decided(State(desk): State<Arc<Desk>>, visitor: Visitor, pla
     let Some((verdict, at)) = last_verdict(&view, &visitor.identity.person) else {
         return Redirect::to(&desk.address.plan(view.header.plan_id)).into_response();
     };
+    // What is wrong with a mute is no reason not to say what was decided.
+    let muted = desk.approvals.muted_until(&view.header.requester.person).await.unwrap_or_else(|refusal| {
+        tracing::error!(%refusal, "whether a requester is muted can't be said");
+        None
+    });
     let page = DecidedPage {
         chrome: visitor.chrome(&desk, "Decided"),
         id: view.header.plan_id.to_string(),
@@ -135,6 +126,7 @@ pub(super) async fn decided(State(desk): State<Arc<Desk>>, visitor: Visitor, pla
         state: words::state(&view.status),
         tone: words::tone(view.status.state),
         next: what_next(&view, verdict, desk.now()),
+        muted: muted.map(|until| (Name::new(view.header.requester.person.as_str()), until)),
         plan_digest: view.plan_digest.to_string(),
     };
     notice::page(StatusCode::OK, &page)

@@ -1,5 +1,6 @@
 //! Sessions: kept by the server, known to the browser by a random name. A session shows pages; it never decides.
 
+use std::fmt;
 use std::time::Duration;
 
 use approval_core::record::{Identity, RecordKind};
@@ -61,8 +62,15 @@ struct Seen {
 }
 
 /// A session's name: 256 random bits, base64url. Whoever has it has the session. [AUTH-001]
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(transparent)]
 pub(super) struct SessionId(String);
+
+impl fmt::Debug for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SessionId").finish_non_exhaustive()
+    }
+}
 
 impl SessionId {
     /// What a form is bound to in place of the name itself.

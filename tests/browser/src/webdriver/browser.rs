@@ -163,6 +163,17 @@ impl<'d> Browser<'d> {
         self.run_until_done(script, &[]).map(drop)
     }
 
+    /// Waits until all of the page is there, styles included: a page to which another one went on by itself is not waited for
+    /// otherwise.
+    ///
+    /// # Errors
+    /// When the window is gone.
+    pub fn load(&self) -> Result<()> {
+        let script = "const done = arguments[0];
+            if (document.readyState === 'complete') done(); else addEventListener('load', () => done())";
+        self.run_until_done(script, &[]).map(drop)
+    }
+
     /// Opens all that is folded but what has a thousand lines and more.
     ///
     /// # Errors

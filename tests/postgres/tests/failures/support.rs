@@ -101,7 +101,7 @@ pub(crate) async fn admin(server: &Server) -> Client {
 pub(crate) async fn open(server: &Server, clock: &FakeClock) -> Result<PostgresStore, OpenError> {
     let address = server.address().replace("user=postgres", "user=approval");
     // Whoever waits in these tests waits in vain.
-    let options = PostgresOptions::new(address).patience(Duration::from_millis(200)).clock(Arc::new(clock.clone()));
+    let options = PostgresOptions::new(address).patience(Duration::from_secs(2)).clock(Arc::new(clock.clone()));
     PostgresStore::open(options).await
 }
 

@@ -34,11 +34,17 @@ pub(crate) fn request(era: Era, id: u64, method: &str, mut params: Value) -> Val
 
 pub(crate) struct Client {
     era: Era,
+    /// What it says that it can do about elicitation, with each request of the modern era.
+    pub(crate) elicitation: Value,
+    /// The token under which it wants to hear of a request's progress.
+    pub(crate) progress: Option<Value>,
     lines: BufReader<ReadHalf<DuplexStream>>,
     writer: WriteHalf<DuplexStream>,
     last: u64,
     /// Answers that came before anybody asked for them.
     early: HashMap<u64, Value>,
+    /// The notifications that came while an answer was waited for.
+    pub(crate) heard: Vec<Value>,
     /// What the server said when it was greeted.
     pub(crate) greeting: Value,
 }
@@ -46,6 +52,11 @@ pub(crate) struct Client {
 impl Client {
     /// Connects to a server over a pipe, and greets it.
     pub(crate) async fn connect<S: ServerHandler>(server: S, era: Era) -> Self {
+        Self::connect_saying(server, era, json!({})).await
+    }
+
+    /// As [`Client::connect`]; a client of the legacy era says that it can do this.
+    pub(crate) async fn connect_saying<S: ServerHandler>(server: S, era: Era, capabilities: Value) -> Self {
         let (near, far) = tokio::io::duplex(1 << 16);
         tokio::spawn(async move {
             if let Ok(running) = rmcp::serve_server(server, far).await {
@@ -54,13 +65,22 @@ impl Client {
             }
         });
         let (reader, writer) = tokio::io::split(near);
-        let mut client =
-            Self { era, lines: BufReader::new(reader), writer, last: 0, early: HashMap::new(), greeting: Value::Null };
+        let mut client = Self {
+            era,
+            elicitation: Value::Null,
+            progress: None,
+            lines: BufReader::new(reader),
+            writer,
+            last: 0,
+            early: HashMap::new(),
+            heard: Vec::new(),
+            greeting: Value::Null,
+        };
         client.greeting = match era {
             Era::Legacy => {
                 let params = json!({
                     "protocolVersion": "2025-11-25",
-                    "capabilities": {},
+                    "capabilities": capabilities,
                     "clientInfo": { "name": "alice", "version": "1" },
                 });
                 let greeting = client.ask("initialize", params).await;
@@ -81,8 +101,15 @@ impl Client {
     /// Sends a request, and returns its id without waiting for the answer.
     pub(crate) async fn start(&mut self, method: &str, params: Value) -> u64 {
         self.last += 1;
-        let line = request(self.era, self.last, method, params).to_string();
-        self.send(&line).await;
+        let mut message = request(self.era, self.last, method, params);
+        if self.era == Era::Modern && !self.elicitation.is_null() {
+            let capabilities = &mut message["params"]["_meta"]["io.modelcontextprotocol/clientCapabilities"];
+            capabilities["elicitation"] = self.elicitation.clone();
+        }
+        if let Some(token) = &self.progress {
+            message["params"]["_meta"]["progressToken"] = token.clone();
+        }
+        self.send(&message.to_string()).await;
         self.last
     }
 
@@ -103,7 +130,7 @@ impl Client {
             match message["id"].as_u64() {
                 Some(of) if of == id => return message,
                 Some(of) => drop(self.early.insert(of, message)),
-                None => {}
+                None => self.heard.push(message),
             }
         }
     }

@@ -1,0 +1,65 @@
+//! What a client carries back to the server when it sends a call again.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+
+use super::Approvals;
+use crate::id::PlanId;
+use crate::instant::Timestamp;
+use crate::json::{Document, Limits};
+use crate::refusal::{Reason, Refusal};
+use crate::seal::{Binding, Purpose};
+use crate::vault::internal;
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct RequestState {
+    #[serde(rename = "type")]
+    kind: RequestStateType,
+    plan_id: PlanId,
+    expires_at: Timestamp,
+}
+
+#[derive(Serialize, Deserialize)]
+enum RequestStateType {
+    #[serde(rename = "mutation-approval/request-state/v0")]
+    V0,
+}
+
+impl Approvals {
+    /// What a client carries back when it sends a call again: sealed, it names the call's plan, and is good until the plan
+    /// expires. It confers nothing: whoever brings it passes every check of the gate. [WIRE-M-003]
+    ///
+    /// # Errors
+    /// `internal` where nothing can be sealed.
+    pub fn request_state(&self, plan_id: PlanId, expires_at: Timestamp) -> Result<String, Refusal> {
+        let state = RequestState { kind: RequestStateType::V0, plan_id, expires_at };
+        let document = Document::from_serialize(&state, &Limits::ARGUMENTS).map_err(internal)?;
+        let sealed = self.service.vault.sealer.seal(Purpose::RequestState, &self.binding(), document.as_bytes());
+        Ok(URL_SAFE_NO_PAD.encode(sealed.map_err(internal)?))
+    }
+
+    /// The plan that such a state names. Whose plan it is, the gate asks. [WIRE-M-007]
+    ///
+    /// # Errors
+    /// `payload_invalid` where it was not made here, has been edited, or has run out.
+    pub fn read_request_state(&self, state: &str) -> Result<PlanId, Refusal> {
+        let refused = |why| Refusal::new(Reason::PayloadInvalid, format!("the request state {why}"));
+        let sealed = URL_SAFE_NO_PAD.decode(state).map_err(|_| refused("is not base64url"))?;
+        let opened = self.service.vault.sealer.open(Purpose::RequestState, &self.binding(), &sealed);
+        let opened = opened.map_err(|_| refused("was not made here, or was edited"))?;
+        let state =
+            Document::parse(&opened, &Limits::ARGUMENTS).ok().and_then(|state| state.read::<RequestState>().ok());
+        let state = state.ok_or_else(|| refused("is of another version"))?;
+        match self.service.clock.now() < state.expires_at {
+            true => Ok(state.plan_id),
+            false => Err(refused("has run out")),
+        }
+    }
+
+    fn binding(&self) -> Binding<'_> {
+        let audience = &self.service.vault.audience;
+        Binding { record: "request-state", version: 0, id: "", plan_id: None, revision: 0, audience }
+    }
+}

@@ -1,0 +1,132 @@
+//! A mutation behind the gate: its tool, its planner, its executor.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use approval_core::record::{Outcome, StepReport};
+use approval_core::{
+    Call, Draft, ExecutionPermit, FreshnessError, Identified, PlanError, Planner, Report, ResolvedPlan,
+};
+use async_trait::async_trait;
+use rmcp::model::{Tool, ToolAnnotations};
+use serde::Serialize as _;
+use serde_json::{Map, Value, json};
+
+use super::Mutation;
+use super::fresh;
+use super::steps::{Progress, StepError, Steps};
+use crate::run::in_time;
+
+/// What the gate has of a mutation whose types are forgotten, besides its [`Planner`].
+#[async_trait]
+pub(crate) trait Erased: Send + Sync {
+    /// The tool as it is listed, but for what the gate adds; nothing where the arguments are no object.
+    fn definition(&self) -> Option<&Tool>;
+    async fn execute(&self, permit: ExecutionPermit, limit: Option<Duration>) -> Report;
+}
+
+pub(crate) struct Typed<M> {
+    mutation: M,
+    definition: Option<Tool>,
+}
+
+impl<M: Mutation> Typed<M> {
+    pub(crate) fn new(mutation: M) -> Self {
+        let definition = match schemars::schema_for!(M::Arguments).to_value() {
+            Value::Object(schema) if schema.get("type") == Some(&json!("object")) => {
+                let mut tool = Tool::new(mutation.name(), mutation.description(), Arc::new(schema))
+                    .with_annotations(ToolAnnotations::new().read_only(false));
+                tool.title = mutation.title();
+                Some(tool)
+            }
+            _ => None,
+        };
+        Self { mutation, definition }
+    }
+
+    /// The arguments, all of which the type must know.
+    fn arguments(&self, arguments: &Map<String, Value>) -> Result<M::Arguments, String> {
+        let schema = self.definition.as_ref().map(|tool| tool.input_schema.as_ref());
+        let known = schema.and_then(|schema| schema.get("properties")).and_then(Value::as_object);
+        let is_open = schema.is_some_and(|schema| {
+            schema.get("additionalProperties").is_some_and(|more| *more != json!(false))
+                // Members of flattened types may stand elsewhere in the schema.
+                || ["allOf", "anyOf", "oneOf", "patternProperties"].iter().any(|keyword| schema.contains_key(*keyword))
+        });
+        let unknown = |name: &&String| !is_open && known.is_none_or(|known| !known.contains_key(*name));
+        if let Some(name) = arguments.keys().find(unknown) {
+            return Err(format!("there is no argument `{name}`"));
+        }
+        serde_json::from_value(Value::Object(arguments.clone())).map_err(|error| error.to_string())
+    }
+
+    /// The arguments of a plan: they were read once.
+    fn stored(&self, plan: &ResolvedPlan) -> Result<M::Arguments, FreshnessError> {
+        self.arguments(&plan.intent().arguments).map_err(FreshnessError::Precondition)
+    }
+}
+
+#[async_trait]
+impl<M: Mutation> Planner for Typed<M> {
+    async fn plan(&self, call: &Call) -> Result<Draft, PlanError> {
+        let arguments = self.arguments(&call.arguments).map_err(PlanError::Invalid)?;
+        self.mutation.plan(&arguments).await
+    }
+
+    async fn identify(&self, plan: &ResolvedPlan) -> Result<Identified, FreshnessError> {
+        let draft = self.mutation.plan(&self.stored(plan)?).await.map_err(fresh::error)?;
+        Ok(Identified { tool: plan.intent().tool.clone(), target: draft.target })
+    }
+
+    async fn revalidate(&self, plan: &ResolvedPlan) -> Result<(), FreshnessError> {
+        self.mutation.revalidate(&self.stored(plan)?, plan).await
+    }
+}
+
+#[async_trait]
+impl<M: Mutation> Erased for Typed<M> {
+    fn definition(&self) -> Option<&Tool> {
+        self.definition.as_ref()
+    }
+
+    async fn execute(&self, permit: ExecutionPermit, limit: Option<Duration>) -> Report {
+        let steps = permit.plan().intent().steps.len();
+        let arguments = match self.stored(permit.plan()) {
+            Ok(arguments) => arguments,
+            // They were read when the plan was made, and right before this.
+            Err(error) => {
+                let error = StepError::without_effect("arguments", error.to_string());
+                return report(Outcome::Failed, Vec::new(), failure(&error));
+            }
+        };
+        let progress = Progress::default();
+        let run = Steps::new(&permit, &progress);
+        let Ok(done) = in_time(limit, self.mutation.execute(arguments, &run)).await else {
+            tracing::error!(plan = %permit.plan_id(), "the mutation did not end in time: it is unknown what it did");
+            let (outcome, reports) = progress.outcome(steps, None);
+            return Report { outcome, steps: reports, tool_result: None };
+        };
+        let (done, said) = match done {
+            Ok(output) => (Ok(()), output.serialize(serde_json::value::Serializer).unwrap_or_default()),
+            Err(error) => {
+                let said = failure(&error);
+                (Err(error), said)
+            }
+        };
+        let (outcome, reports) = progress.outcome(steps, Some(&done));
+        report(outcome, reports, said)
+    }
+}
+
+fn report(outcome: Outcome, steps: Vec<StepReport>, said: Value) -> Report {
+    Report { outcome, steps, tool_result: (!said.is_null()).then_some(said) }
+}
+
+/// What is said of a mutation that didn't end well: its own words, without its secrets. [WIRE-034] [LEAF-009]
+fn failure(error: &StepError) -> Value {
+    let mut said = json!({ "isError": true, "error": { "message": error.text } });
+    if let (Some(code), Some(Value::Object(error))) = (&error.code, said.get_mut("error")) {
+        error.insert("code".to_owned(), code.as_str().into());
+    }
+    said
+}

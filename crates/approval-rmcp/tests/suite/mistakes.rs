@@ -1,0 +1,138 @@
+//! What models get wrong: each answer names the next right step, nothing runs, and the limits hold.
+
+use approval_core::record::{Limits, Verdict};
+use approval_core::{Policy, Terms};
+use approval_testkit::Room;
+use serde_json::{Value, json};
+
+use crate::support::{Bench, Client, Era, Workshop};
+
+/// Which call comes next, as the answer has it: for programs in `next`, and for models in words.
+fn next(answer: &Value) -> Option<&str> {
+    answer["next"]["tool"].as_str()
+}
+
+/// Does what the answers say, and nothing else, until a person is needed or nothing comes next.
+async fn follow(client: &mut Client, mut answer: Value) -> Vec<String> {
+    let mut gone = Vec::new();
+    while let Some(tool) = next(&answer).map(str::to_owned) {
+        assert!(gone.len() < 10, "round and round: {gone:?}");
+        gone.push(tool.clone());
+        if tool == "approval_status" {
+            break;
+        }
+        answer = client.answer(&tool, answer["next"]["arguments"].clone()).await;
+    }
+    gone
+}
+
+#[tokio::test]
+async fn a_model_that_does_what_it_is_told_comes_to_its_end() {
+    // [WIRE-038]
+    for era in Era::BOTH {
+        let bench = Bench::new().await;
+        let mut client = bench.client(era).await;
+        let plan = client.answer("write", json!({ "path": "a" })).await;
+        assert_eq!(follow(&mut client, plan.clone()).await, ["approval_challenge", "approval_status"]);
+        let challenge = client.answer("approval_challenge", json!({ "planId": plan["planId"] })).await;
+        bench.decide(&challenge, "alice", Verdict::Approve).await.unwrap();
+        let status = client.answer("approval_status", challenge["next"]["arguments"].clone()).await;
+        assert_eq!(follow(&mut client, status).await, ["approval_execute"]);
+        assert_eq!(bench.workshop.effects(), [json!({ "path": "a" })]);
+    }
+}
+
+#[tokio::test]
+async fn a_model_that_executes_first_is_led_to_a_person() {
+    // [WIRE-038]
+    for era in Era::BOTH {
+        let bench = Bench::new().await;
+        let mut client = bench.client(era).await;
+        let plan = client.answer("write", json!({})).await;
+        for handle in
+            [json!({ "planId": plan["planId"] }), json!({ "planId": plan["planId"], "planDigest": plan["planDigest"] })]
+        {
+            let refusal = client.answer("approval_execute", handle).await;
+            assert_eq!((&refusal["reason"], next(&refusal)), (&json!("approval_required"), Some("approval_challenge")));
+        }
+        let refusal = client.answer("approval_execute", json!({ "planId": plan["planId"] })).await;
+        assert_eq!(follow(&mut client, refusal).await, ["approval_challenge", "approval_status"]);
+        assert!(bench.workshop.effects().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn what_a_model_invents_is_not_found() {
+    let bench = Bench::new().await;
+    let mut client = bench.client(Era::Modern).await;
+    let plan = client.answer("write", json!({})).await;
+    for id in ["1", "", "write-1", "019ab12c-0000-7000-8000-000000000001", plan["planDigest"].as_str().unwrap()] {
+        for tool in ["approval_challenge", "approval_status", "approval_execute", "approval_cancel"] {
+            let refusal = client.answer(tool, json!({ "planId": id })).await;
+            assert_eq!(refusal["reason"], "plan_not_found", "{tool} {id}");
+            assert_eq!(refusal["retry"], "replan");
+        }
+    }
+    // Neither is a digest of its own making a plan's, nor an argument that it would like to have.
+    let other = json!({ "planId": plan["planId"], "planDigest": format!("sha256:{}", "0".repeat(64)) });
+    assert_eq!(client.answer("approval_execute", other).await["reason"], "approval_hash_mismatch");
+    let approved = json!({ "planId": plan["planId"], "approved": true });
+    let refusal = client.answer("approval_execute", approved).await;
+    assert_eq!((&refusal["reason"], &refusal["member"]), (&json!("payload_invalid"), &json!("approved")));
+    assert!(bench.workshop.effects().is_empty());
+}
+
+#[tokio::test]
+async fn a_model_that_changes_its_mind_gets_another_plan() {
+    let bench = Bench::new().await;
+    let mut client = bench.client(Era::Modern).await;
+    let plan = bench.approved(&mut client, "write", json!({ "path": "a" })).await;
+    // Other arguments are another call, whatever was approved before.
+    let other = client.answer("write", json!({ "path": "b" })).await;
+    assert_eq!((other["kind"].as_str(), next(&other)), (Some("plan"), Some("approval_challenge")));
+    assert_eq!(client.refusal("approval_execute", json!({ "planId": other["planId"] })).await.0, "approval_required");
+    let mixed = json!({ "planId": other["planId"], "planDigest": plan["planDigest"] });
+    assert_eq!(client.refusal("approval_execute", mixed).await.0, "approval_hash_mismatch");
+    assert!(bench.workshop.effects().is_empty());
+    client.answer("approval_execute", json!({ "planId": plan["planId"] })).await;
+    assert_eq!(bench.workshop.effects(), [json!({ "path": "a" })]);
+}
+
+#[tokio::test]
+async fn a_model_that_asks_all_the_time_hears_the_same() {
+    // [WIRE-038]
+    let bench = Bench::new().await;
+    let mut client = bench.client(Era::Modern).await;
+    let plan = client.answer("write", json!({})).await;
+    let challenge = client.answer("approval_challenge", json!({ "planId": plan["planId"] })).await;
+    let first = client.answer("approval_status", json!({ "planId": plan["planId"] })).await;
+    assert_eq!((&first["state"], next(&first)), (&json!("awaiting_approval"), Some("approval_status")));
+    for _ in 0..50 {
+        assert_eq!(client.answer("approval_status", json!({ "planId": plan["planId"] })).await, first);
+        // It doesn't ask the person again either: it is the same challenge, and the same page.
+        assert_eq!(client.answer("approval_challenge", json!({ "planId": plan["planId"] })).await, challenge);
+    }
+    assert!(bench.workshop.effects().is_empty());
+}
+
+#[tokio::test]
+async fn a_model_that_does_all_at_once_is_held_to_the_limit() {
+    // [PLAN-007]
+    let limits = Limits { open_plans: 3, ..Limits::default() };
+    let policy = Policy::always(Terms { limits, ..Terms::same_subject() });
+    let bench = Bench { room: Room::with_policy(policy).await, workshop: Workshop::new() };
+    let mut client = bench.client(Era::Modern).await;
+    let mut started = Vec::new();
+    for number in 0..8 {
+        let call = json!({ "name": "write", "arguments": { "path": number.to_string() } });
+        started.push(client.start("tools/call", call).await);
+    }
+    let mut kinds = Vec::new();
+    for id in started {
+        let answer = crate::support::assert_answers(client.finish(id).await["result"].take());
+        kinds.push(answer["reason"].as_str().or_else(|| answer["kind"].as_str()).unwrap().to_owned());
+    }
+    kinds.sort_unstable();
+    assert_eq!(kinds, [vec!["plan"; 3], vec!["rate_limited"; 5]].concat());
+    assert!(bench.workshop.effects().is_empty());
+}
