@@ -114,13 +114,9 @@ impl Gallery {
                     browser.find(AT_PROVIDER)?;
                     browser.open(&format!("{}{}", self.site.origin, page.path))?;
                     browser.find(AT_PROVIDER)?.click()?;
-                    log_in_as_dora(browser)?;
-                    let target = browser.find("#target")?;
-                    browser.load()?;
-                    target.enter(TARGET)?;
+                    log_in_as_dora(browser, "#target")?.enter(TARGET)?;
                     browser.find("button.approve")?.click()?;
-                    log_in_as_dora(browser)?;
-                    browser.find("#confirm")?;
+                    log_in_as_dora(browser, "#confirm")?;
                 }
                 Way::Logout => {
                     browser.find(LOGOUT)?.click()?;

@@ -33,7 +33,7 @@ use tokio::runtime::Runtime;
 use crate::http::{Answer, Request};
 use crate::plans::{self, Scripted};
 use crate::provider::Provider;
-use crate::webdriver::Browser;
+use crate::webdriver::{Browser, Element};
 
 /// Everybody's password.
 pub const PASSWORD: &str = "correct horse battery";
@@ -330,14 +330,14 @@ impl Site {
     }
 }
 
-/// Logs in at the identity provider whose page the browser shows.
+/// Logs in at the identity provider whose page the browser shows, and goes on to the page where that leads: the element on it
+/// that the selector describes.
 ///
 /// # Errors
-/// When it shows none.
-pub fn log_in_as_dora(browser: &Browser<'_>) -> Result<()> {
-    let link = browser.find("#dora")?;
-    browser.load()?;
-    link.click()
+/// When it shows none, or that leads elsewhere.
+pub fn log_in_as_dora<'b>(browser: &'b Browser<'_>, to: &str) -> Result<Element<'b>> {
+    browser.arrive("#dora")?.click()?;
+    browser.arrive(to)
 }
 
 /// Fills in the login that the browser shows, and sends it.

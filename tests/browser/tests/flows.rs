@@ -221,9 +221,7 @@ fn opened_by_dora<'d>(driver: &'d Driver) -> Result<(Site, PlanView, Browser<'d>
     let (plan, browser) = (site.plan("a")?, driver.open()?);
     browser.open(&site.url(&plan))?;
     browser.find("form[action*='/login/at/'] button")?.click()?;
-    log_in_as_dora(&browser)?;
-    browser.find(".decide")?;
-    browser.load()?;
+    log_in_as_dora(&browser, ".decide")?;
     assert_eq!(browser.url()?, site.url(&plan));
     Ok((site, plan, browser))
 }
@@ -238,8 +236,7 @@ fn who_logs_in_at_an_identity_provider_does_so_again_for_each_decision() -> Resu
         browser.find("#comment")?.enter("read it")?;
         browser.find(&format!("button[value={verdict}]"))?.click()?;
         // She is at her provider, and then asked for the last word: nothing is decided before that.
-        log_in_as_dora(&browser)?;
-        browser.find("#confirm")?;
+        log_in_as_dora(&browser, "#confirm")?;
         assert!(browser.find("blockquote")?.text()?.contains("read it"));
         assert_eq!(decided(&site, &plan)?, []);
         browser.find(&format!("button.{verdict}"))?.click()?;
@@ -262,8 +259,7 @@ fn who_turns_back_from_the_last_word_has_decided_nothing() -> Result<()> {
     let driver = Driver::start()?;
     let (site, plan, browser) = opened_by_dora(&driver)?;
     browser.find("button[value=approve]")?.click()?;
-    log_in_as_dora(&browser)?;
-    browser.find("#confirm")?;
+    log_in_as_dora(&browser, "#confirm")?;
     browser.find("p.actions a")?.click()?;
     browser.find(".decide")?;
     assert_eq!(browser.url()?, site.url(&plan));

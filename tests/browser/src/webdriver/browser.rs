@@ -163,15 +163,17 @@ impl<'d> Browser<'d> {
         self.run_until_done(script, &[]).map(drop)
     }
 
-    /// Waits until all of the page is there, styles included: a page to which another one went on by itself is not waited for
-    /// otherwise.
+    /// The first element that the selector describes, on a page to which others went on by themselves, once all of that page is
+    /// there, styles included. The driver waits for no such page: what it finds while pages change is soon found no more.
     ///
     /// # Errors
-    /// When the window is gone.
-    pub fn load(&self) -> Result<()> {
+    /// When there is none after a while.
+    pub fn arrive(&self, selector: &str) -> Result<Element<'_>> {
+        self.find(selector)?;
         let script = "const done = arguments[0];
             if (document.readyState === 'complete') done(); else addEventListener('load', () => done())";
-        self.run_until_done(script, &[]).map(drop)
+        self.run_until_done(script, &[])?;
+        self.find(selector)
     }
 
     /// Opens all that is folded but what has a thousand lines and more.
