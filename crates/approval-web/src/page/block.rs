@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use askama::Template;
 use similar::{Algorithm, DiffOp, capture_diff_slices_deadline};
 
-use super::fold::{BLOCK, LINE, Passage, grouped};
-use super::lines::Lines;
+use super::fold::grouped;
+use super::lines::{LineSink, Lines};
+use super::rows::{Rows, Side};
 use super::shown::{Line, Shown};
 
 /// Unchanged lines that are shown around a change.
@@ -34,59 +35,51 @@ impl Patience {
 #[derive(Clone, Debug, Template)]
 #[template(path = "block.html")]
 pub(crate) struct Block {
-    /// Those before, and those on both sides.
-    before: Lines,
-    after: Lines,
-    shown: Vec<Run>,
-    rest: Vec<Run>,
-    /// How many lines the rest has.
-    count: usize,
+    rows: Rows,
 }
 
-// Its template escapes.
+// Its rows are escaped already.
 impl askama::filters::HtmlSafe for Block {}
-
-/// Lines that stand under each other and are alike.
-#[derive(Clone, Debug)]
-enum Run {
-    Lines { side: Side, range: Range<usize> },
-    Unchanged { range: Range<usize> },
-}
-
-/// Some rows of a block.
-#[derive(Template)]
-#[template(path = "rows.html")]
-struct Rows<'a> {
-    block: &'a Block,
-    runs: &'a [Run],
-}
-
-// Its template escapes.
-impl askama::filters::HtmlSafe for Rows<'_> {}
-
-/// Where a line stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Side {
-    After,
-    Before,
-    Both,
-}
 
 impl Block {
     /// All lines on one side.
-    pub(crate) fn of(side: Side, lines: Lines) -> Self {
-        let all = vec![Run::Lines { side, range: 0..lines.len() }];
-        match side {
-            Side::After => Self::fold(Lines::default(), lines, all),
-            Side::Before | Side::Both => Self::fold(lines, Lines::default(), all),
-        }
+    pub(crate) fn of(side: Side, write: impl FnOnce(&mut dyn LineSink)) -> Self {
+        let mut rows = Rows::on(side);
+        write(&mut rows);
+        Self { rows }
+    }
+
+    /// What is before and after, if anything, as lines: all of what is on one side only, the difference of what is on both.
+    pub(crate) fn compare<T>(
+        before: Option<T>,
+        after: Option<T>,
+        patience: Patience,
+        write: impl Fn(T, &mut dyn LineSink),
+    ) -> Self {
+        let (side, alone) = match (before, after) {
+            (Some(before), Some(after)) => {
+                let [before, after] = [before, after].map(|value| {
+                    let mut lines = Lines::default();
+                    write(value, &mut lines);
+                    lines
+                });
+                return Self::difference(&before, &after, patience);
+            }
+            (Some(before), None) => (Side::Before, Some(before)),
+            (None, after) => (Side::After, after),
+        };
+        Self::of(side, |rows| {
+            if let Some(value) = alone {
+                write(value, rows);
+            }
+        })
     }
 
     /// What is on one side only, with a little of what is around it.
-    pub(crate) fn difference(before: Lines, after: Lines, patience: Patience) -> Self {
+    fn difference(before: &Lines, after: &Lines, patience: Patience) -> Self {
         let (old, new): (Vec<_>, Vec<_>) = (before.all().collect(), after.all().collect());
         let operations = capture_diff_slices_deadline(Algorithm::Myers, &old, &new, Some(patience.0));
-        let mut runs = Vec::new();
+        let mut rows = Rows::on(Side::Both);
         for (number, operation) in operations.iter().enumerate() {
             match operation {
                 DiffOp::Equal { .. } => {
@@ -95,54 +88,32 @@ impl Block {
                         next => old.get(next.old_range().start),
                     });
                     let unchanged = Unchanged { lines: &old, follows: number > 0, next: next.copied() };
-                    unchanged.show(&mut runs, operation.old_range());
+                    unchanged.show(&mut rows, operation.old_range());
                 }
-                _ => runs.extend([
-                    Run::Lines { side: Side::Before, range: operation.old_range() },
-                    Run::Lines { side: Side::After, range: operation.new_range() },
-                ]),
+                _ => {
+                    push(&mut rows, Side::Before, &old, operation.old_range());
+                    push(&mut rows, Side::After, &new, operation.new_range());
+                }
             }
         }
-        Self::fold(before, after, runs)
+        Self { rows }
     }
 
     /// Whether anything but unchanged lines is folded.
     pub(crate) fn is_folded(&self) -> bool {
-        let cut = |run: &Run| match run {
-            Run::Lines { side, range } => self.lines(*side).range(range.clone()).any(|line| is_folded(line)),
-            Run::Unchanged { .. } => false,
-        };
-        !self.rest.is_empty() || self.shown.iter().any(cut)
+        self.rows.is_folded()
     }
 
-    /// About how many bytes it takes on the page.
+    /// How many bytes its lines take on the page.
     pub(crate) fn size(&self) -> usize {
-        self.before.size() + self.after.size()
+        self.rows.size()
     }
+}
 
-    fn rows<'a>(&'a self, runs: &'a [Run]) -> Rows<'a> {
-        Rows { block: self, runs }
-    }
-
-    fn lines(&self, side: Side) -> &Lines {
-        match side {
-            Side::After => &self.after,
-            Side::Before | Side::Both => &self.before,
-        }
-    }
-
-    /// Folds what is beyond the first rows.
-    fn fold(before: Lines, after: Lines, runs: Vec<Run>) -> Self {
-        let mut left = BLOCK;
-        let (mut shown, mut rest) = (Vec::new(), Vec::new());
-        for run in runs {
-            let (within, beyond) = run.split(left);
-            left -= within.as_ref().map_or(0, Run::rows);
-            shown.extend(within);
-            rest.extend(beyond);
-        }
-        let count = rest.iter().map(Run::lines).sum();
-        Self { before, after, shown, rest, count }
+fn push(rows: &mut Rows, side: Side, lines: &[Line<'_>], range: Range<usize>) {
+    rows.side = side;
+    for line in lines.get(range).unwrap_or_default() {
+        rows.push(*line);
     }
 }
 
@@ -158,7 +129,7 @@ struct Unchanged<'a> {
 }
 
 impl Unchanged<'_> {
-    fn show(&self, runs: &mut Vec<Run>, range: Range<usize>) {
+    fn show(&self, rows: &mut Rows, range: Range<usize>) {
         let head = if self.follows { range.start + CONTEXT } else { range.start };
         let tail = if self.next.is_some() { range.end.saturating_sub(CONTEXT) } else { range.end };
         let around = self.around(range.clone());
@@ -167,10 +138,10 @@ impl Unchanged<'_> {
         for line in shown.chain([range.end]) {
             match line - at {
                 // To put one line away takes as much room as to show it.
-                0 | 1 => both(runs, at..line),
-                _ => runs.push(Run::Unchanged { range: at..line }),
+                0 | 1 => push(rows, Side::Both, self.lines, at..line),
+                _ => rows.put_away(self.lines.get(at..line).unwrap_or_default()),
             }
-            both(runs, line..range.end.min(line + 1));
+            push(rows, Side::Both, self.lines, line..range.end.min(line + 1));
             at = line + 1;
         }
     }
@@ -200,107 +171,59 @@ fn depth(line: Line<'_>) -> Option<usize> {
     (!rest.is_empty()).then_some(2 * indent + usize::from(rest.starts_with("- ")))
 }
 
-/// More lines that are on both sides.
-fn both(runs: &mut Vec<Run>, more: Range<usize>) {
-    match runs.last_mut() {
-        Some(Run::Lines { side: Side::Both, range }) if range.end == more.start => range.end = more.end,
-        _ if more.is_empty() => {}
-        _ => runs.push(Run::Lines { side: Side::Both, range: more }),
-    }
-}
-
-impl Run {
-    /// How many rows it takes.
-    fn rows(&self) -> usize {
-        match self {
-            Self::Lines { range, .. } => range.len(),
-            Self::Unchanged { .. } => 1,
-        }
-    }
-
-    fn lines(&self) -> usize {
-        match self {
-            Self::Lines { range, .. } | Self::Unchanged { range } => range.len(),
-        }
-    }
-
-    /// What is within the first so many rows, and what is beyond.
-    fn split(self, rows: usize) -> (Option<Self>, Option<Self>) {
-        match self {
-            whole if whole.rows() <= rows => (Some(whole), None),
-            whole if rows == 0 => (None, Some(whole)),
-            Self::Lines { side, range: Range { start, end } } => {
-                let middle = start + rows;
-                (Some(Self::Lines { side, range: start..middle }), Some(Self::Lines { side, range: middle..end }))
-            }
-            whole @ Self::Unchanged { .. } => (None, Some(whole)),
-        }
-    }
-}
-
-/// A line, of which a long rest is folded.
-fn passage(line: Line<'_>) -> Option<Passage> {
-    // No text has more characters than bytes.
-    (line.text.len() > LINE).then(|| Passage::new(line.to_shown()))
-}
-
-fn is_folded(line: Line<'_>) -> bool {
-    passage(line).is_some_and(|passage| passage.is_folded())
-}
-
-impl Side {
-    fn element(self) -> &'static str {
-        match self {
-            Self::After => "ins",
-            Self::Before => "del",
-            Self::Both => "div",
-        }
-    }
-}
-
 /// The lines of a text, with a note where it doesn't end as texts do.
-pub(crate) fn text_lines(text: &str) -> Lines {
-    let mut lines: Lines =
-        text.split_inclusive('\n').map(|line| Shown::line(line.strip_suffix('\n').unwrap_or(line))).collect();
-    if !text.ends_with('\n') {
-        lines.push(&Shown::words("no line break at the end"));
+pub(crate) fn text_lines(text: &str, lines: &mut dyn LineSink) {
+    for line in text.split_inclusive('\n') {
+        lines.push(Shown::line(line.strip_suffix('\n').unwrap_or(line)).as_line());
     }
-    lines
+    if !text.ends_with('\n') {
+        lines.push(Shown::words("no line break at the end").as_line());
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::fold::{BLOCK, LINE};
     use super::*;
     use proptest::prelude::*;
 
-    fn plain(block: &Block) -> Vec<(Side, String)> {
-        let all = block.shown.iter().chain(&block.rest);
-        let runs = all.map(|run| match run {
-            Run::Lines { side, range } => (*side, range),
-            Run::Unchanged { range } => (Side::Both, range),
-        });
-        let text = |(side, range): (Side, &Range<usize>)| {
-            block.lines(side).range(range.clone()).map(move |line| (side, line.to_string())).collect::<Vec<_>>()
-        };
-        runs.flat_map(text).collect()
+    fn lines(text: &str) -> Lines {
+        let mut lines = Lines::default();
+        text_lines(text, &mut lines);
+        lines
     }
 
-    #[test]
-    fn a_missing_line_break_is_a_difference() {
-        let block = Block::difference(text_lines("a\nb"), text_lines("a\nb\n"), Patience::begin());
-        assert!(plain(&block).iter().any(|(side, text)| *side == Side::Before && text.contains("no line break")));
+    fn difference(before: &str, after: &str) -> Block {
+        Block::difference(&lines(before), &lines(after), Patience::begin())
+    }
+
+    /// The rows, each with its element; lines that are put away stand in one row.
+    fn all(block: &Block) -> Vec<String> {
+        let beyond = block.rows.beyond().map_or("", |(beyond, _)| beyond);
+        let (mut rows, mut rest) = (Vec::new(), [block.rows.shown(), beyond].concat());
+        while let Some((element, after)) = rest.strip_prefix('<').and_then(|rest| rest.split_once('>')) {
+            let (tag, _) = element.split_once(' ').unwrap_or((element, ""));
+            let (row, after) = after.split_once(&format!("</{tag}>")).unwrap();
+            rows.push(match row.split_once("</summary>") {
+                Some((_, lines)) => lines.replace("<div>", "|").replace("</div>", ""),
+                None => format!("{tag} {row}"),
+            });
+            rest = after.to_owned();
+        }
+        assert_eq!(rest, "");
+        rows
     }
 
     /// The rows as they are read, with a count where lines are put away.
     fn read(block: &Block) -> Vec<String> {
-        let row = |run: &Run| match run {
-            Run::Lines { side, range } => {
-                let lines = block.lines(*side).range(range.clone());
-                lines.map(|line| format!("{} {}", side.element(), line.text)).collect()
-            }
-            Run::Unchanged { range } => vec![format!("… {}", range.len())],
-        };
-        block.shown.iter().flat_map(row).collect::<Vec<String>>()
+        let count = |row: String| if row.starts_with('|') { format!("… {}", row.matches('|').count()) } else { row };
+        all(block).into_iter().map(count).collect()
+    }
+
+    #[test]
+    fn a_missing_line_break_is_a_difference() {
+        let rows = read(&difference("a\nb", "a\nb\n"));
+        assert_eq!(rows, ["div a", "div b", "del <span class=\"words\">no line break at the end</span>"]);
     }
 
     #[test]
@@ -312,8 +235,7 @@ mod tests {
             let inner = filler(4);
             format!("{top}spec:\n{spec}  containers:\n  - name: web\n{inner}    image: {image}\n{inner}status: x\n")
         };
-        let block = Block::difference(text_lines(&deployment("a")), text_lines(&deployment("b")), Patience::begin());
-        let rows = read(&block);
+        let rows = read(&difference(&deployment("a"), &deployment("b")));
         assert_eq!(
             rows,
             [
@@ -341,21 +263,38 @@ mod tests {
         // [SHOW-005]
         let before = "{\n  a\n    1\n    2\n    3\n    4\n    5\n    6\n  b\n}\n";
         let after = before.replace("    6\n", "    6\n    7\n");
-        let block = Block::difference(text_lines(before), text_lines(&after), Patience::begin());
-        let rows = read(&block);
+        let rows = read(&difference(before, &after));
         assert_eq!(rows.get(..4).unwrap(), ["div {", "div   a", "… 3", "div     4"]);
         assert_eq!(rows.get(4..).unwrap(), ["div     5", "div     6", "ins     7", "div   b", "div }"]);
     }
 
     #[test]
     fn a_long_block_is_folded_and_complete() {
-        let lines = (0..=BLOCK).map(|number| Shown::line(&format!("line {number};")));
-        let block = Block::of(Side::After, lines.collect());
-        assert!(block.is_folded());
-        let html = block.to_string();
-        assert!(html.contains("… 1 more line"), "{html}");
-        assert_eq!(html.matches("line ").count(), BLOCK + 1);
-        assert!(!Block::of(Side::After, vec![Shown::line("x"); BLOCK].into_iter().collect()).is_folded());
+        let numbered = |count| (0..count).map(|number| format!("line {number};\n")).collect::<String>();
+        let block = |text: String| Block::of(Side::After, |lines| text_lines(&text, lines));
+        let long = block(numbered(BLOCK + 2));
+        assert!(long.is_folded());
+        let html = long.to_string();
+        let (shown, beyond) = html.split_once("… 2 more lines").unwrap();
+        assert_eq!([shown, beyond].map(|part| part.matches("line ").count()), [BLOCK, 2]);
+        assert!(!block(numbered(BLOCK)).is_folded());
+    }
+
+    #[test]
+    fn a_long_line_is_folded_and_complete() {
+        let block = |length| Block::of(Side::After, |lines| text_lines(&"x".repeat(length), lines));
+        assert!(block(LINE + 1).is_folded());
+        assert!(block(LINE + 1).to_string().contains("… 1 more characters"));
+        assert_eq!(block(LINE + 1).to_string().matches('x').count(), LINE + 1);
+        assert!(!block(LINE).is_folded());
+    }
+
+    #[test]
+    fn lines_put_away_are_one_row_and_no_fold() {
+        let same = "same\n".repeat(2 * BLOCK);
+        let block = difference(&format!("{same}a\n"), &format!("{same}b\n"));
+        assert!(!block.is_folded());
+        assert_eq!(read(&block).len(), 1 + CONTEXT + 2);
     }
 
     proptest! {
@@ -364,11 +303,14 @@ mod tests {
             before in prop::collection::vec(0..6u8, 0..60),
             after in prop::collection::vec(0..6u8, 0..60),
         ) {
-            let lines = |side: &[u8]| side.iter().map(|n| Shown::line(&n.to_string())).collect::<Lines>();
-            let rows = plain(&Block::difference(lines(&before), lines(&after), Patience::begin()));
-            let side = |not: Side| rows.iter().filter(|row| row.0 != not).map(|row| row.1.clone()).collect::<Vec<_>>();
-            prop_assert_eq!(side(Side::After), before.iter().map(u8::to_string).collect::<Vec<_>>());
-            prop_assert_eq!(side(Side::Before), after.iter().map(u8::to_string).collect::<Vec<_>>());
+            let text = |side: &[u8]| side.iter().map(|n| format!("{n}\n")).collect::<String>();
+            let (before, after) = (text(&before), text(&after));
+            let rows = all(&difference(&before, &after));
+            let side = |not: &str| -> String {
+                rows.iter().filter(|row| !row.starts_with(not)).flat_map(|row| row.matches(char::is_numeric)).collect()
+            };
+            prop_assert_eq!(side("ins"), before.replace('\n', ""));
+            prop_assert_eq!(side("del"), after.replace('\n', ""));
         }
     }
 }

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use approval_core::record::Change;
 use serde_json::Value;
 
-use super::block::{Block, Patience, Side, text_lines};
-use super::json_text::{Secrets, lines, scalar};
-use super::lines::Lines;
+use super::block::{Block, Patience, text_lines};
+use super::json_text::{Secrets, scalar, value_lines};
+use super::lines::LineSink;
 use super::name::Name;
 use super::shown::Shown;
 
@@ -108,19 +108,14 @@ impl Leaves {
             return ("", Body::Values { before, after });
         }
         if given().all(|(value, secrets)| value.is_string() && secrets.is_empty()) {
-            let text = |value: Option<&Value>| value.and_then(Value::as_str).map(text_lines);
-            return ("text", Body::Lines(compare(text(before), text(after), patience)));
+            let [before, after] = [before, after].map(|value| value.and_then(Value::as_str));
+            let block = Block::compare(before, after, patience, text_lines);
+            return ("text", Body::Lines(block));
         }
-        let [before, after] = sides.map(|(value, secrets)| value.map(|value| lines(value, secrets)));
-        ("JSON", Body::Lines(compare(before, after, patience)))
-    }
-}
-
-fn compare(before: Option<Lines>, after: Option<Lines>, patience: Patience) -> Block {
-    match (before, after) {
-        (None, after) => Block::of(Side::After, after.unwrap_or_default()),
-        (Some(before), None) => Block::of(Side::Before, before),
-        (Some(before), Some(after)) => Block::difference(before, after, patience),
+        let [before, after] = sides.map(|(value, secrets)| value.map(|value| (value, secrets)));
+        let lay_out =
+            |(value, secrets): (&Value, &Secrets), lines: &mut dyn LineSink| value_lines(value, secrets, lines);
+        ("JSON", Body::Lines(Block::compare(before, after, patience, lay_out)))
     }
 }
 

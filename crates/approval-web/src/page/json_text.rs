@@ -9,26 +9,23 @@ use std::collections::BTreeMap;
 use approval_core::json::{Document, Limits};
 use serde_json::{Map, Value, json};
 
-use super::lines::Lines;
+use super::lines::LineSink;
 use super::shown::Shown;
 
 /// JSON Pointers (RFC 6901) at which the page's own words stand.
 pub(crate) type Secrets = BTreeMap<String, &'static str>;
 
-/// The value as lines.
-pub(crate) fn lines(value: &Value, secrets: &Secrets) -> Lines {
-    let mut writer = Writer::new(secrets);
-    writer.value(value, 0, "");
-    writer.lines
+/// Lays a value out.
+pub(crate) fn value_lines(value: &Value, secrets: &Secrets, lines: &mut dyn LineSink) {
+    Writer::new(secrets, lines).value(value, 0, "");
 }
 
-/// The object as lines.
-pub(crate) fn object_lines(members: &Map<String, Value>, secrets: &Secrets) -> Lines {
-    let mut writer = Writer::new(secrets);
+/// Lays an object out.
+pub(crate) fn object_lines(members: &Map<String, Value>, secrets: &Secrets, lines: &mut dyn LineSink) {
+    let mut writer = Writer::new(secrets, lines);
     if !writer.is_secret(0, "") {
         writer.object(members, 0, "");
     }
-    writer.lines
 }
 
 /// A value without members, on one line.
@@ -40,7 +37,7 @@ pub(crate) fn scalar(value: &Value) -> Shown {
 }
 
 struct Writer<'a> {
-    lines: Lines,
+    lines: &'a mut dyn LineSink,
     /// The line that is being written; nothing where none was begun.
     line: Shown,
     /// Room for a text with its quotation marks.
@@ -50,9 +47,8 @@ struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    fn new(secrets: &'a Secrets) -> Self {
-        let (lines, line) = (Lines::default(), Shown::default());
-        Self { lines, line, quoted: String::new(), path: String::new(), secrets }
+    fn new(secrets: &'a Secrets, lines: &'a mut dyn LineSink) -> Self {
+        Self { lines, line: Shown::default(), quoted: String::new(), path: String::new(), secrets }
     }
 
     /// Whether the page's own words stand here, whatever the value is.
@@ -153,7 +149,7 @@ impl<'a> Writer<'a> {
 
     fn end(&mut self, after: &str) {
         self.line.push_line(after);
-        self.lines.push(&self.line);
+        self.lines.push(self.line.as_line());
         self.line.clear();
     }
 }
@@ -199,8 +195,15 @@ fn canonical(number: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::lines::Lines;
     use super::*;
     use proptest::prelude::*;
+
+    fn lines(value: &Value, secrets: &Secrets) -> Lines {
+        let mut lines = Lines::default();
+        value_lines(value, secrets, &mut lines);
+        lines
+    }
 
     fn text(value: &Value, secrets: &Secrets) -> String {
         lines(value, secrets).all().map(|line| line.text.to_owned() + "\n").collect()

@@ -11,6 +11,7 @@ pub(crate) mod lines;
 pub(crate) mod live;
 pub(crate) mod name;
 pub(crate) mod plan;
+pub(crate) mod rows;
 pub(crate) mod shown;
 pub(crate) mod timeline;
 pub(crate) mod words;

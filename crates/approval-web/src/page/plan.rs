@@ -7,13 +7,14 @@ use approval_core::{PlanPageView, StatusView, Timestamp};
 use askama::Template;
 use serde_json::{Map, Value};
 
-use super::block::{Block, Patience, Side};
+use super::block::{Block, Patience};
 use super::change::{Body, ChangeView};
 use super::chrome::Chrome;
 use super::fold::Passage;
-use super::json_text::{Secrets, lines, object_lines};
+use super::json_text::{Secrets, object_lines, value_lines};
 use super::live::Live;
 use super::name::Name;
+use super::rows::Side;
 use super::shown::Shown;
 use super::timeline::ActorView;
 use super::words;
@@ -128,8 +129,9 @@ impl PlanPart {
         let (intent, review) = (&view.intent, &view.review);
         let (leaves, patience) = (set_leaves(intent), Patience::begin());
         let under = |prefix: &str| under(&leaves, prefix);
-        let json =
-            |members: &Map<String, Value>, prefix: &str| Block::of(Side::Both, object_lines(members, &under(prefix)));
+        let json = |members: &Map<String, Value>, prefix: &str| {
+            Block::of(Side::Both, |lines| object_lines(members, &under(prefix), lines))
+        };
         let digests = [
             ("planDigest", "what is approved: the header", view.plan_digest.to_string()),
             ("intentDigest", "what will run", view.header.intent_digest.to_string()),
@@ -218,7 +220,7 @@ impl StepView {
             action: Name::new(&step.action),
             object: Name::new(&step.object),
             preconditions: preconditions.collect(),
-            body: step.body.as_ref().map(|body| Block::of(Side::Both, lines(body, secrets))),
+            body: step.body.as_ref().map(|body| Block::of(Side::Both, |lines| value_lines(body, secrets, lines))),
             previewed: step.preview_digest.is_some(),
         }
     }

@@ -29,15 +29,11 @@ pub(crate) struct Shown {
 impl askama::filters::HtmlSafe for Shown {}
 
 /// A text in which nothing is hidden, that is kept elsewhere.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Template)]
-#[template(path = "shown.html")]
-pub(super) struct Line<'a> {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Line<'a> {
     pub(super) text: &'a str,
     pub(super) spans: &'a [Span],
 }
-
-// Its template escapes each part.
-impl askama::filters::HtmlSafe for Line<'_> {}
 
 /// A part of a text that is not as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -248,6 +244,25 @@ impl<'a> Line<'a> {
         Shown { text: self.text.to_owned(), spans: self.spans.to_vec() }
     }
 
+    /// Appends it as the content of an element.
+    pub(super) fn push_html(self, html: &mut String) {
+        for (kind, text) in self.parts() {
+            let class = match kind {
+                Kind::Mark => "mark",
+                Kind::Plain => {
+                    push_content(html, text);
+                    continue;
+                }
+                Kind::Words => "words",
+            };
+            html.push_str("<span class=\"");
+            html.push_str(class);
+            html.push_str("\">");
+            push_content(html, text);
+            html.push_str("</span>");
+        }
+    }
+
     fn pieces(self) -> Pieces<'a> {
         Pieces { length: self.text.len(), spans: self.spans, at: 0 }
     }
@@ -256,6 +271,24 @@ impl<'a> Line<'a> {
     fn parts(self) -> impl Iterator<Item = (Kind, &'a str)> {
         self.pieces().map(move |(kind, start, end)| (kind, self.text.get(start..end).unwrap_or_default()))
     }
+}
+
+/// Appends a text in which nothing begins a tag or a character reference. Quotation marks would end an attribute's value, but
+/// no element's content. [TEXT-001]
+fn push_content(html: &mut String, text: &str) {
+    let mut rest = text;
+    while let Some(at) = rest.bytes().position(|byte| matches!(byte, b'&' | b'<' | b'>')) {
+        let (before, from) = rest.split_at(at);
+        html.push_str(before);
+        let mut from = from.chars();
+        html.push_str(match from.next() {
+            Some('&') => "&amp;",
+            Some('<') => "&lt;",
+            _ => "&gt;",
+        });
+        rest = from.as_str();
+    }
+    html.push_str(rest);
 }
 
 /// Where the parts of a text are.
@@ -393,9 +426,20 @@ mod tests {
         let html = Shown::line("<script>alert('1')</script>&amp;").to_string();
         assert!(!html.contains('<'), "{html}");
         assert_eq!(Shown::line("a\u{202e}b").to_string(), "a<span class=\"mark\">⟨U+202E⟩</span>b");
+        let mut html = String::new();
+        Shown::line("<b>\u{202e}</b>&amp; \"'").as_line().push_html(&mut html);
+        assert_eq!(html, "&lt;b&gt;<span class=\"mark\">⟨U+202E⟩</span>&lt;/b&gt;&amp;amp; \"'");
     }
 
     proptest! {
+        #[test]
+        fn a_line_is_written_as_its_template_writes_it(text in hostile()) {
+            // [TEXT-001]
+            let (shown, mut html) = (Shown::line(&text), String::new());
+            shown.as_line().push_html(&mut html);
+            prop_assert_eq!(html, shown.to_string().replace("&#34;", "\"").replace("&#39;", "'").replace("&#60;", "&lt;").replace("&#62;", "&gt;").replace("&#38;", "&amp;"));
+        }
+
         #[test]
         fn nothing_is_hidden_and_nothing_is_lost(text in hostile(), breaks: bool) {
             // [TEXT-002, TEXT-004]
