@@ -1,9 +1,10 @@
-//! What core and stores cost, held against targets. Times are ratios to something else measured in the same run, since a
-//! machine's own speed says nothing.
+//! What core, stores, pages and adapter cost, held against targets. Times are ratios to something else measured in the same
+//! run, or what is left of them once that is taken away, since a machine's own speed says nothing.
 
 mod audit;
 mod core;
 mod cycle;
+mod mcp;
 mod plan;
 mod receipt;
 mod report;
@@ -17,6 +18,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use peak_alloc::PeakAlloc;
+use tokio::runtime::Runtime;
 
 /// Counts the heap, so that its peak can be held against a target too.
 #[global_allocator]
@@ -37,6 +39,18 @@ enum Measurement {
         #[arg(long)]
         check: bool,
     },
+    /// The adapter for rmcp: what passes the gate, plan, challenge and execution, a thousand clients, memory
+    Mcp {
+        /// Fail where a target is missed
+        #[arg(long)]
+        check: bool,
+        /// Where servers keep their state: on a disk, since in memory nothing is synced
+        #[arg(long, value_name = "DIR", default_value = ".")]
+        directory: PathBuf,
+    },
+    /// The server that `mcp` measures
+    #[command(hide = true)]
+    McpServer(mcp::Served),
     /// Pages of the approval surface
     Web {
         /// Fail where a target is missed
@@ -66,6 +80,11 @@ enum Measurement {
 fn main() -> Result<ExitCode> {
     let (report, check) = match Arguments::parse().measurement {
         Measurement::Core { check } => (core::measure(), check),
+        Measurement::Mcp { check, directory } => (mcp::measure(&directory)?, check),
+        Measurement::McpServer(served) => {
+            Runtime::new()?.block_on(mcp::serve(&served))?;
+            return Ok(ExitCode::SUCCESS);
+        }
         Measurement::Web { check, directory } => (web::measure(&directory)?, check),
         Measurement::Stores { check, million, directory, store } => {
             (stores::measure(&directory, million, store)?, check)

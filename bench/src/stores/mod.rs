@@ -1,6 +1,6 @@
 //! The approved cycle on durable stores, against bare commits of the same bytes with the same settings, in one run.
 
-mod bare;
+pub(crate) mod bare;
 pub(crate) mod bed;
 pub(crate) mod million;
 
@@ -135,15 +135,15 @@ async fn rate(bed: &Bed, callers: u32) -> Result<f64> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a benchmark measures by the machine's clock")]
-fn now() -> Instant {
+pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
-fn micros(begin: Instant) -> f64 {
+pub(crate) fn micros(begin: Instant) -> f64 {
     begin.elapsed().as_secs_f64() * 1e6
 }
 
-fn median(mut times: Vec<f64>) -> f64 {
+pub(crate) fn median(mut times: Vec<f64>) -> f64 {
     times.sort_unstable_by(f64::total_cmp);
     times.get(times.len() / 2).copied().unwrap_or(f64::NAN)
 }

@@ -1,0 +1,112 @@
+//! What plan, challenge and execution take beyond what they have to, on SQLite and over pipes.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use approval_core::record::{Approver, Identity, Verdict};
+use approval_core::{Call, DecisionRequest, Digest, Planner as _, Timestamp};
+use serde_json::Value;
+
+use super::handlers::{NotePlanner, READ, WRITE, read, write};
+use super::installation::Installation;
+use super::server::Started;
+use super::wire::text;
+use crate::report::Report;
+use crate::stores::bare::{Bare as _, BareFile};
+use crate::stores::bed::Bed;
+use crate::stores::{median, micros, now};
+
+/// How many plans are made, decided and executed, each beside bare commits; the median counts.
+const ROUNDS: u32 = 300;
+
+/// The most that a call may take beyond what it has to, in microseconds.
+const MOST_ADDED: f64 = 300.0;
+
+/// What was measured in each round, in microseconds.
+#[derive(Default)]
+struct Times {
+    anchor: Vec<f64>,
+    challenge: Vec<f64>,
+    commit: Vec<f64>,
+    execute: Vec<f64>,
+    plan: Vec<f64>,
+    planner: Vec<f64>,
+    read: Vec<f64>,
+}
+
+/// Measures the three.
+pub(crate) async fn measure(report: &mut Report, directory: &Path) -> Result<()> {
+    let place = tempfile::Builder::new().prefix("bench-mcp-").tempdir_in(directory)?;
+    let (state, bare) = (place.path().join("state"), place.path().join("bare"));
+    std::fs::create_dir(&bare)?;
+    // In the server's place a person decides elsewhere: here, in another process of the same installation.
+    let installation = Installation::create(&state, 1).await?;
+    let person = installation.identity(0)?;
+    let (_server, mut wire) = Started::on_stdio(&state).await?;
+    let mut bare = BareFile::new(&bare, Bed::on_sqlite(&bare).await?.bytes().await?)?;
+    let mut times = Times::default();
+    for round in 0..ROUNDS {
+        times.read.push(wire.call(READ, &read()).await?.micros);
+        let arguments = write(&format!("note-{round}"));
+        times.planner.push(planned(&arguments).await?);
+        let plan = wire.call(WRITE, &arguments).await?;
+        times.plan.push(plan.micros);
+        let next = serde_json::json!({ "planId": text(&plan.result, "planId")?, "planDigest": text(&plan.result, "planDigest")? });
+        let challenge = wire.call("approval_challenge", &next).await?;
+        times.challenge.push(challenge.micros);
+        installation.approvals.decide(decision(&challenge.result, &person)?).await?;
+        let executed = wire.call("approval_execute", &next).await?;
+        anyhow::ensure!(text(&executed.result, "outcome")? == "applied", "not applied: {}", executed.result);
+        times.execute.push(executed.micros);
+        let begin = now();
+        bare.commit().await?;
+        times.commit.push(micros(begin));
+        let begin = now();
+        bare.anchor().await?;
+        times.anchor.push(micros(begin));
+    }
+    times.tell(report);
+    Ok(())
+}
+
+impl Times {
+    fn tell(self, report: &mut Report) {
+        let [anchor, challenge, commit, execute, plan, planner, read] =
+            [self.anchor, self.challenge, self.commit, self.execute, self.plan, self.planner, self.read].map(median);
+        report.note(format!(
+            "over pipes to a server on SQLite: plan {plan:.0} µs, challenge {challenge:.0} µs, execute {execute:.0} µs; of these \
+             the wire and a tool that does nothing, as a read-only call takes them: {read:.0} µs, the planner {planner:.0} µs, a \
+             bare commit {commit:.0} µs, the anchor's sync {anchor:.0} µs"
+        ));
+        report.target("µs that a plan takes beyond planner and a commit", plan - read - planner - commit, MOST_ADDED);
+        report.target("µs that a challenge takes beyond a commit", challenge - read - commit, MOST_ADDED);
+        let execute = execute - read - 2.0 * commit - anchor;
+        report.target("µs that an execution takes beyond tool, commits, sync", execute, MOST_ADDED);
+    }
+}
+
+/// How long the planner takes by itself.
+async fn planned(arguments: &Value) -> Result<f64> {
+    let arguments = arguments.as_object().context("arguments are an object")?.clone();
+    let call = Call { tool: WRITE.to_owned(), definition_digest: Digest::of_bytes(b""), arguments };
+    let begin = now();
+    NotePlanner.plan(&call).await?;
+    Ok(micros(begin))
+}
+
+/// What a person says who logs in as soon as the challenge is there.
+fn decision(challenge: &Value, person: &Identity) -> Result<DecisionRequest> {
+    let created: Timestamp = text(challenge, "createdAt")?.parse()?;
+    let after = created.after(Duration::from_millis(1));
+    let Identity { person, issuer, subject } = person.clone();
+    Ok(DecisionRequest {
+        plan_id: text(challenge, "planId")?.parse()?,
+        challenge_id: text(challenge, "challengeId")?.parse()?,
+        plan_digest: text(challenge, "planDigest")?.parse()?,
+        approver: Approver { person, issuer, subject, auth_time: after, acr: None, amr: Vec::new() },
+        verdict: Verdict::Approve,
+        comment: None,
+        rendered_at: after,
+    })
+}
