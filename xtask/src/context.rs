@@ -47,6 +47,20 @@ pub(crate) struct Resolve {
 pub(crate) struct Node {
     pub(crate) id: String,
     pub(crate) features: Vec<String>,
+    pub(crate) deps: Vec<Dependency>,
+}
+
+/// A package that another one depends on, for each of the kinds in which it does.
+#[derive(Deserialize)]
+pub(crate) struct Dependency {
+    pub(crate) pkg: String,
+    pub(crate) dep_kinds: Vec<DependencyKind>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct DependencyKind {
+    /// `build` or `dev`; `None` is the ordinary kind.
+    pub(crate) kind: Option<String>,
 }
 
 impl Context {

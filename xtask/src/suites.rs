@@ -19,8 +19,10 @@ mod model;
 mod msrv;
 mod mutants;
 mod postgres;
+mod publish;
 mod python;
 mod rmcp;
+mod semver;
 pub(crate) mod spec;
 mod targets;
 mod test;
@@ -66,6 +68,8 @@ pub(crate) const SUITES: &[Suite] = &[
     test::SUITE,
     spec::SUITE,
     docs::SUITE,
+    msrv::SUITE,
+    publish::SUITE,
     demo::SUITE,
     features::SUITE,
     vectors::SUITE,
@@ -79,7 +83,7 @@ pub(crate) const SUITES: &[Suite] = &[
     interop::SUITE,
     python::SUITE,
     targets::SUITE,
-    msrv::SUITE,
+    semver::SUITE,
     advisories::SUITE,
     fuzz::SUITE,
     bench::SUITE,

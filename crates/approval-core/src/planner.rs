@@ -111,16 +111,16 @@ pub struct Identified {
 /// Why a call can't be planned. The text is for the operator and the page.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
-    /// The arguments are not what the tool takes.
+    /// The arguments are not what the tool takes: `payload_invalid`.
     #[error("{0}")]
     Invalid(String),
-    /// The target refuses the preview.
+    /// The target refuses the preview: `dry_run_failed`.
     #[error("{0}")]
     Refused(String),
-    /// The target can't be reached.
+    /// The target can't be reached: `target_unavailable`, and the same call may succeed later.
     #[error("{0}")]
     Unavailable(String),
-    /// The call can't be gated.
+    /// The call can't be gated: `unsupported`.
     #[error("{0}")]
     Unsupported(String),
 }
@@ -128,16 +128,16 @@ pub enum PlanError {
 /// Why a plan is not fresh any more. The text is for the operator and the page.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FreshnessError {
-    /// A precondition doesn't hold.
+    /// A precondition doesn't hold: `precondition_failed`, and the plan ends as `stale`.
     #[error("{0}")]
     Precondition(String),
-    /// A fresh preview isn't what was reviewed.
+    /// A fresh preview isn't what was reviewed: `preview_changed`, and the plan ends as `stale`.
     #[error("{0}")]
     Preview(String),
-    /// The target refuses the preview.
+    /// The target refuses the preview: `dry_run_failed`, and the plan ends as `stale`.
     #[error("{0}")]
     Refused(String),
-    /// The target can't be reached: nothing is known, and nothing is lost.
+    /// The target can't be reached: `target_unavailable`. Nothing is known, and nothing is lost: the approval stays good.
     #[error("{0}")]
     Unavailable(String),
 }

@@ -1,15 +1,4 @@
-//! What tests of the mutation-approval profile are made of: a memory store, a fake clock, reproducible randomness, a directory
-//! and a target that do what they are told, ill-formed records, and the contracts of stores and anchors as suites.
-//!
-//! | for | take |
-//! |---|---|
-//! | a test of the whole cycle | [`Room`] |
-//! | a store of your own | [`store_suite::test_all`], [`transient_suite::test_all`] |
-//! | an anchor of your own | [`anchor_suite::test_all`] |
-//! | what a writer of the database could do | [`MemoryStore::tables`] |
-//! | records that no honest server writes | [`ill_formed::Forger`] |
-//!
-//! Nothing of this belongs into a production build.
+#![doc = include_str!("lib.md")]
 
 mod anchor;
 pub mod anchor_suite;

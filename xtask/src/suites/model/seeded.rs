@@ -18,8 +18,9 @@ const DIRECTORIES: &[&str] = &[CORE, "crates/approval-testkit/src", "tests/model
 const FILES: &[&str] = &[
     "Cargo.lock",
     "crates/approval-core/Cargo.toml",
-    "crates/approval-core/README.md",
+    "crates/approval-core/src/lib.md",
     "crates/approval-testkit/Cargo.toml",
+    "crates/approval-testkit/src/lib.md",
     "rust-toolchain.toml",
     "spec/v0/gate.md",
 ];
