@@ -77,6 +77,14 @@ const client = (client_id, id_token_signed_response_alg) => ({
   token_endpoint_auth_method: 'none',
 });
 
+// An MCP client of whoever runs it. It gets tokens for the endpoint that it names: JSON Web Tokens with the scope `mcp`.
+const agent = {
+  client_id: 'agent',
+  redirect_uris: ['http://127.0.0.1/callback'],
+  token_endpoint_auth_method: 'none',
+};
+const resourceServer = (audience) => ({ audience, scope: 'mcp', accessTokenFormat: 'jwt', jwt: { sign: { alg: 'RS256' } } });
+
 const cookies = { keys: [randomBytes(32).toString('hex')] };
 
 // What it keeps is the process's: another one with other keys goes on where this one stopped.
@@ -84,17 +92,21 @@ const start = () => {
   const provider = new Provider(ISSUER, {
     acrValues: ['mfa', 'pwd'],
     claims: { groups: ['groups'], profile: ['preferred_username'] },
-    clients: [client('mutation-approval', 'RS256'), client('mutation-approval-elliptic', 'ES256')],
+    clients: [client('mutation-approval', 'RS256'), client('mutation-approval-elliptic', 'ES256'), agent],
     conformIdTokenClaims: false,
     cookies,
     enabledJWA: { idTokenSigningAlgValues: ['ES256', 'RS256'] },
-    features: { devInteractions: { enabled: false } },
+    features: {
+      devInteractions: { enabled: false },
+      resourceIndicators: { getResourceServerInfo: (_, resource) => resourceServer(resource) },
+    },
     findAccount: (_, sub) => ({ accountId: sub, claims: () => ({ sub, preferred_username: sub, groups: GROUPS[sub] }) }),
     interactions: { url: (_, { uid }) => `/interaction/${uid}` },
     jwks: { keys: [published.jwk, elliptic.jwk] },
     loadExistingGrant: async ({ oidc }) => {
       const grant = new provider.Grant({ accountId: oidc.session.accountId, clientId: oidc.client.clientId });
       grant.addOIDCScope(oidc.params.scope);
+      if (oidc.params.resource) grant.addResourceScope(oidc.params.resource, 'mcp');
       await grant.save();
       return grant;
     },

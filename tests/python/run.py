@@ -1,320 +1,209 @@
 #!/usr/bin/env python3
-"""Drives the examples through PyPI's `mcp`, a client that shares no code with them.
+"""Drives the examples through PyPI's `mcp`, a client that shares no code with them, each as its README shows it.
 
-The agent's part goes over 2025-11-25 on stdio and over 2026-07-28 on streamable HTTP; the person's part goes over the
+The agent's part goes over 2025-11-25 and 2026-07-28, on stdio and on streamable HTTP; the person's part goes over the
 pages, as a browser would send it. What was done is counted in the files themselves. Each `ok` line is a check.
 """
 
 import asyncio
 import contextlib
 import functools
-import html.parser
-import http.cookiejar
 import json
 import os
 import pathlib
+import random
+import socket
 import subprocess
 import sys
 import tempfile
+import traceback
 import urllib.error
-import urllib.parse
 import urllib.request
 
 import httpx2
 from mcp import Client, StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-EXTENSION = "io.github.mutation-approval/profile"
-PERSON, PASSWORD = "alice", "a password for the test alone"
-LIMIT = 60
+import readme
+from checks import LIMIT, check, results, skip
+from drive import drive, drive_surface, drive_typed
+from person import PASSWORD, PERSON, AtProvider, WithPassword
+from provider import agent, provider
 
-results = {"passed": 0, "failed": 0}
+# Each example, and the README that shows how it is run.
+READMES = {
+    "quickstart": "README.md",
+    "typed-mutation": "examples/typed-mutation/README.md",
+    "http-oidc": "examples/http-oidc/README.md",
+    "own-store": "examples/own-store/README.md",
+    "own-surface": "examples/own-surface/README.md",
+}
 
-
-def check(what, holds, seen=None):
-    """Counts one check, and says how it went."""
-    results["passed" if holds else "failed"] += 1
-    print(f"ok {what}" if holds else f"not ok {what}: {seen!r}", flush=True)
-
-
-class Forms(html.parser.HTMLParser):
-    """The forms of a page: where each goes, its fields, its boxes (none is ticked), and its buttons."""
-
-    def __init__(self, page):
-        super().__init__()
-        self.forms, self.open = [], None
-        self.feed(page)
-
-    def handle_starttag(self, tag, attributes):
-        attributes = dict(attributes)
-        if tag == "form":
-            self.open = {"action": attributes["action"], "fields": {}, "boxes": {}, "buttons": []}
-            self.forms.append(self.open)
-        elif self.open is not None and "name" in attributes:
-            if tag == "button":
-                self.open["buttons"].append((attributes["name"], attributes.get("value", "")))
-            elif attributes.get("type") == "checkbox":
-                self.open["boxes"][attributes["name"]] = attributes.get("value", "on")
-            elif tag in ("input", "textarea"):
-                self.open["fields"][attributes["name"]] = attributes.get("value", "")
-
-    def handle_endtag(self, tag):
-        if tag == "form":
-            self.open = None
-
-    def with_button(self, button):
-        return next((form for form in self.forms if button in form["buttons"]), None)
-
-    def with_field(self, field):
-        return next((form for form in self.forms if field in form["fields"]), None)
-
-
-class Browser:
-    """A person's browser: it keeps cookies, and follows redirects."""
-
-    def __init__(self):
-        jar = urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar())
-        self.opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), jar)
-
-    def load(self, url, fields=None):
-        """Gets a page, or posts a form; returns status, address and text."""
-        data = None if fields is None else urllib.parse.urlencode(fields).encode()
-        request = urllib.request.Request(url, data)
-        if data is not None:
-            parts = urllib.parse.urlsplit(url)
-            request.add_header("Origin", f"{parts.scheme}://{parts.netloc}")
-        try:
-            with self.opener.open(request, timeout=LIMIT) as response:
-                return response.status, response.url, response.read().decode()
-        except urllib.error.HTTPError as error:
-            return error.code, error.url, error.read().decode()
-
-    def log_in(self, url):
-        """Opens a page, fills in the login form that is shown instead, and returns the page that comes after it."""
-        _, where, page = self.load(url)
-        form = Forms(page).with_field("account")
-        fields = {**form["fields"], "account": PERSON, "password": PASSWORD}
-        return self.load(urllib.parse.urljoin(where, form["action"]), fields)
-
-    def decide(self, url, verdict, password=PASSWORD):
-        """Opens a plan's page and presses one of its buttons."""
-        _, where, page = self.load(url)
-        form = Forms(page).with_button(("verdict", verdict))
-        fields = {**form["fields"], "verdict": verdict, "password": password}
-        if "whole" in form["boxes"]:
-            fields["whole"] = form["boxes"]["whole"]
-        return self.load(urllib.parse.urljoin(where, form["action"]), fields)
-
-
-async def answer(client, tool, arguments):
-    """Calls a tool; the client itself holds the structured content against the listed schema."""
-    result = await client.call_tool(tool, arguments, read_timeout_seconds=LIMIT)
-    return result.structured_content, result.is_error
-
-
-async def drive(label, client, directory):
-    """Plan, challenge, execute, and what must not work."""
-
-    def told(what, holds, seen=None):
-        check(f"{label}: {what}", holds, seen)
-
-    tools = {tool.name: tool for tool in (await client.list_tools()).tools}
-    told("write_file is marked as gated", tools["write_file"].meta[EXTENSION]["gated"] is True)
-    told("read_file is not", EXTENSION not in (tools["read_file"].meta or {}))
-    told("the profile's tools are listed", {f"approval_{name}" for name in ("challenge", "status", "execute", "cancel")} <= set(tools))
-
-    path = directory / f"{label}.txt"
-    plan, is_error = await answer(client, "write_file", {"name": path.name, "content": "approved\n"})
-    told("a gated call answers with a plan", plan["kind"] == "plan" and not is_error, plan)
-    told("and writes nothing", not path.exists())
-    handle = {"planId": plan["planId"], "planDigest": plan["planDigest"]}
-
-    refusal, is_error = await answer(client, "approval_execute", handle)
-    told("a plan that is before nobody can't run", refusal["reason"] == "approval_required" and is_error, refusal)
-    challenge, _ = await answer(client, "approval_challenge", handle)
-    told("a challenge has an address", challenge["kind"] == "challenge" and plan["planId"] in challenge["url"], challenge)
-    refusal, _ = await answer(client, "approval_execute", handle)
-    told("a pending plan can't run", refusal["reason"] == "approval_pending", refusal)
-    status, _ = await answer(client, "approval_status", {"planId": plan["planId"]})
-    told("a pending plan is awaiting approval", status["state"] == "awaiting_approval", status)
-
-    browser = Browser()
-    _, _, page = browser.load(challenge["url"])
-    told("nothing is shown before the login", path.name not in page and Forms(page).with_field("account") is not None)
-    _, _, page = browser.log_in(challenge["url"])
-    told("after the login the plan is shown", path.name in page and "approved" in page and plan["planDigest"] in page)
-    code, _, _ = browser.decide(challenge["url"], "approve", "not the password")
-    status, _ = await answer(client, "approval_status", {"planId": plan["planId"]})
-    told("a wrong password decides nothing", code >= 400 and status["state"] == "awaiting_approval", (code, status))
-    code, _, _ = browser.decide(challenge["url"], "approve")
-    status, _ = await answer(client, "approval_status", {"planId": plan["planId"], "waitSeconds": 20})
-    told("an approval is seen", code == 200 and status["state"] == "approved", (code, status))
-    told("and alone writes nothing", not path.exists())
-
-    execution, is_error = await answer(client, "approval_execute", handle)
-    told("an approved plan runs", execution["outcome"] == "applied" and not execution["replayed"] and not is_error, execution)
-    told("and writes what was approved", path.read_text() == "approved\n")
-    path.write_text("written by somebody else\n")
-    again, is_error = await answer(client, "approval_execute", handle)
-    told("again, it answers with the record", again == {**execution, "replayed": True} and not is_error, again)
-    told("and writes nothing", path.read_text() == "written by somebody else\n")
-    result = await client.call_tool("read_file", {"name": path.name})
-    told("a read-only tool runs at once", result.content[0].text == "written by somebody else\n", result)
-
-    plan, _ = await answer(client, "write_file", {"name": path.name, "content": "late\n"})
-    challenge, _ = await answer(client, "approval_challenge", {"planId": plan["planId"]})
-    browser.decide(challenge["url"], "approve")
-    path.write_text("changed after the review\n")
-    refusal, _ = await answer(client, "approval_execute", {"planId": plan["planId"]})
-    told("a file that changed after the review stops the plan", refusal["reason"] == "precondition_failed", refusal)
-    told("and stays as it is", path.read_text() == "changed after the review\n")
-
-    plan, _ = await answer(client, "write_file", {"name": path.name, "content": "rejected\n"})
-    challenge, _ = await answer(client, "approval_challenge", {"planId": plan["planId"]})
-    browser.decide(challenge["url"], "reject")
-    refusal, _ = await answer(client, "approval_execute", {"planId": plan["planId"]})
-    told("a rejected plan can't run", refusal["reason"] == "approval_rejected" and refusal["retry"] == "never", refusal)
-    refusal, _ = await answer(client, "write_file", {"name": path.name, "content": "rejected, again\n"})
-    told("and the same isn't planned again", refusal["reason"] == "recently_rejected", refusal)
-    invented = "019ab12c-0000-7000-8000-000000000001"
-    refusal, _ = await answer(client, "approval_execute", {"planId": invented})
-    told("an invented plan isn't found", refusal["reason"] == "plan_not_found", refusal)
-    told("the file is still as it was", path.read_text() == "changed after the review\n")
-    told("there is no other file", [file.name for file in directory.iterdir()] == [path.name])
-
-
-async def drive_typed(client, file):
-    """The typed mutation: what its plan says, that it runs as it was approved, and what stops it."""
-
-    def told(what, holds, seen=None):
-        check(f"typed: {what}", holds, seen)
-
-    def percent():
-        return json.loads(file.read_text())["dark-mode"]["percent"]
-
-    async def approved(arguments):
-        plan, _ = await answer(client, "set_flag", arguments)
-        challenge, _ = await answer(client, "approval_challenge", {"planId": plan["planId"]})
-        browser = Browser()
-        _, _, page = browser.log_in(challenge["url"])
-        browser.decide(challenge["url"], "approve")
-        return plan, page
-
-    tools = {tool.name: tool for tool in (await client.list_tools()).tools}
-    schema = tools["set_flag"].input_schema
-    told("the type's schema is listed", schema["properties"]["percent"]["maximum"] == 100, schema)
-    told("and nothing but it and the profile's tools", len(tools) == 5, list(tools))
-    for arguments in ({"flag": "dark-mode", "percent": 101}, {"flag": "nothing", "percent": 1}, {"flag": "dark-mode", "percent": 1, "force": True}):
-        refusal, is_error = await answer(client, "set_flag", arguments)
-        told(f"{arguments} is refused", refusal["reason"] == "payload_invalid" and is_error, refusal)
-
-    plan, page = await approved({"flag": "dark-mode", "percent": 50})
-    told("a big step is a finding", [finding["code"] for finding in plan["findings"]] == ["big-step"], plan)
-    told("the page shows the value before and after", "<del>10</del>" in page and "<ins>50</ins>" in page)
-    told("an approval alone changes nothing", percent() == 10)
-    execution, is_error = await answer(client, "approval_execute", {"planId": plan["planId"]})
-    told("an approved plan runs", execution["outcome"] == "applied" and not is_error, execution)
-    told("and answers in its own words", execution["toolResult"] == {"flag": "dark-mode", "percent": 50}, execution)
-    told("and sets what was approved", percent() == 50)
-
-    plan, _ = await approved({"flag": "dark-mode", "percent": 60})
-    told("a small step is no finding", "findings" not in plan, plan)
-    file.write_text(json.dumps({"dark-mode": {"percent": 55}}))
-    refusal, _ = await answer(client, "approval_execute", {"planId": plan["planId"]})
-    told("a flag that changed after the review stops the plan", refusal["reason"] == "precondition_failed", refusal)
-    told("and stays as it is", percent() == 55)
+# Another program that takes the quickstart's arguments and is to be driven as it is.
+OTHER = os.environ.get("QUICKSTART_PROGRAM")
 
 
 @functools.cache
-def program(package, variable):
-    """An example: the one that was named, or a fresh build."""
-    if named := os.environ.get(variable):
-        return named
-    build = ["cargo", "build", "--locked", "--package", package, "--message-format", "json-render-diagnostics"]
-    output = subprocess.run(build, cwd=ROOT, stdout=subprocess.PIPE, check=True, text=True).stdout
+def programs():
+    """The examples' programs, built as their users build them."""
+    build = ["cargo", "build", "--locked", "--message-format", "json-render-diagnostics"]
+    build += [argument for package in READMES for argument in ("--package", package)]
+    output = subprocess.run(build, cwd=readme.ROOT, stdout=subprocess.PIPE, check=True, text=True).stdout
     messages = map(json.loads, output.splitlines())
-    return next(message["executable"] for message in messages if message.get("executable"))
-
-
-def quickstart():
-    """The quickstart server."""
-    return program("quickstart", "QUICKSTART_PROGRAM")
-
-
-def typed_mutation():
-    """The server of the typed mutation."""
-    return program("typed-mutation", "TYPED_MUTATION_PROGRAM")
+    return {message["target"]["name"]: message["executable"] for message in messages if message.get("executable")}
 
 
 @contextlib.contextmanager
-def installation(command, *arguments):
-    """The command line of a server with a state directory of its own, and the directory that it writes to."""
+def installation(package, placeholders, own_port=True):
+    """What an example's README says, in a directory of its own: the command line, with the program that was built, its environment
+    and the directory. Where the pages are the README leaves to the program, unless the command says it; here a free port is."""
+    command, before = readme.example(READMES[package], package)
+    readme.says(READMES[package], f"http://{readme.PAGES}")
+    words = list(command.environment.values()) + command.arguments
+    filled = readme.filled(words, placeholders)
+    count = len(command.environment)
     with tempfile.TemporaryDirectory() as root:
-        directory = pathlib.Path(root) / "files"
-        directory.mkdir()
-        common = ["--dir", str(directory), "--state", f"{root}/state", "--person", PERSON, "--page", "127.0.0.1:0"]
-        environment = {**os.environ, "QUICKSTART_PASSWORD": PASSWORD}
-        yield [command, *common, *arguments], environment, directory
+        for line in before:
+            subprocess.run(["sh", "-c", line], cwd=root, check=True)
+        environment = {**os.environ, **dict(zip(command.environment, filled))}
+        line = [OTHER or programs()[package], *filled[count:], *(["--page", "127.0.0.1:0"] if own_port else [])]
+        if OTHER:
+            # It has no place of its own to keep things, and makes no directory.
+            (pathlib.Path(root) / "notes").mkdir()
+            line += ["--state", "state"]
+        yield line, environment, pathlib.Path(root)
 
 
-def status_without_bearer(url):
-    """The status of a request that says nothing of who sends it."""
+@contextlib.contextmanager
+def running(line, environment, root):
+    """A server over HTTP, and what it says first."""
+    server = subprocess.Popen(line, env=environment, cwd=root, stderr=subprocess.PIPE, text=True)
+    try:
+        yield server.stderr
+    finally:
+        server.terminate()
+        server.communicate(timeout=LIMIT)
+
+
+def over_stdio(line, environment, root):
+    """How the SDK starts a server."""
+    return StdioServerParameters(command=line[0], args=line[1:], env=environment, cwd=root)
+
+
+def free_port():
+    """A port that nobody has, outside of those that systems give away by themselves: nobody is given it meanwhile."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
+
+
+def without_bearer(url):
+    """Status and challenge of a request that says nothing of who sends it."""
     try:
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, b"{}", timeout=LIMIT) as response:
-            return response.status
+            return response.status, None
     except urllib.error.HTTPError as error:
-        return error.code
+        return error.code, error.headers["WWW-Authenticate"]
 
 
-async def typed():
-    """The typed mutation, over standard input and output."""
-    with tempfile.TemporaryDirectory() as root:
-        file = pathlib.Path(root) / "flags.json"
-        file.write_text(json.dumps({"dark-mode": {"percent": 10}}))
-        arguments = ["--file", str(file), "--state", f"{root}/state", "--person", PERSON, "--page", "127.0.0.1:0"]
-        environment = {**os.environ, "TYPED_MUTATION_PASSWORD": PASSWORD}
-        async with Client(StdioServerParameters(command=typed_mutation(), args=arguments, env=environment)) as client:
-            await drive_typed(client, file)
-
-
-async def over_stdio():
+async def quickstart_on_stdio():
     """2025-11-25, over standard input and output."""
-    with installation(quickstart(), "--stdio") as (line, environment, directory):
-        server = StdioServerParameters(command=line[0], args=line[1:], env=environment)
-        async with Client(server, mode="legacy") as client:
+    readme.says(READMES["quickstart"], "`--stdio` in place of `--http` speaks MCP over standard input and output")
+    placeholders = {"a password of your own": PASSWORD, PERSON: PERSON, "--http": "--stdio", "127.0.0.1:8000": None}
+    with installation("quickstart", placeholders) as (line, environment, root):
+        async with Client(over_stdio(line, environment, root), mode="legacy") as client:
             check("stdio: the session speaks 2025-11-25", client.protocol_version == "2025-11-25", client.protocol_version)
-            await drive("stdio", client, directory)
+            await drive("stdio", client, root / "notes", WithPassword())
 
 
-async def over_http():
+async def quickstart_over_http():
     """2026-07-28, over streamable HTTP."""
-    with installation(quickstart(), "--http", "127.0.0.1:0") as (line, environment, directory):
-        server = subprocess.Popen(line, env=environment, stderr=subprocess.PIPE, text=True)
-        try:
-            told = dict(server.stderr.readline().strip().rsplit(": ", 1) for _ in range(2))
-            url, token = told["MCP"], told["the agent's bearer token"]
-            check("http: without a bearer nothing is answered", status_without_bearer(url) == 401)
-            headers = {"Authorization": f"Bearer {token}"}
-            async with httpx2.AsyncClient(headers=headers, trust_env=False, timeout=LIMIT) as http_client:
-                async with Client(streamable_http_client(url, http_client=http_client)) as client:
-                    version = client.protocol_version
-                    check("http: the client speaks 2026-07-28", version == "2026-07-28", version)
-                    await drive("http", client, directory)
-        finally:
-            server.terminate()
-            server.wait(LIMIT)
+    placeholders = {"a password of your own": PASSWORD, PERSON: PERSON, "127.0.0.1:8000": "127.0.0.1:0"}
+    with installation("quickstart", placeholders) as (line, environment, root), running(line, environment, root) as said:
+        told = dict(said.readline().strip().rsplit(": ", 1) for _ in range(2))
+        url, token = told["MCP"], told["the agent's bearer token"]
+        check("http: without a bearer nothing is answered", without_bearer(url)[0] == 401)
+        headers = {"Authorization": f"Bearer {token}"}
+        async with httpx2.AsyncClient(headers=headers, trust_env=False, timeout=LIMIT) as http_client:
+            async with Client(streamable_http_client(url, http_client=http_client)) as client:
+                version = client.protocol_version
+                check("http: the client speaks 2026-07-28", version == "2026-07-28", version)
+                await drive("http", client, root / "notes", WithPassword())
+
+
+async def typed_mutation():
+    """A typed mutation, over standard input and output."""
+    placeholders = {"a password of your own": PASSWORD, PERSON: PERSON}
+    with installation("typed-mutation", placeholders) as (line, environment, root):
+        async with Client(over_stdio(line, environment, root)) as client:
+            await drive_typed(client, root / "flags.json")
+
+
+async def own_store():
+    """The quickstart's server on a store of its own."""
+    placeholders = {"a password of your own": PASSWORD, PERSON: PERSON}
+    with installation("own-store", placeholders) as (line, environment, root):
+        async with Client(over_stdio(line, environment, root)) as client:
+            await drive("own-store", client, root / "notes", WithPassword())
+        check("own-store: that is where it keeps its plans", (root / "own-store-state" / "store.redb").stat().st_size > 0)
+        check("own-store: and no other store is there", not (root / "own-store-state" / "store.sqlite3").exists())
+
+
+async def own_surface():
+    """The quickstart's server with pages of its own."""
+    placeholders = {"a password of your own": PASSWORD, PERSON: PERSON}
+    with installation("own-surface", placeholders) as (line, environment, root):
+        async with Client(over_stdio(line, environment, root)) as client:
+            await drive("own-surface", client, root / "notes", WithPassword())
+            await drive_surface(client, WithPassword())
+            check("own-surface: nothing of that was written", len(list((root / "notes").iterdir())) == 1)
+
+
+async def http_oidc():
+    """Requesters and approvers of an identity provider, over streamable HTTP."""
+    if not (modules := os.environ.get("PROVIDER_MODULES")):
+        return skip("http-oidc", os.environ.get("NO_PROVIDER", "PROVIDER_MODULES doesn't say where npm's oidc-provider is"))
+    pages, endpoint = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
+    path, url, subject = READMES["http-oidc"], f"http://{endpoint}/mcp", "alice-at-the-provider"
+    # What the README says is to be registered there, and in the file of the providers.
+    readme.says(path, f"redirect URI `http://{readme.PAGES}/login/callback/sso`")
+    file = readme.block(path, "toml")
+    placeholders = {"http://127.0.0.1:8000/mcp": url}
+    with provider(modules, f"http://{pages}") as issuer, installation("http-oidc", placeholders, False) as (line, environment, root):
+        entries = {"https://id.example/realms/ops": issuer, "http://127.0.0.1:8000/mcp": url, "0f9b1c2e-alice": subject}
+        (root / "providers.toml").write_text(readme.filled_text(file, entries))
+        (root / "providers.toml").chmod(0o600)
+        # Where it is served is left to the program as well.
+        with running([*line, "--http", endpoint, "--page", pages], environment, root) as said:
+            told = said.readline()
+            check("http-oidc: it says where it is", told.strip() == f"MCP: {url}", told)
+            code, challenge = without_bearer(url)
+            metadata = f'resource_metadata="http://{endpoint}/.well-known/oauth-protected-resource/mcp"'
+            check("http-oidc: without a token it says where to get one", code == 401 and metadata in challenge, challenge)
+            http_client, known = agent(url, issuer, subject)
+            async with http_client, Client(streamable_http_client(url, http_client=http_client)) as client:
+                check("http-oidc: the agent got its token by itself", known.token.scope == "mcp", known.token)
+                await drive("http-oidc", client, root / "notes", AtProvider(subject))
+            stranger, known = agent(url, issuer, "mallory")
+            async with stranger:
+                answer = await stranger.post(url, json={})
+            check("http-oidc: a token of nobody who is listed is good for nothing", known.token is not None and answer.status_code == 401, answer)
 
 
 def main():
     """Runs all of it; a part that breaks off is a failure, never a silence."""
-    # Built before anybody waits for them.
-    quickstart()
-    typed_mutation()
-    for part in (over_stdio, over_http, typed):
+    parts = [quickstart_on_stdio, quickstart_over_http]
+    if OTHER is None:
+        # Built before anybody waits for them.
+        programs()
+        parts += [typed_mutation, own_store, own_surface, http_oidc]
+    for part in parts:
         try:
             asyncio.run(asyncio.wait_for(part(), 5 * LIMIT))
         except BaseException as error:
+            traceback.print_exception(error)
             check(f"{part.__name__} runs to its end", False, error)
             if not isinstance(error, Exception):
                 raise

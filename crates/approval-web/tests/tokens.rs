@@ -102,6 +102,28 @@ impl Door {
     }
 }
 
+#[test]
+fn an_endpoint_is_as_the_file_tells_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let provider = |id: &str, more: &str| {
+        format!("[[provider]]\nid = \"{id}\"\nissuer = \"https://{id}.example\"\nperson-prefix = \"{id}:\"\n{more}\n")
+    };
+    let ours = format!("resource = \"{RESOURCE}\"\nresource-scope = \"mcp\"");
+    let file = [
+        provider("a", &ours),
+        provider("b", &ours),
+        provider("c", "resource = \"https://other.example/mcp\"\nresource-scope = \"other\""),
+        provider("d", "client-id = \"mutation-approval\""),
+    ];
+    let (providers, _) = open(&folder, &file.concat());
+    let told = ProtectedResource::new(RESOURCE, ["https://a.example", "https://b.example"]).unwrap().scope("mcp").unwrap();
+    assert_eq!(providers.protected_resource(RESOURCE).unwrap(), Some(told));
+    assert_eq!(providers.protected_resource("https://mcp.example").unwrap(), None);
+    write_private(&folder.path().join("providers.toml"), &provider("a", "resource = \"no URL\""));
+    let error = providers.protected_resource("no URL").unwrap_err();
+    assert_eq!(error.to_string(), "`no URL` is not an absolute URL, https or http, without query and fragment");
+}
+
 const METADATA: &str = r#"resource_metadata="https://mcp.example/.well-known/oauth-protected-resource/mcp""#;
 
 #[tokio::test]

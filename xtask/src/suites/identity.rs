@@ -62,7 +62,8 @@ fn keycloak(context: &Context) -> Result<PathBuf> {
     maven_server(context, "keycloak", "bin/kc.sh", &BUILD)
 }
 
-fn node(context: &Context) -> Result<PathBuf> {
+/// The `node_modules` with the provider that [`SCRIPT`] is told to be.
+pub(super) fn node(context: &Context) -> Result<PathBuf> {
     ensure_node(OLDEST_NODE)?;
     npm_packages(context, NODE_PACKAGES)
 }

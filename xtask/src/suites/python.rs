@@ -1,10 +1,10 @@
-//! A client that shares no code with us: the program, driven end to end through PyPI's `mcp`.
+//! A client that shares no code with us: the examples as their READMEs show them, driven end to end through PyPI's `mcp`.
 
 use std::time::Duration;
 
 use anyhow::Result;
 
-use super::{Suite, Tier, counts, demo};
+use super::{Suite, Tier, counts, identity};
 use crate::command::stream;
 use crate::context::Context;
 use crate::report::Report;
@@ -12,8 +12,8 @@ use crate::tools::{python, python_packages};
 
 pub(crate) const SUITE: Suite = Suite {
     name: "python",
-    about: "the program end to end, driven by the Python SDK: each `ok` line is a test",
-    needs: "python3 with pip, and the packages of tests/versions.toml",
+    about: "the examples as their READMEs show them, driven by the Python SDK: each `ok` line is a test",
+    needs: "python3 with pip, and the packages of tests/versions.toml; for one example Node 20 with npm",
     tier: Tier::Each,
     run,
 };
@@ -31,13 +31,11 @@ fn run(context: &Context) -> Result<Report> {
             return Ok(Report::skip("all", format!("its packages can't be had: {error:#}")));
         }
     };
-    if let Some(report) = demo::build_program(context)? {
-        return Ok(report);
-    }
     let mut command = python(&packages);
-    command
-        .current_dir(&context.root)
-        .args(["-u", SCRIPT])
-        .env("MUTATION_APPROVAL_PROGRAM", context.program("mutation-approval"));
+    command.current_dir(&context.root).args(["-u", SCRIPT]);
+    match identity::node(context) {
+        Ok(modules) => command.env("PROVIDER_MODULES", modules),
+        Err(error) => command.env("NO_PROVIDER", format!("its provider can't be had: {error:#}")),
+    };
     Ok(counts::lines(SCRIPT, &stream(&mut command, PYTHON_LIMIT)?))
 }

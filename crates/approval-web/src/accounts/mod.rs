@@ -77,8 +77,9 @@ impl Account {
         Identity { person: self.person.clone(), issuer: LOCAL_ISSUER.to_owned(), subject: self.name.clone() }
     }
 
-    /// Changes with the password, and says nothing about it.
-    pub(crate) fn credential(&self) -> Digest {
+    /// Changes with the password, and says nothing about it: by this a session finds out that it began with another one.
+    #[must_use]
+    pub fn credential(&self) -> Digest {
         Digest::of_bytes(self.password.as_bytes())
     }
 }

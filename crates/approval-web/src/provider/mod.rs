@@ -29,6 +29,7 @@ pub(crate) use login::{Asked, Proof};
 pub use token::TokenFault;
 
 use self::http::Web;
+use crate::bearer::{ProtectedResource, ResourceError};
 use crate::private_file::{FileError, PrivateFile};
 use published::{Published, Snapshot};
 use settings::Settings;
@@ -74,6 +75,9 @@ pub enum ProviderError {
     /// What was learned can't be kept or read.
     #[error(transparent)]
     Kept(#[from] TransientError),
+    /// What the file says of an MCP endpoint can't be told to its clients.
+    #[error(transparent)]
+    Resource(#[from] ResourceError),
     /// It can't be reached.
     #[error("the identity provider can't be reached: {0}")]
     Unreachable(String),
@@ -106,6 +110,24 @@ impl Providers {
     /// When the file can't be read, belongs to others too, or isn't as it should be: with its path and line.
     pub fn check(&self) -> Result<usize, FileError> {
         Ok(self.list()?.len())
+    }
+
+    /// The MCP endpoint at this URL as the file tells of it: whose tokens it takes, and the scopes that these need. None, where no
+    /// provider has it as its `resource`. It tells what the file says now; for the tokens themselves a change counts at once.
+    ///
+    /// # Errors
+    /// When the file isn't as it should be, or the URL is none of an endpoint.
+    pub fn protected_resource(&self, url: &str) -> Result<Option<ProtectedResource>, ProviderError> {
+        let listed = self.list()?;
+        let settings = listed.iter().map(|provider| &provider.settings);
+        let with_resource = settings.filter_map(|settings| Some((&settings.issuer, settings.resource.as_ref()?)));
+        let (issuers, taken): (Vec<_>, Vec<_>) = with_resource.filter(|(_, taken)| taken.audience == url).unzip();
+        if issuers.is_empty() {
+            return Ok(None);
+        }
+        let scopes: BTreeSet<_> = taken.iter().filter_map(|taken| taken.scope.as_ref()).collect();
+        let resource = ProtectedResource::new(url, issuers)?;
+        Ok(Some(scopes.into_iter().try_fold(resource, |resource, scope| resource.scope(scope))?))
     }
 
     /// Every provider, in the order of the file.
