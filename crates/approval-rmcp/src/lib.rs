@@ -1,4 +1,5 @@
 #![doc = include_str!("lib.md")]
+#![warn(clippy::missing_errors_doc)]
 
 mod answer;
 mod arguments;
