@@ -1,7 +1,9 @@
 //! Pages of the approval surface: what a plan's page takes beyond reading the plan, and what many plans make of an inbox.
 
+use std::future::poll_fn;
 use std::hint::black_box;
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
@@ -12,7 +14,7 @@ use approval_core::{Digest, PlanView};
 use approval_testkit::{FakeDirectory, MemoryTransient, Room};
 use approval_web::{Accounts, NewAccount, PasswordCost, Surface};
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes, HttpBody as _};
 use http::{Request, StatusCode, header};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -171,6 +173,11 @@ impl Site {
         let request = Request::get(path).header(header::HOST, &self.host).header(header::COOKIE, &self.cookie);
         let answer = self.router.clone().oneshot(request.body(Body::empty())?).await?;
         ensure!(answer.status() == StatusCode::OK, "{path} answers {}", answer.status());
-        Ok(axum::body::to_bytes(answer.into_body(), usize::MAX).await?.len())
+        // As a server writes it: piece by piece, and not put together first.
+        let (mut body, mut size) = (answer.into_body(), 0);
+        while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
+            size += frame?.data_ref().map_or(0, Bytes::len);
+        }
+        Ok(size)
     }
 }

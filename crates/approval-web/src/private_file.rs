@@ -1,6 +1,6 @@
 //! A configuration file that only its owner may read, and that is never seen half written.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -61,14 +61,16 @@ impl PrivateFile {
     ///
     /// Read on each use: the files are small, and a change must count from the next request on. Blocking.
     pub(crate) fn read(&self) -> Result<String, FileError> {
-        let mut file = match File::open(&self.path) {
+        let file = match File::open(&self.path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(String::new()),
             Err(error) => return Err(self.io(&error)),
         };
-        self.check_mode(&file)?;
-        let mut text = String::new();
-        file.read_to_string(&mut text).map_err(|error| self.io(&error))?;
+        let metadata = file.metadata().map_err(|error| self.io(&error))?;
+        self.check_mode(&metadata)?;
+        // As long as it is known to be, so that the system is asked for nothing twice.
+        let mut text = String::with_capacity(usize::try_from(metadata.len()).unwrap_or_default());
+        file.take(metadata.len()).read_to_string(&mut text).map_err(|error| self.io(&error))?;
         Ok(text)
     }
 
@@ -129,14 +131,14 @@ impl PrivateFile {
 
     #[cfg(unix)]
     /// [SEC-001]
-    fn check_mode(&self, file: &File) -> Result<(), FileError> {
+    fn check_mode(&self, metadata: &Metadata) -> Result<(), FileError> {
         use std::os::unix::fs::MetadataExt as _;
-        let mode = file.metadata().map_err(|error| self.io(&error))?.mode() & 0o777;
+        let mode = metadata.mode() & 0o777;
         if mode & 0o077 == 0 { Ok(()) } else { Err(self.fault(None, FileFault::NotOwnerOnly(mode))) }
     }
 
     #[cfg(not(unix))]
-    fn check_mode(&self, _: &File) -> Result<(), FileError> {
+    fn check_mode(&self, _: &Metadata) -> Result<(), FileError> {
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use askama::Template;
@@ -9,7 +10,7 @@ use similar::{Algorithm, DiffOp, capture_diff_slices_deadline};
 
 use super::fold::grouped;
 use super::lines::{LineSink, Lines};
-use super::rows::{Rows, Side};
+use super::rows::{Fold, Rows, Side};
 use super::shown::{Line, Shown};
 
 /// Unchanged lines that are shown around a change.
@@ -35,7 +36,8 @@ impl Patience {
 #[derive(Clone, Debug, Template)]
 #[template(path = "block.html")]
 pub(crate) struct Block {
-    rows: Rows,
+    html: Arc<String>,
+    fold: Fold,
 }
 
 // Its rows are escaped already.
@@ -46,7 +48,7 @@ impl Block {
     pub(crate) fn of(side: Side, write: impl FnOnce(&mut dyn LineSink)) -> Self {
         let mut rows = Rows::on(side);
         write(&mut rows);
-        Self { rows }
+        Self::new(rows)
     }
 
     /// What is before and after, if anything, as lines: all of what is on one side only, the difference of what is on both.
@@ -96,17 +98,32 @@ impl Block {
                 }
             }
         }
-        Self { rows }
+        Self::new(rows)
+    }
+
+    fn new(rows: Rows) -> Self {
+        let (html, fold) = rows.end();
+        Self { html: Arc::new(html), fold }
+    }
+
+    /// What is before the fold.
+    fn shown(&self) -> &str {
+        if self.fold.beyond == 0 { &self.html } else { self.html.get(..self.fold.at).unwrap_or_default() }
+    }
+
+    /// What is beyond the fold, and how many lines that is.
+    fn beyond(&self) -> Option<(&str, usize)> {
+        (self.fold.beyond > 0).then(|| (self.html.get(self.fold.at..).unwrap_or_default(), self.fold.beyond))
     }
 
     /// Whether anything but unchanged lines is folded.
     pub(crate) fn is_folded(&self) -> bool {
-        self.rows.is_folded()
+        self.fold.beyond > 0 || self.fold.cut
     }
 
-    /// How many bytes its lines take on the page.
-    pub(crate) fn size(&self) -> usize {
-        self.rows.size()
+    /// Its lines, which stand on the page as they are here.
+    pub(crate) fn html(&self) -> &Arc<String> {
+        &self.html
     }
 }
 
@@ -199,8 +216,8 @@ mod tests {
 
     /// The rows, each with its element; lines that are put away stand in one row.
     fn all(block: &Block) -> Vec<String> {
-        let beyond = block.rows.beyond().map_or("", |(beyond, _)| beyond);
-        let (mut rows, mut rest) = (Vec::new(), [block.rows.shown(), beyond].concat());
+        let beyond = block.beyond().map_or("", |(beyond, _)| beyond);
+        let (mut rows, mut rest) = (Vec::new(), [block.shown(), beyond].concat());
         while let Some((element, after)) = rest.strip_prefix('<').and_then(|rest| rest.split_once('>')) {
             let (tag, _) = element.split_once(' ').unwrap_or((element, ""));
             let (row, after) = after.split_once(&format!("</{tag}>")).unwrap();

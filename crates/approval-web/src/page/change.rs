@@ -49,15 +49,12 @@ impl ChangeView {
         Self { object: Name::new(&change.object), kind, what, body }
     }
 
-    pub(crate) fn size(&self) -> usize {
+    /// The lines of what isn't brief.
+    pub(crate) fn block(&self) -> Option<&Block> {
         match &self.body {
-            Body::Lines(block) => block.size(),
-            Body::Nothing | Body::Values { .. } => 0,
+            Body::Lines(block) => Some(block),
+            Body::Nothing | Body::Values { .. } => None,
         }
-    }
-
-    pub(crate) fn is_folded(&self) -> bool {
-        self.object.is_folded() || matches!(&self.body, Body::Lines(block) if block.is_folded())
     }
 }
 

@@ -5,26 +5,29 @@
 //! whatever the document holds there.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use approval_core::json::{Document, Limits};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Number, Value, json};
 
-use super::lines::LineSink;
-use super::shown::Shown;
+use super::lines::{Extent, LineSink, SimpleLine};
+use super::shown::{SPACES_DRAWN, Shown};
 
 /// JSON Pointers (RFC 6901) at which the page's own words stand.
 pub(crate) type Secrets = BTreeMap<String, &'static str>;
 
 /// Lays a value out.
 pub(crate) fn value_lines(value: &Value, secrets: &Secrets, lines: &mut dyn LineSink) {
-    Writer::new(secrets, lines).value(value, 0, "");
+    lines.expect(about(value, 0));
+    Writer::new(secrets, lines).value(value, Place::ALONE);
 }
 
 /// Lays an object out.
 pub(crate) fn object_lines(members: &Map<String, Value>, secrets: &Secrets, lines: &mut dyn LineSink) {
+    lines.expect(about_members(members, 0));
     let mut writer = Writer::new(secrets, lines);
-    if !writer.is_secret(0, "") {
-        writer.object(members, 0, "");
+    if !writer.is_secret(Place::ALONE) {
+        writer.object(members, Place::ALONE);
     }
 }
 
@@ -32,91 +35,113 @@ pub(crate) fn object_lines(members: &Map<String, Value>, secrets: &Secrets, line
 pub(crate) fn scalar(value: &Value) -> Shown {
     match value {
         Value::String(text) => quoted(text),
-        value => Shown::line(&number_or_word(value)),
+        Value::Number(number) => {
+            let mut text = String::new();
+            number_into(&mut text, number);
+            Shown::line(&text)
+        }
+        value => Shown::line(&value.to_string()),
     }
 }
 
 struct Writer<'a> {
     lines: &'a mut dyn LineSink,
-    /// The line that is being written; nothing where none was begun.
+    /// A line that has to be looked at character by character.
     line: Shown,
-    /// Room for a text with its quotation marks.
-    quoted: String,
+    /// Room for a text with its quotation marks, and for a number.
+    room: String,
     path: String,
     secrets: &'a Secrets,
 }
 
+/// Where a value stands among others.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    depth: usize,
+    /// The member's name, on the line on which the value begins.
+    name: Option<&'a str>,
+    /// Whether a comma follows the value.
+    comma: bool,
+}
+
+impl<'a> Place<'a> {
+    const ALONE: Self = Self { depth: 0, name: None, comma: false };
+
+    fn line(self, text: &'a str, quoted: bool) -> SimpleLine<'a> {
+        let Self { depth, name, comma } = self;
+        SimpleLine { indent: 2 * depth, name, text, quoted, comma }
+    }
+}
+
 impl<'a> Writer<'a> {
     fn new(secrets: &'a Secrets, lines: &'a mut dyn LineSink) -> Self {
-        Self { lines, line: Shown::default(), quoted: String::new(), path: String::new(), secrets }
+        Self { lines, line: Shown::default(), room: String::new(), path: String::new(), secrets }
     }
 
     /// Whether the page's own words stand here, whatever the value is.
-    fn is_secret(&mut self, depth: usize, after: &str) -> bool {
+    fn is_secret(&mut self, place: Place<'_>) -> bool {
         // Most plans have no secret.
         let words = if self.secrets.is_empty() { None } else { self.secrets.get(&self.path) };
         let Some(words) = words else { return false };
-        self.begin(depth).push_words(words);
-        self.end(after);
+        self.begin(place);
+        self.line.push_words(words);
+        self.end(place.comma);
         true
     }
 
-    /// A value, behind what the line holds already.
-    fn value(&mut self, value: &Value, depth: usize, after: &str) {
-        if self.is_secret(depth, after) {
+    fn value(&mut self, value: &Value, place: Place<'_>) {
+        if self.is_secret(place) {
             return;
         }
+        let Place { depth, comma, .. } = place;
         match value {
             Value::Array(items) if !items.is_empty() => {
-                self.begin(depth).push_line("[");
-                self.end("");
+                self.own(Place { comma: false, ..place }, "[");
                 for (number, item) in items.iter().enumerate() {
-                    let comma = if number + 1 < items.len() { "," } else { "" };
-                    self.under(|| number.to_string(), |writer| writer.value(item, depth + 1, comma));
+                    let comma = number + 1 < items.len();
+                    let place = Place { depth: depth + 1, name: None, comma };
+                    self.under(|| number.to_string(), |writer| writer.value(item, place));
                 }
-                self.begin(depth).push_line("]");
-                self.end(after);
+                self.own(Place { name: None, ..place }, "]");
             }
-            Value::Object(members) => self.object(members, depth, after),
+            Value::Object(members) => self.object(members, place),
             Value::String(text) if text.trim_end_matches('\n').contains('\n') => {
-                if !self.line.is_empty() {
-                    self.end("");
+                if place.name.is_some() {
+                    self.begin(place);
+                    self.end(false);
                 }
                 let pieces: Vec<_> = text.split_inclusive('\n').collect();
                 for (number, piece) in pieces.iter().enumerate() {
-                    self.begin(depth + 1);
-                    self.quote(piece, "");
-                    self.end(if number + 1 < pieces.len() { "" } else { after });
+                    let comma = comma && number + 1 == pieces.len();
+                    self.text(piece, Place { depth: depth + 1, name: None, comma });
                 }
             }
-            Value::String(text) => {
-                self.begin(depth);
-                self.quote(text, "");
-                self.end(after);
-            }
-            value => {
-                let text = number_or_word(value);
-                self.begin(depth).push_line(&text);
-                self.end(after);
+            Value::String(text) => self.text(text, place),
+            Value::Array(_) => self.own(place, "[]"),
+            Value::Bool(true) => self.own(place, "true"),
+            Value::Bool(false) => self.own(place, "false"),
+            Value::Null => self.own(place, "null"),
+            Value::Number(number) => {
+                let mut text = std::mem::take(&mut self.room);
+                text.clear();
+                number_into(&mut text, number);
+                self.own(place, &text);
+                self.room = text;
             }
         }
     }
 
-    fn object(&mut self, members: &Map<String, Value>, depth: usize, after: &str) {
+    fn object(&mut self, members: &Map<String, Value>, place: Place<'_>) {
         if members.is_empty() {
-            self.begin(depth).push_line("{}");
-            return self.end(after);
+            return self.own(place, "{}");
         }
-        self.begin(depth).push_line("{");
-        self.end("");
+        self.own(Place { comma: false, ..place }, "{");
         for (number, (name, member)) in members.iter().enumerate() {
-            let comma = if number + 1 < members.len() { "," } else { "" };
-            self.begin(depth + 1);
-            self.quote(name, ": ");
-            self.under(|| name.replace('~', "~0").replace('/', "~1"), |writer| writer.value(member, depth + 1, comma));
+            let comma = number + 1 < members.len();
+            let place = Place { depth: place.depth + 1, name: Some(name), comma };
+            self.under(|| name.replace('~', "~0").replace('/', "~1"), |writer| writer.value(member, place));
         }
-        self.begin(depth).push_line("}");
-        self.end(after);
+        self.own(Place { name: None, ..place }, "}");
     }
 
     fn under(&mut self, name: impl FnOnce() -> String, write: impl FnOnce(&mut Self)) {
@@ -129,28 +154,97 @@ impl<'a> Writer<'a> {
         self.path.truncate(length);
     }
 
-    /// The line, with its indent where it begins here.
-    fn begin(&mut self, depth: usize) -> &mut Shown {
-        if self.line.is_empty() {
-            self.line.push_indent(2 * depth);
+    /// A line with a bracket, a number or a word: nothing that needs a mark.
+    fn own(&mut self, place: Place<'_>, text: &str) {
+        if place.name.is_none_or(is_simple) {
+            return self.lines.push_simple(&place.line(text, false));
         }
-        &mut self.line
+        self.begin(place);
+        self.line.push_line(text);
+        self.end(place.comma);
     }
 
-    fn quote(&mut self, text: &str, after: &'static str) {
-        if self.line.push_quoted(text) {
-            return self.line.push_own(after);
+    /// A line with a text in quotation marks.
+    fn text(&mut self, text: &str, place: Place<'_>) {
+        if is_simple(text) && place.name.is_none_or(is_simple) {
+            return self.lines.push_simple(&place.line(text, true));
         }
-        self.quoted.clear();
-        quote_into(&mut self.quoted, text);
-        self.line.push_line(&self.quoted);
-        self.line.push_own(after);
+        self.begin(place);
+        self.quote(text);
+        self.end(place.comma);
     }
 
-    fn end(&mut self, after: &str) {
-        self.line.push_line(after);
+    /// Begins a line that may need marks: its indent, and the member's name.
+    fn begin(&mut self, place: Place<'_>) {
+        self.line.push_own_spaces(2 * place.depth);
+        if let Some(name) = place.name {
+            self.quote(name);
+            self.line.push_own(": ");
+        }
+    }
+
+    fn quote(&mut self, text: &str) {
+        self.room.clear();
+        quote_into(&mut self.room, text);
+        self.line.push_line(&self.room);
+    }
+
+    fn end(&mut self, comma: bool) {
+        self.line.push_own(if comma { "," } else { "" });
         self.lines.push(self.line.as_line());
         self.line.clear();
+    }
+}
+
+/// Whether a text is shown, in quotation marks, by exactly its characters, as most are: nothing in it is marked, and nothing
+/// escaped, neither for JSON nor for HTML.
+fn is_simple(text: &str) -> bool {
+    // All of it is looked at, since that takes less time than to ask after each byte whether to stop.
+    let all = |so_far, byte| so_far & SIMPLE.get(usize::from(byte)).copied().unwrap_or(false);
+    text.len() <= SPACES_DRAWN && text.bytes().fold(true, all)
+}
+
+/// By its byte, whether a character is shown as it is.
+const SIMPLE: [bool; 256] = {
+    let mut simple = [false; 256];
+    let mut byte = b' ';
+    while byte <= b'~' {
+        simple[byte as usize] = !matches!(byte, b'"' | b'\\' | b'&' | b'<' | b'>');
+        byte += 1;
+    }
+    simple
+};
+
+/// About how much a value takes, so deep.
+fn about(value: &Value, depth: usize) -> Extent {
+    match value {
+        Value::Array(items) => {
+            items.iter().map(|item| about(item, depth + 1)).fold(Extent::brackets(depth), Extent::and)
+        }
+        Value::Object(members) => about_members(members, depth),
+        Value::String(text) => Extent::line(depth, text.len()),
+        Value::Bool(_) | Value::Null | Value::Number(_) => Extent::line(depth, 0),
+    }
+}
+
+fn about_members(members: &Map<String, Value>, depth: usize) -> Extent {
+    let about =
+        |(name, member): (&String, &Value)| about(member, depth + 1).and(Extent { lines: 0, bytes: name.len() });
+    members.iter().map(about).fold(Extent::brackets(depth), Extent::and)
+}
+
+impl Extent {
+    /// A line with a text of so many bytes, and around it indent, quotation marks, colon and comma.
+    fn line(depth: usize, text: usize) -> Self {
+        Self { lines: 1, bytes: 2 * depth + text + 7 }
+    }
+
+    fn brackets(depth: usize) -> Self {
+        Self::line(depth, 0).and(Self::line(depth, 0))
+    }
+
+    fn and(self, more: Self) -> Self {
+        Self { lines: self.lines + more.lines, bytes: self.bytes + more.bytes }
     }
 }
 
@@ -176,15 +270,19 @@ fn quote_into(quoted: &mut String, text: &str) {
     quoted.push('"');
 }
 
-fn number_or_word(value: &Value) -> String {
-    match value {
-        Value::Number(number) if number.is_f64() => canonical(value),
-        value => value.to_string(),
+/// A number as it is digested. [RFC 8785, section 3.2.2.3]
+fn number_into(text: &mut String, number: &Number) {
+    // Writing to a string can't fail.
+    let _ = write!(text, "{number}");
+    // Of the others, the shortest digits are the same, and stand at the same places.
+    if number.is_f64() && (text.contains('e') || text.ends_with(".0")) {
+        text.clear();
+        text.push_str(&canonical(number));
     }
 }
 
 /// The number as it is digested: RFC 8785 writes `1e+21`, where others write `1e21`.
-fn canonical(number: &Value) -> String {
+fn canonical(number: &Number) -> String {
     let document = Document::from_value(&json!({ "n": number }), &Limits::ARGUMENTS);
     let text = document.map(|document| document.as_str().to_owned()).unwrap_or_default();
     match text.strip_prefix("{\"n\":").and_then(|text| text.strip_suffix('}')) {
@@ -256,7 +354,7 @@ mod tests {
             let shown = lines(&json!([text]), &Secrets::new());
             let line = shown.all().nth(1).map(super::super::shown::Line::to_shown).unwrap();
             let mut long = Shown::default();
-            long.push_indent(2);
+            long.push_own_spaces(2);
             let mut quote = String::new();
             quote_into(&mut quote, &text);
             long.push_line(&quote);

@@ -1,5 +1,7 @@
 //! The page of a plan: its own part, which the digests cover, and the live part, which they don't.
 
+use std::sync::Arc;
+
 use approval_core::record::{
     Execution, Finding, Intent, Isolation, PlanHeader, Review, Severity, State, Step, Text, Verdict,
 };
@@ -71,6 +73,11 @@ pub(crate) struct PlanPage {
 impl PlanPage {
     pub(crate) fn new(chrome: Chrome, plan: PlanPart, live: Live, form: Option<DecisionForm>) -> Self {
         Self { chrome, plan, live, form }
+    }
+
+    /// Texts that stand on it as they are here, and may be large.
+    pub(crate) fn passages(&self) -> impl Iterator<Item = &Arc<String>> {
+        self.plan.blocks().map(Block::html)
     }
 }
 
@@ -185,23 +192,22 @@ impl PlanPart {
         }
     }
 
-    /// About how many bytes its blocks take on the page.
-    pub(crate) fn size(&self) -> usize {
-        let changes = self.changes.iter().map(ChangeView::size);
-        let steps = self.exact.iter().filter_map(|step| step.body.as_ref()).map(Block::size);
-        changes.chain(steps).sum::<usize>() + self.arguments.size()
+    /// All that is laid out in lines.
+    fn blocks(&self) -> impl Iterator<Item = &Block> {
+        let always = [&self.target_identity, &self.arguments].into_iter().chain(&self.generated);
+        let changes = self.changes.iter().filter_map(ChangeView::block);
+        always.chain(changes).chain(self.exact.iter().filter_map(|step| step.body.as_ref()))
     }
 
     /// Whether a part of the plan is folded, so that nobody has seen all of it without opening that. [FORM-007]
     pub(crate) fn is_folded(&self) -> bool {
         let names = [&self.requester, &self.issuer, &self.subject, &self.tool, &self.target];
-        let blocks = [Some(&self.target_identity), Some(&self.arguments), self.generated.as_ref()];
         self.headline.is_folded()
             || names.into_iter().chain(&self.effects).any(Name::is_folded)
-            || blocks.into_iter().flatten().any(Block::is_folded)
+            || self.blocks().any(Block::is_folded)
             || self.findings.iter().any(|finding| finding.code.is_folded() || finding.text.is_folded())
             || self.steps.iter().any(|(text, _)| text.is_folded())
-            || self.changes.iter().any(ChangeView::is_folded)
+            || self.changes.iter().any(|change| change.object.is_folded())
             || self.exact.iter().any(StepView::is_folded)
             || self.quotes.iter().any(|(_, text)| text.is_folded())
             || self.normaliser.iter().any(|(name, paths)| name.is_folded() || paths.iter().any(Name::is_folded))
@@ -228,7 +234,6 @@ impl StepView {
     fn is_folded(&self) -> bool {
         self.action.is_folded()
             || self.object.is_folded()
-            || self.body.as_ref().is_some_and(Block::is_folded)
             || self.preconditions.iter().any(|(kind, expected, ..)| kind.is_folded() || expected.is_folded())
     }
 }

@@ -3,23 +3,29 @@
 use std::fmt::Write as _;
 
 use super::fold::{BLOCK, LINE, Passage, grouped};
-use super::lines::LineSink;
+use super::lines::{Extent, LineSink, SimpleLine};
 use super::shown::Line;
 
 /// Rows as HTML, of which a long rest is folded.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Rows {
     /// On which side the next lines stand.
     pub(super) side: Side,
     html: String,
     /// How many rows there are before the fold.
     shown: usize,
+    fold: Fold,
+}
+
+/// What of some rows isn't seen at once.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Fold {
     /// Where in the HTML the fold is, once there is something beyond it.
-    fold: usize,
+    pub(super) at: usize,
     /// How many lines are beyond the fold.
-    beyond: usize,
+    pub(super) beyond: usize,
     /// Whether a part of a line is folded.
-    cut: bool,
+    pub(super) cut: bool,
 }
 
 /// Where a line stands.
@@ -32,7 +38,7 @@ pub(crate) enum Side {
 
 impl Rows {
     pub(super) fn on(side: Side) -> Self {
-        Self { side, html: String::new(), shown: 0, fold: 0, beyond: 0, cut: false }
+        Self { side, html: String::new(), shown: 0, fold: Fold::default() }
     }
 
     /// Lines that are on both sides, of which only the number is seen: one row.
@@ -49,24 +55,9 @@ impl Rows {
         self.html.push_str("</details>");
     }
 
-    /// What is before the fold.
-    pub(super) fn shown(&self) -> &str {
-        if self.beyond == 0 { &self.html } else { self.html.get(..self.fold).unwrap_or_default() }
-    }
-
-    /// What is beyond the fold, and how many lines that is.
-    pub(super) fn beyond(&self) -> Option<(&str, usize)> {
-        (self.beyond > 0).then(|| (self.html.get(self.fold..).unwrap_or_default(), self.beyond))
-    }
-
-    /// Whether anything but unchanged lines is folded.
-    pub(super) fn is_folded(&self) -> bool {
-        self.beyond > 0 || self.cut
-    }
-
-    /// How many bytes they take on the page.
-    pub(super) fn size(&self) -> usize {
-        self.html.len()
+    /// All of them.
+    pub(super) fn end(self) -> (String, Fold) {
+        (self.html, self.fold)
     }
 
     /// Begins a row of so many lines.
@@ -75,37 +66,60 @@ impl Rows {
             self.shown += 1;
             return;
         }
-        if self.beyond == 0 {
-            self.fold = self.html.len();
+        if self.fold.beyond == 0 {
+            self.fold.at = self.html.len();
         }
-        self.beyond += lines;
+        self.fold.beyond += lines;
     }
 }
 
 impl LineSink for Rows {
     fn push(&mut self, line: Line<'_>) {
         self.begin(1);
-        let (begin, end) = self.side.tags();
-        self.html.push_str(begin);
+        self.html.push_str(self.side.begin());
         // No text has more characters than bytes.
         if line.text.len() <= LINE {
             line.push_html(&mut self.html);
         } else {
             let passage = Passage::new(line.to_shown());
-            self.cut |= passage.is_folded();
+            self.fold.cut |= passage.is_folded();
             // Writing to a string can't fail.
             let _ = write!(self.html, "{passage}");
         }
-        self.html.push_str(end);
+        self.html.push_str(self.side.end());
+    }
+
+    fn push_simple(&mut self, line: &SimpleLine<'_>) {
+        if line.length() > LINE {
+            let mut text = String::new();
+            line.push_to(&mut text);
+            return self.push(Line { text: &text, spans: &[] });
+        }
+        self.begin(1);
+        self.html.push_str(self.side.begin());
+        line.push_to(&mut self.html);
+        self.html.push_str(self.side.end());
+    }
+
+    fn expect(&mut self, extent: Extent) {
+        self.html.reserve(extent.bytes + extent.lines * (self.side.begin().len() + self.side.end().len()));
     }
 }
 
 impl Side {
-    fn tags(self) -> (&'static str, &'static str) {
+    fn begin(self) -> &'static str {
         match self {
-            Self::After => ("<ins>", "</ins>"),
-            Self::Before => ("<del>", "</del>"),
-            Self::Both => ("<div>", "</div>"),
+            Self::After => "<ins>",
+            Self::Before => "<del>",
+            Self::Both => "<div>",
+        }
+    }
+
+    fn end(self) -> &'static str {
+        match self {
+            Self::After => "</ins>",
+            Self::Before => "</del>",
+            Self::Both => "</div>",
         }
     }
 }

@@ -13,7 +13,7 @@ use icu_properties::{CodePointMapData, CodePointSetData};
 const MARKS_DRAWN: usize = 2;
 
 /// Spaces in a row that are drawn; more are counted, so that they can't push a text out of sight.
-const SPACES_DRAWN: usize = 40;
+pub(super) const SPACES_DRAWN: usize = 40;
 
 /// A text in which nothing is hidden.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Template)]
@@ -82,29 +82,13 @@ impl Shown {
     }
 
     /// The page's own spaces.
-    pub(super) fn push_indent(&mut self, by: usize) {
-        const SPACES: &str = "                                ";
-        match SPACES.get(..by) {
-            Some(spaces) => self.text.push_str(spaces),
-            None => self.text.extend(std::iter::repeat_n(' ', by)),
-        }
+    pub(super) fn push_own_spaces(&mut self, count: usize) {
+        push_spaces(&mut self.text, count);
     }
 
     /// More on the same line.
     pub(crate) fn push_line(&mut self, text: &str) {
         self.push(text, false);
-    }
-
-    /// More on the same line, as a JSON text, where it is as simple as most are: nothing in it is marked, and nothing escaped.
-    pub(super) fn push_quoted(&mut self, text: &str) -> bool {
-        let is_simple = is_short_ascii(text) && !text.contains(['"', '\\']);
-        if is_simple {
-            self.text.reserve(text.len() + 2);
-            self.text.push('"');
-            self.text.push_str(text);
-            self.text.push('"');
-        }
-        is_simple
     }
 
     /// More that is the page's own, and needs no mark wherever it stands: the space behind a member's colon.
@@ -237,6 +221,14 @@ impl Shown {
 /// Whether nothing in a text can need a mark, but for a space at its end: so few characters that spaces are no flood.
 fn is_short_ascii(text: &str) -> bool {
     text.len() <= SPACES_DRAWN && text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+}
+
+pub(super) fn push_spaces(text: &mut String, count: usize) {
+    const SPACES: &str = "                                ";
+    match SPACES.get(..count) {
+        Some(spaces) => text.push_str(spaces),
+        None => text.extend(std::iter::repeat_n(' ', count)),
+    }
 }
 
 impl<'a> Line<'a> {

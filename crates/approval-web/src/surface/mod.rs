@@ -11,6 +11,7 @@ mod guard;
 mod inbox;
 mod login;
 mod notice;
+mod pieces;
 mod plan;
 mod session;
 mod throttle;

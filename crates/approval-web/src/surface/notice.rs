@@ -1,27 +1,35 @@
 //! Pages with something to say and nothing to do.
 
+use std::sync::Arc;
+
 use askama::Template;
-use axum::response::{Html, IntoResponse as _, Response};
-use http::StatusCode;
+use axum::body::Body;
+use axum::response::{IntoResponse as _, Response};
+use http::{StatusCode, header};
 
 use super::Desk;
+use super::pieces::Pieces;
 use crate::page::chrome::{Chrome, NoticePage};
 use crate::page::name::Name;
 use crate::page::shown::Shown;
 
-/// Bytes of a page with little on it.
-const COMMON: usize = 8 * 1024;
-
 /// A rendered page.
 pub(super) fn page(status: StatusCode, page: &impl Template) -> Response {
-    page_of_size(status, page, 0)
+    page_around(status, page, std::iter::empty())
 }
 
-/// A rendered page that has about so many bytes more than others.
-pub(super) fn page_of_size(status: StatusCode, page: &impl Template, bytes: usize) -> Response {
-    let mut html = String::with_capacity(COMMON + bytes);
-    match page.render_into(&mut html) {
-        Ok(()) => (status, Html(html)).into_response(),
+/// A rendered page on which texts stand that may be large.
+pub(super) fn page_around<'a>(
+    status: StatusCode,
+    page: &impl Template,
+    passages: impl Iterator<Item = &'a Arc<String>>,
+) -> Response {
+    let mut pieces = Pieces::around(passages);
+    match page.render_into(&mut pieces) {
+        Ok(()) => {
+            let html = [(header::CONTENT_TYPE, "text/html; charset=utf-8")];
+            (status, html, Body::new(pieces.end())).into_response()
+        }
         Err(error) => {
             tracing::error!(%error, "a page could not be rendered");
             (StatusCode::INTERNAL_SERVER_ERROR, "the page can't be shown\n").into_response()

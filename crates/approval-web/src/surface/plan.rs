@@ -92,8 +92,8 @@ pub(super) async fn render(
             None => None,
         };
         let live = Live::new(&view, &around, now, desk.approvals.key_set().is_some());
-        let size = part.size();
-        Ok::<_, String>(notice::page_of_size(status, &PlanPage::new(chrome, part, live, form), size))
+        let page = PlanPage::new(chrome, part, live, form);
+        Ok::<_, String>(notice::page_around(status, &page, page.passages()))
     };
     let rendered = match is_small {
         true => render(),
