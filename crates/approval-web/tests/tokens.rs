@@ -116,7 +116,8 @@ fn an_endpoint_is_as_the_file_tells_of_it() {
         provider("d", "client-id = \"mutation-approval\""),
     ];
     let (providers, _) = open(&folder, &file.concat());
-    let told = ProtectedResource::new(RESOURCE, ["https://a.example", "https://b.example"]).unwrap().scope("mcp").unwrap();
+    let told =
+        ProtectedResource::new(RESOURCE, ["https://a.example", "https://b.example"]).unwrap().scope("mcp").unwrap();
     assert_eq!(providers.protected_resource(RESOURCE).unwrap(), Some(told));
     assert_eq!(providers.protected_resource("https://mcp.example").unwrap(), None);
     write_private(&folder.path().join("providers.toml"), &provider("a", "resource = \"no URL\""));

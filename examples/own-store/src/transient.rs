@@ -1,4 +1,5 @@
-//! Short-lived values, beside the plans: sessions of the approval surface, forms that were used.
+//! Short-lived values, beside the plans: sessions of the approval surface, forms that were used. The numbers are those that the suite
+//! of them gives to its promises.
 
 use approval_core::Timestamp;
 use approval_core::transient::{Transient, TransientError};
@@ -12,7 +13,7 @@ use crate::write;
 
 #[async_trait]
 impl Transient for RedbStore {
-    /// In place of what was there. [TRANSIENT-001]
+    /// In place of what was there. (TRANSIENT-001)
     async fn put(&self, key: &str, sealed: Vec<u8>, expires_at: Timestamp) -> Result<(), TransientError> {
         let key = key.to_owned();
         let put = self.work(move |database| {
@@ -24,7 +25,7 @@ impl Transient for RedbStore {
         Ok(put.await?)
     }
 
-    /// Looked at and put in one transaction: of all who come at once, the others find the first one's. [TRANSIENT-005]
+    /// Looked at and put in one transaction: of all who come at once, the others find the first one's. (TRANSIENT-005)
     async fn put_new(
         &self,
         key: &str,
@@ -49,7 +50,7 @@ impl Transient for RedbStore {
         Ok(put.await?)
     }
 
-    /// What has expired isn't there, swept or not. [TRANSIENT-002]
+    /// What has expired isn't there, swept or not. (TRANSIENT-002)
     async fn find(&self, key: &str, now: Timestamp) -> Result<Option<Vec<u8>>, TransientError> {
         let key = key.to_owned();
         let found = self.work(move |database| {
@@ -59,7 +60,7 @@ impl Transient for RedbStore {
         Ok(found.await?)
     }
 
-    /// What is returned was removed for good: the commit comes before the answer. [TRANSIENT-003]
+    /// What is returned was removed for good: the commit comes before the answer. (TRANSIENT-003)
     async fn take(&self, key: &str, now: Timestamp) -> Result<Option<Vec<u8>>, TransientError> {
         let key = key.to_owned();
         let taken = self.work(move |database| {
@@ -72,7 +73,7 @@ impl Transient for RedbStore {
         Ok(taken.await?)
     }
 
-    /// And nothing else. [TRANSIENT-004]
+    /// And nothing else. (TRANSIENT-004)
     async fn sweep(&self, now: Timestamp) -> Result<(), TransientError> {
         let swept = self.work(move |database| {
             let transaction = write::begin(database)?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 
-use approval_core::record::{Change, Isolation, Record as _, Review, Severity};
+use approval_core::record::{Change, Isolation, Record as _, Review, Severity, StepReport};
 use approval_core::{Neighbours, PlanId, PlanPageView, Surroundings, Timestamp};
 use askama::Template;
 use serde::Serialize;
@@ -217,12 +217,12 @@ fn secrets_of(review: &Review) -> BTreeMap<String, &'static str> {
 fn live(view: &PlanPageView, around: &Surroundings, now: Timestamp) -> Vec<(&'static str, Shown)> {
     let status = &view.status;
     let own = |words: String| line(&words);
-    let until = status.challenge_expires_at.or(status.approval_expires_at).unwrap_or(status.expires_at);
-    let mut live = vec![
-        ("State", own(status.state.name().to_owned())),
-        ("Time left", own(format!("{} seconds, until {until}", until.since(now).as_secs()))),
-        ("Approvals", own(format!("{} of {}", status.approvals, status.approvals_required))),
-    ];
+    let approvals = format!("{} of {}", status.approvals, status.approvals_required);
+    let mut live = vec![("State", own(status.state.name().to_owned())), ("Approvals", own(approvals))];
+    if status.state.is_open() {
+        let until = status.challenge_expires_at.or(status.approval_expires_at).unwrap_or(status.expires_at);
+        live.push(("Time left", own(format!("{} seconds, until {until}", until.since(now).as_secs()))));
+    }
     for decision in &view.decisions {
         let (person, comment) =
             (decision.approver.person.as_str(), decision.comment.as_deref().unwrap_or("no comment"));
@@ -231,7 +231,11 @@ fn live(view: &PlanPageView, around: &Surroundings, now: Timestamp) -> Vec<(&'st
     }
     if let Some(execution) = &view.execution {
         live.push(("Outcome", own(format!("{} at {}", word(&execution.outcome), execution.settled_at))));
-        live.extend(execution.steps.iter().map(|step| ("Step", word(&step.outcome))));
+        let step = |step: &StepReport| {
+            let code = step.code.as_ref().map_or_else(String::new, |code| format!(", {code}"));
+            own(format!("{}{code}", word(&step.outcome)))
+        };
+        live.extend(execution.steps.iter().map(|report| ("Step", step(report))));
     }
     if let Some(found) = &view.reconciliation {
         live.extend([("Operator", name(&found.operator)), ("Found", word(&found.finding))]);

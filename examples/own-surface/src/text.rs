@@ -67,9 +67,10 @@ pub(crate) fn name(name: &str) -> Shown {
     let shared = [Script::Common, Script::Inherited, Script::Unknown];
     let scripts = scripts.filter(|script| !shared.contains(script));
     let scripts: BTreeSet<_> = scripts.filter_map(|script| PropertyNamesLong::<Script>::new().get(script)).collect();
-    let mixed = if scripts.len() > 1 { "; scripts are mixed: " } else { "; script: " };
-    let scripts = scripts.into_iter().collect::<Vec<_>>().join(" and ");
-    Shown(format!("{} ⟨not ASCII: {}{mixed}{scripts}⟩", line(name), points.join(" ")))
+    let scripts: Vec<_> = scripts.into_iter().collect();
+    let mixed =
+        if scripts.len() > 1 { format!("; scripts are mixed: {}", scripts.join(" and ")) } else { String::new() };
+    Shown(format!("{} ⟨not ASCII: {}{mixed}⟩", line(name), points.join(" ")))
 }
 
 /// A JSON value as it is digested, laid out on lines. `secrets` says what stands in place of the commitments at these places.
