@@ -8,6 +8,7 @@ use approval_core::Approvals;
 use rmcp::ServerHandler;
 
 use crate::answer;
+use crate::definition::Digests;
 use crate::gated::Gated;
 use crate::gated_tool::GatedTool;
 use crate::mutation::Mutation;
@@ -173,6 +174,7 @@ impl<H: ServerHandler> GatedBuilder<H> {
             requesters: self.requesters,
             tools: self.tools,
             names,
+            digests: Digests::default(),
             server,
             time_limit: self.time_limit,
             trusts_annotations: self.trusts_annotations,

@@ -7,7 +7,6 @@ use rmcp::{RoleServer, ServerHandler};
 
 use crate::answer::{Answer, ChallengeAnswer, ExecutionAnswer, PlanAnswer, RefusalAnswer, StatusAnswer};
 use crate::arguments::Arguments;
-use crate::definition;
 use crate::gated::Gated;
 use crate::guidance::About;
 use crate::names::{ProfileTool, ToolNames};
@@ -46,13 +45,13 @@ impl<H: ServerHandler> Gated<H> {
             // Nobody was asked for input: this answers something else, which must not be taken for a call. [WIRE-043]
             return Err(Refusal::new(Reason::PayloadInvalid, "the call answers a request for input that wasn't made"));
         }
-        let call = Self::call(tool, request)?;
+        let call = self.call(tool, request)?;
         let run = Run { gated: self, context, tool: Some(tool) };
         self.approvals.plan(&requester, call, &run).await
     }
 
-    pub(crate) fn call(tool: &Tool, request: CallToolRequestParams) -> Result<Call, Refusal> {
-        let definition_digest = definition::digest(tool).map_err(|error| {
+    pub(crate) fn call(&self, tool: &Tool, request: CallToolRequestParams) -> Result<Call, Refusal> {
+        let definition_digest = self.digests.of(tool).map_err(|error| {
             Refusal::new(Reason::Unsupported, format!("the definition of `{}`: {error}", tool.name))
         })?;
         let arguments = request.arguments.unwrap_or_default();

@@ -13,6 +13,7 @@ use rmcp::{ErrorData, RoleServer, ServerHandler};
 
 use crate::builder::GatedBuilder;
 use crate::core_methods;
+use crate::definition::Digests;
 use crate::gated_tool::GatedTool;
 use crate::names::{EXTENSION_ID, ProfileTool, ToolNames};
 use crate::profile_tools;
@@ -34,6 +35,7 @@ pub struct Gated<H> {
     pub(crate) requesters: Arc<dyn RequesterSource>,
     pub(crate) tools: BTreeMap<String, GatedTool>,
     pub(crate) names: ToolNames,
+    pub(crate) digests: Digests,
     pub(crate) server: String,
     pub(crate) settings: JsonObject,
     pub(crate) output_schema: Arc<JsonObject>,
@@ -256,11 +258,12 @@ impl<H: ServerHandler> ServerHandler for Gated<H> {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
+        // What the gate does itself is boxed, so that a call that passes doesn't move it about.
         if let Some(tool) = self.names.find(&request.name) {
-            return Ok(self.answer(tool, request, context).await.into());
+            return Ok(Box::pin(self.answer(tool, request, context)).await.into());
         }
         match self.definition(&request.name, &context).await? {
-            Some(tool) if self.is_gated(&tool) => Ok(self.gated_call(&tool, request, context).await),
+            Some(tool) if self.is_gated(&tool) => Ok(Box::pin(self.gated_call(&tool, request, context)).await),
             Some(_) => self.inner.call_tool(request, context).await,
             None => Err(ErrorData::invalid_params("there is no such tool", None)), // [WIRE-040]
         }

@@ -74,7 +74,7 @@ impl<H: ServerHandler> Gated<H> {
         let requester = self.requester(&context)?;
         let plan_id = self.approvals.read_request_state(state)?;
         // What the client says of the page that it opened is no decision, and isn't looked at. [WIRE-M-005]
-        let (id, call) = (plan_id.to_string(), Self::call(tool, request)?);
+        let (id, call) = (plan_id.to_string(), self.call(tool, request)?);
         let run = Run { gated: self, context: context.clone(), tool: None };
         let mut passed = self.approvals.execute_repeated(&requester, &id, &call, &run, &run).await;
         if passed.as_ref().is_err_and(|refusal| refusal.reason() == Reason::ApprovalPending) {

@@ -1,5 +1,7 @@
 //! From an answer to a tool result of bounded size.
 
+use std::io;
+
 use approval_core::PlanId;
 use approval_core::json::Limits;
 use approval_core::{Reason, Refusal};
@@ -24,20 +26,17 @@ impl RefusalAnswer {
 /// Structured content says it all; a client that reads texts only gets the same as JSON in a second text. Where the whole
 /// would be over the limit, that text leaves out first, and then the structured content does. [WIRE-033] [WIRE-035]
 pub(crate) fn result(answer: Answer, page: impl Fn(PlanId) -> String) -> CallToolResult {
+    if let Some(result) = fitting(&answer, &answer) {
+        return result;
+    }
     let mut short = answer.clone();
-    let mut whole = Some(answer);
-    loop {
-        if let Some(result) = whole.as_ref().and_then(|whole| fitting(whole, &short)) {
+    // What doesn't fit by itself won't fit beside a text.
+    let whole = Some(answer).filter(|whole| size(whole) <= LIMIT);
+    while short.leave_out(&page) {
+        let whole = whole.as_ref().and_then(|whole| fitting(whole, &short));
+        if let Some(result) = whole.or_else(|| fitting(&short, &short)) {
             return result;
         }
-        if let Some(result) = fitting(&short, &short) {
-            return result;
-        }
-        if !short.leave_out(&page) {
-            break;
-        }
-        // What doesn't fit beside the shortest text won't fit beside a longer one.
-        whole = whole.filter(|whole| size(whole) <= LIMIT);
     }
     tracing::error!("a result is over the limit, and nothing more of it can be left out");
     let refusal = Answer::Refusal(RefusalAnswer::of(&Refusal::new(Reason::Internal, "the result is over the limit")));
@@ -57,5 +56,20 @@ fn assemble(structured: &Answer, mirrored: &Answer) -> Option<CallToolResult> {
 }
 
 fn size(value: &impl serde::Serialize) -> usize {
-    serde_json::to_string(value).map_or(usize::MAX, |text| text.len())
+    let mut bytes = Count(0);
+    serde_json::to_writer(&mut bytes, value).map_or(usize::MAX, |()| bytes.0)
+}
+
+/// Counts what is written.
+struct Count(usize);
+
+impl io::Write for Count {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }

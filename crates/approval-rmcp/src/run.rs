@@ -81,7 +81,7 @@ impl<H: ServerHandler> Planner for Run<'_, H> {
         let tool = self.gated.definition(&name, &self.context).await;
         let tool = tool.map_err(|error| FreshnessError::Unavailable(format!("`{name}`: {}", error.message)))?;
         // A tool that is gone, or can't be digested any more, is not the one that was planned with.
-        let definition_digest = tool.and_then(|tool| definition::digest(&tool).ok());
+        let definition_digest = tool.and_then(|tool| self.gated.digests.of(&tool).ok());
         let definition_digest = definition_digest.unwrap_or_else(definition::missing);
         Ok(Identified { tool: ToolReference { name, definition_digest }, target })
     }
