@@ -47,6 +47,9 @@ enum Measurement {
         /// Where servers keep their state: on a disk, since in memory nothing is synced
         #[arg(long, value_name = "DIR", default_value = ".")]
         directory: PathBuf,
+        /// Only this part
+        #[arg(long)]
+        only: Option<mcp::Part>,
     },
     /// The server that `mcp` measures
     #[command(hide = true)]
@@ -80,7 +83,7 @@ enum Measurement {
 fn main() -> Result<ExitCode> {
     let (report, check) = match Arguments::parse().measurement {
         Measurement::Core { check } => (core::measure(), check),
-        Measurement::Mcp { check, directory } => (mcp::measure(&directory)?, check),
+        Measurement::Mcp { check, directory, only } => (mcp::measure(&directory, only)?, check),
         Measurement::McpServer(served) => {
             Runtime::new()?.block_on(mcp::serve(&served))?;
             return Ok(ExitCode::SUCCESS);

@@ -57,6 +57,11 @@ impl Installation {
         let account = self.accounts.find(&name)?;
         Ok(account.with_context(|| format!("there is no account `{name}`"))?.identity())
     }
+
+    /// All of them, by their numbers.
+    pub(crate) fn identities(&self) -> Vec<Identity> {
+        (0..).map_while(|number| self.identity(number).ok()).collect()
+    }
 }
 
 fn person(number: usize) -> String {

@@ -1,12 +1,10 @@
 //! What plan, challenge and execution take beyond what they have to, on SQLite and over pipes.
 
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use approval_core::record::{Approver, Identity, Verdict};
-use approval_core::{Call, DecisionRequest, Digest, Planner as _, Timestamp};
-use serde_json::Value;
+use approval_core::{Call, Digest, Planner as _};
+use serde_json::{Value, json};
 
 use super::handlers::{NotePlanner, READ, WRITE, read, write};
 use super::installation::Installation;
@@ -40,10 +38,8 @@ pub(crate) async fn measure(report: &mut Report, directory: &Path) -> Result<()>
     let place = tempfile::Builder::new().prefix("bench-mcp-").tempdir_in(directory)?;
     let (state, bare) = (place.path().join("state"), place.path().join("bare"));
     std::fs::create_dir(&bare)?;
-    // In the server's place a person decides elsewhere: here, in another process of the same installation.
-    let installation = Installation::create(&state, 1).await?;
-    let person = installation.identity(0)?;
-    let (_server, mut wire) = Started::on_stdio(&state).await?;
+    drop(Installation::create(&state, 1).await?);
+    let (_server, mut wire, mut person) = Started::with_person(&state).await?;
     let mut bare = BareFile::new(&bare, Bed::on_sqlite(&bare).await?.bytes().await?)?;
     let mut times = Times::default();
     for round in 0..ROUNDS {
@@ -52,10 +48,11 @@ pub(crate) async fn measure(report: &mut Report, directory: &Path) -> Result<()>
         times.planner.push(planned(&arguments).await?);
         let plan = wire.call(WRITE, &arguments).await?;
         times.plan.push(plan.micros);
-        let next = serde_json::json!({ "planId": text(&plan.result, "planId")?, "planDigest": text(&plan.result, "planDigest")? });
+        let (id, digest) = (text(&plan.result, "planId")?, text(&plan.result, "planDigest")?);
+        let next = json!({ "planId": id, "planDigest": digest });
         let challenge = wire.call("approval_challenge", &next).await?;
         times.challenge.push(challenge.micros);
-        installation.approvals.decide(decision(&challenge.result, &person)?).await?;
+        person.approve(&challenge.result).await?;
         let executed = wire.call("approval_execute", &next).await?;
         anyhow::ensure!(text(&executed.result, "outcome")? == "applied", "not applied: {}", executed.result);
         times.execute.push(executed.micros);
@@ -93,20 +90,4 @@ async fn planned(arguments: &Value) -> Result<f64> {
     let begin = now();
     NotePlanner.plan(&call).await?;
     Ok(micros(begin))
-}
-
-/// What a person says who logs in as soon as the challenge is there.
-fn decision(challenge: &Value, person: &Identity) -> Result<DecisionRequest> {
-    let created: Timestamp = text(challenge, "createdAt")?.parse()?;
-    let after = created.after(Duration::from_millis(1));
-    let Identity { person, issuer, subject } = person.clone();
-    Ok(DecisionRequest {
-        plan_id: text(challenge, "planId")?.parse()?,
-        challenge_id: text(challenge, "challengeId")?.parse()?,
-        plan_digest: text(challenge, "planDigest")?.parse()?,
-        approver: Approver { person, issuer, subject, auth_time: after, acr: None, amr: Vec::new() },
-        verdict: Verdict::Approve,
-        comment: None,
-        rendered_at: after,
-    })
 }

@@ -1,14 +1,14 @@
 //! A gated server in a process of its own: this program again.
 
-use std::fmt;
 use std::io::Write as _;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use approval_core::Requester;
-use approval_core::record::RequesterAssurance;
+use approval_core::record::{Identity, RequesterAssurance};
 use approval_rmcp::{ConfiguredRequester, Gated, GatedTool, VerifiedRequester, streamable_http};
 use approval_web::{BearerError, BearerGuard, BearerVerifier, Verified};
 use async_trait::async_trait;
@@ -21,6 +21,7 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 use super::handlers::{NotePlanner, Notes, WRITE};
 use super::installation::Installation;
+use super::person::{self, Person};
 use super::wire::Wire;
 
 /// Where its state is kept, and how it is spoken to.
@@ -30,6 +31,9 @@ pub(crate) struct Served {
     /// Over streamable HTTP at an address that is told on standard output, not over standard input and output
     #[arg(long)]
     http: bool,
+    /// Where decisions come from, which a person takes in this process
+    #[arg(long, value_name = "ADDRESS")]
+    person: Option<SocketAddr>,
 }
 
 /// Serves until the other side goes.
@@ -39,6 +43,9 @@ pub(crate) async fn serve(served: &Served) -> Result<()> {
         Gated::builder(Notes, installation.approvals.clone()).tool(WRITE, GatedTool::planned_by(Arc::new(NotePlanner)));
     if !served.http {
         let gated = gate.requester(ConfiguredRequester::new(installation.identity(0)?)).build()?;
+        if let Some(there) = served.person {
+            tokio::spawn(async move { person::seat(&installation, there).await });
+        }
         gated.serve(stdio()).await?.waiting().await?;
         return Ok(());
     }
@@ -46,7 +53,7 @@ pub(crate) async fn serve(served: &Served) -> Result<()> {
     let mcp = Router::new().route_service("/mcp", streamable_http(gated, [""; 0], [""; 0]));
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     writeln!(std::io::stdout(), "http://{}/mcp", listener.local_addr()?)?;
-    let guard = BearerGuard::new(Arc::new(Numbers { installation }));
+    let guard = BearerGuard::new(Arc::new(Numbers(installation.identities())));
     axum::serve(listener, guard.protect(mcp)).await?;
     Ok(())
 }
@@ -60,10 +67,26 @@ pub(crate) struct Started {
 impl Started {
     /// Over standard input and output, with a client that has introduced itself.
     pub(crate) async fn on_stdio(state: &Path) -> Result<(Self, Wire<ChildStdout, ChildStdin>)> {
-        let mut child = command(state)?.stdin(Stdio::piped()).spawn()?;
+        Self::start(command(state)?).await
+    }
+
+    async fn start(mut command: Command) -> Result<(Self, Wire<ChildStdout, ChildStdin>)> {
+        let mut child = command.stdin(Stdio::piped()).spawn()?;
         let (output, input) = (child.stdout.take(), child.stdin.take());
         let wire = Wire::open(output.context("no output")?, input.context("no input")?).await?;
         Ok((Self { child }, wire))
+    }
+
+    /// As [`on_stdio`](Self::on_stdio), with a person who decides.
+    pub(crate) async fn with_person(state: &Path) -> Result<(Self, Wire<ChildStdout, ChildStdin>, Person)> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let mut command = command(state)?;
+        command.arg("--person").arg(listener.local_addr()?.to_string());
+        let (mut server, wire) = Self::start(command).await?;
+        tokio::select! {
+            accepted = listener.accept() => Ok((server, wire, Person::new(accepted?.0))),
+            ended = server.child.wait() => bail!("the server has ended: {}", ended?),
+        }
     }
 
     /// Over streamable HTTP, and its URL.
@@ -89,21 +112,15 @@ fn command(state: &Path) -> Result<Command> {
 }
 
 /// The token of a person is their number. A table in memory, so that what is measured is no file of tokens.
-struct Numbers {
-    installation: Installation,
-}
-
-impl fmt::Debug for Numbers {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Numbers")
-    }
-}
+#[derive(Debug)]
+struct Numbers(Vec<Identity>);
 
 #[async_trait]
 impl BearerVerifier for Numbers {
     async fn verify(&self, token: &str) -> Result<Verified, BearerError> {
-        let Ok(number) = token.parse() else { return Ok(Verified::Nobody) };
-        let identity = self.installation.identity(number).map_err(|error| BearerError(error.to_string()))?;
-        Ok(Verified::For(Requester { identity, assurance: RequesterAssurance::VerifiedToken }))
+        let identity = token.parse().ok().and_then(|number: usize| self.0.get(number));
+        Ok(identity.map_or(Verified::Nobody, |identity| {
+            Verified::For(Requester { identity: identity.clone(), assurance: RequesterAssurance::VerifiedToken })
+        }))
     }
 }
