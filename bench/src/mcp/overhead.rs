@@ -1,4 +1,5 @@
-//! What a gate adds to a call that passes it, in one process.
+//! What a gate adds to a call that passes it, in one process. The round trip is what a client sees, and holds all that the gate
+//! changes for rmcp; the two handlers called by themselves are free of the transport's noise. Both are held against the target.
 
 use std::hint::black_box;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,4 +1,5 @@
-//! What plan, challenge and execution take beyond what they have to, on SQLite and over pipes.
+//! What plan, challenge and execution take beyond what they have to, on SQLite and over pipes. The wire's part is the round trip of
+//! a read-only call, whose answer is short: that a plan's answer is longer counts against the plan.
 
 use std::path::Path;
 
