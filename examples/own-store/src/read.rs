@@ -34,6 +34,7 @@ pub(crate) fn snapshot(tables: &impl Tables, reads: &Reads, now: Timestamp) -> R
     })
 }
 
+/// A plan with its index entry, its rows and its last event. (STORE-009)
 pub(crate) fn plan(tables: &impl Tables, plan: PlanId, include: Include) -> Result<Option<PlanRows>, Fault> {
     index(tables, plan)?.map(|index| with_rows(tables, index, include)).transpose()
 }
@@ -51,6 +52,7 @@ fn with_rows(tables: &impl Tables, index: PlanIndex, include: Include) -> Result
     Ok(PlanRows { index, rows: rows(tables, &keys)?, last_event })
 }
 
+/// Byte for byte as they were written. (STORE-010)
 pub(crate) fn rows(tables: &impl Tables, keys: &[RowKey]) -> Result<Vec<Row>, Fault> {
     let table = tables.table(ROWS)?;
     let mut rows = Vec::new();
@@ -115,6 +117,7 @@ pub(crate) fn executing(tables: &impl Tables) -> Result<Vec<PlanId>, Fault> {
     Ok(executing.into_iter().rev().map(|index| index.plan).collect())
 }
 
+/// Those that could still be executed: before their claim, their end and their expiry. (STORE-013)
 fn open_plans(tables: &impl Tables, requester: &str, now: Timestamp) -> Result<u32, Fault> {
     let open = live(tables, &plans_of(requester), |index| index.state.is_open() && now < index.expires_at)?;
     Ok(u32::try_from(open.len()).unwrap_or(u32::MAX))
@@ -195,7 +198,7 @@ fn last_of(tables: &impl Tables, writer: &str) -> Result<Option<EventRow>, Fault
     last.map(|(_, position)| event(tables, position.value())).transpose()
 }
 
-/// The heads that the next event of another writer names, so that a lane that is cut off is missed.
+/// The heads that the next event of another writer names, so that a lane that is cut off is missed. (STORE-012)
 fn unnamed_heads(tables: &impl Tables) -> Result<Vec<EventRow>, Fault> {
     let mut heads = Vec::new();
     for entry in tables.table(UNNAMED)?.iter()? {

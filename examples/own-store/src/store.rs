@@ -50,7 +50,7 @@ impl RedbStore {
         Ok(Self { database: Arc::new(database), clock })
     }
 
-    /// Reads, all of one moment: redb keeps the pages of a transaction until it ends.
+    /// Reads, all of one moment: redb keeps the pages of a transaction until it ends. (STORE-009)
     async fn look<T: Send + 'static>(
         &self,
         look: impl FnOnce(&ReadTransaction) -> Result<T, Fault> + Send + 'static,

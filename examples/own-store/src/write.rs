@@ -92,6 +92,7 @@ fn put(transaction: &WriteTransaction, from: Option<u64>, row: &Row) -> Result<b
     Ok(true)
 }
 
+/// Where it exists. (STORE-010)
 fn remove(transaction: &WriteTransaction, key: &RowKey) -> Result<(), Fault> {
     let (kind, id) = (key.kind.name(), key.id.as_str());
     if let Some(row) = transaction.open_table(ROWS)?.remove((kind, id))? {
@@ -146,7 +147,7 @@ fn asked(transaction: &WriteTransaction, plan: &str) -> Result<Vec<String>, Faul
 }
 
 /// Appends an event at the next position, unless its writer has one of that number. Of two who continue one lane at once the second
-/// finds its number taken, and begins anew from what the first has written.
+/// finds its number taken, and has written nothing. (STORE-011)
 fn append(transaction: &WriteTransaction, event: &EventRow) -> Result<bool, Fault> {
     let EventRow { position: _, writer, sequence, plan, sealed } = event;
     let (writer, plan) = (writer.to_string(), plan.map(|plan| plan.to_string()).unwrap_or_default());
@@ -161,7 +162,7 @@ fn append(transaction: &WriteTransaction, event: &EventRow) -> Result<bool, Faul
     if !plan.is_empty() {
         transaction.open_table(EVENTS_OF_PLAN)?.insert((plan.as_str(), position), ())?;
     }
-    // A writer that has gone on is unnamed again.
+    // A writer that has gone on is unnamed again. (STORE-012)
     transaction.open_table(UNNAMED)?.insert(writer.as_str(), ())?;
     Ok(true)
 }
