@@ -13,7 +13,7 @@ use crate::opened::{Documents, Opened};
 use crate::record::{Approver, CoolDown, CoolDownType, Decision, DecisionType, Identity, Intent, State, Verdict};
 use crate::refusal::{Reason, Refusal};
 use crate::seal::Tag;
-use crate::store::{Include, Reads, RowKey, Snapshot, Transition};
+use crate::store::{Include, PlanRows, Reads, RowKey, Snapshot, Transition};
 use crate::transition::Trigger;
 use crate::vault::{Vault, unavailable};
 
@@ -46,7 +46,7 @@ impl Approvals {
     pub async fn decide(&self, request: DecisionRequest) -> Result<StatusView, Refusal> {
         let plan = request.plan_id;
         let viewer = request.approver.identity();
-        let Visible { opened, documents, eligible } = self.visible(&viewer, plan).await?;
+        let Visible { opened, documents, eligible, .. } = self.visible(&viewer, plan).await?;
         let decided = match check(&request, &opened, eligible, self.service.clock.now()) {
             Ok(()) => match self.still_undecided(&opened).await {
                 Ok(()) => self.commit_decision(&request, &opened, &documents.intent.record, eligible).await,
@@ -79,7 +79,7 @@ impl Approvals {
         let documents = Documents::open(&self.service.vault, &opened, &rows)?;
         let eligible = self.may_decide(viewer, &opened, &documents.intent.record).await?;
         if eligible || opened.header.record.requester.person == viewer.person {
-            Ok(Visible { opened, documents, eligible })
+            Ok(Visible { opened, documents, rows, eligible })
         } else {
             Err(not_found())
         }
@@ -161,6 +161,8 @@ impl Approvals {
 pub(super) struct Visible {
     pub(super) opened: Opened,
     pub(super) documents: Documents,
+    /// As they are stored.
+    pub(super) rows: PlanRows,
     pub(super) eligible: bool,
 }
 

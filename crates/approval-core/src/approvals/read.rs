@@ -53,7 +53,7 @@ impl Approvals {
     }
 
     fn page_view(&self, viewer: &Identity, visible: Visible) -> PlanPageView {
-        let Visible { opened, documents, eligible } = visible;
+        let Visible { opened, documents, eligible, .. } = visible;
         let status = status_of(&opened, self.service.clock.now());
         let live = status.challenge_expires_at.is_some();
         let approved = opened

@@ -7,11 +7,10 @@ use crate::audit::{Event, EventKind};
 use crate::digest::Digest;
 use crate::id::{Person, PlanId};
 use crate::instant::Timestamp;
-use crate::opened::Opened;
 use crate::record::{Decision, Identity, RecordKind};
 use crate::refusal::{Reason, Refusal};
 use crate::seal::{Tag, TagPurpose};
-use crate::store::{EventRow, Include};
+use crate::store::EventRow;
 use crate::vault::{Vault, broken, internal, unavailable};
 
 /// The most events that are told of.
@@ -76,7 +75,7 @@ impl Approvals {
         let opened = &visible.opened;
         let rows = self.service.store.plan_events(opened.plan(), EVENTS).await.map_err(unavailable)?;
         let signed = self.last_checkpoint().await?.map_or(0, |last| last.checkpoint.events);
-        let persons = self.persons(viewer, opened).await?;
+        let persons = self.persons(viewer, visible)?;
         let linked = linked(&self.service.vault, &rows, opened.state.last_event)?;
         let mut events: Vec<_> = linked
             .iter()
@@ -93,14 +92,13 @@ impl Approvals {
     }
 
     /// Those whom the plan's records name, and the viewer, by their pseudonyms under every good key.
-    async fn persons(&self, viewer: &Identity, opened: &Opened) -> Result<Vec<(Tag, Person)>, Refusal> {
-        let vault = &self.service.vault;
-        let plan = opened.plan();
+    fn persons(&self, viewer: &Identity, visible: &Visible) -> Result<Vec<(Tag, Person)>, Refusal> {
+        let Visible { opened, rows, .. } = visible;
+        let (vault, plan) = (&self.service.vault, opened.plan());
         let mut known = vec![viewer.person.clone(), opened.header.record.requester.person.clone()];
         known.extend(opened.reconciliation.as_ref().map(|found| Person::new(&found.operator)));
         // Also those who decided under an earlier challenge, of whom the state says nothing any more.
-        let rows = self.rows(plan, Include::Records).await?;
-        let decided = rows.iter().flat_map(|rows| &rows.rows).filter(|row| row.key.kind == RecordKind::Decision);
+        let decided = rows.rows.iter().filter(|row| row.key.kind == RecordKind::Decision);
         known.extend(decided.filter_map(|row| {
             let decision = vault.open::<Decision>(row, &row.key.id, Some(plan)).ok()?;
             Some(decision.record.approver.person.clone())

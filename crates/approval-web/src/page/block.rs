@@ -45,7 +45,7 @@ impl askama::filters::HtmlSafe for Block {}
 
 impl Block {
     /// All lines on one side.
-    pub(crate) fn of(side: Side, write: impl FnOnce(&mut dyn LineSink)) -> Self {
+    pub(crate) fn of(side: Side, write: impl FnOnce(&mut Rows)) -> Self {
         let mut rows = Rows::on(side);
         write(&mut rows);
         Self::new(rows)

@@ -10,21 +10,19 @@ use std::fmt::Write as _;
 use approval_core::json::{Document, Limits};
 use serde_json::{Map, Number, Value, json};
 
-use super::lines::{Extent, LineSink, SimpleLine};
+use super::lines::{LineSink, SimpleLine};
 use super::shown::{SPACES_DRAWN, Shown};
 
 /// JSON Pointers (RFC 6901) at which the page's own words stand.
 pub(crate) type Secrets = BTreeMap<String, &'static str>;
 
 /// Lays a value out.
-pub(crate) fn value_lines(value: &Value, secrets: &Secrets, lines: &mut dyn LineSink) {
-    lines.expect(about(value, 0));
+pub(crate) fn value_lines<S: LineSink + ?Sized>(value: &Value, secrets: &Secrets, lines: &mut S) {
     Writer::new(secrets, lines).value(value, Place::ALONE);
 }
 
 /// Lays an object out.
-pub(crate) fn object_lines(members: &Map<String, Value>, secrets: &Secrets, lines: &mut dyn LineSink) {
-    lines.expect(about_members(members, 0));
+pub(crate) fn object_lines<S: LineSink + ?Sized>(members: &Map<String, Value>, secrets: &Secrets, lines: &mut S) {
     let mut writer = Writer::new(secrets, lines);
     if !writer.is_secret(Place::ALONE) {
         writer.object(members, Place::ALONE);
@@ -44,8 +42,8 @@ pub(crate) fn scalar(value: &Value) -> Shown {
     }
 }
 
-struct Writer<'a> {
-    lines: &'a mut dyn LineSink,
+struct Writer<'a, S: ?Sized> {
+    lines: &'a mut S,
     /// A line that has to be looked at character by character.
     line: Shown,
     /// Room for a text with its quotation marks, and for a number.
@@ -73,8 +71,8 @@ impl<'a> Place<'a> {
     }
 }
 
-impl<'a> Writer<'a> {
-    fn new(secrets: &'a Secrets, lines: &'a mut dyn LineSink) -> Self {
+impl<'a, S: LineSink + ?Sized> Writer<'a, S> {
+    fn new(secrets: &'a Secrets, lines: &'a mut S) -> Self {
         Self { lines, line: Shown::default(), room: String::new(), path: String::new(), secrets }
     }
 
@@ -199,53 +197,10 @@ impl<'a> Writer<'a> {
 /// Whether a text is shown, in quotation marks, by exactly its characters, as most are: nothing in it is marked, and nothing
 /// escaped, neither for JSON nor for HTML.
 fn is_simple(text: &str) -> bool {
+    let is_simple = |byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\' | b'&' | b'<' | b'>');
     // All of it is looked at, since that takes less time than to ask after each byte whether to stop.
-    let all = |so_far, byte| so_far & SIMPLE.get(usize::from(byte)).copied().unwrap_or(false);
-    text.len() <= SPACES_DRAWN && text.bytes().fold(true, all)
-}
-
-/// By its byte, whether a character is shown as it is.
-const SIMPLE: [bool; 256] = {
-    let mut simple = [false; 256];
-    let mut byte = b' ';
-    while byte <= b'~' {
-        simple[byte as usize] = !matches!(byte, b'"' | b'\\' | b'&' | b'<' | b'>');
-        byte += 1;
-    }
-    simple
-};
-
-/// About how much a value takes, so deep.
-fn about(value: &Value, depth: usize) -> Extent {
-    match value {
-        Value::Array(items) => {
-            items.iter().map(|item| about(item, depth + 1)).fold(Extent::brackets(depth), Extent::and)
-        }
-        Value::Object(members) => about_members(members, depth),
-        Value::String(text) => Extent::line(depth, text.len()),
-        Value::Bool(_) | Value::Null | Value::Number(_) => Extent::line(depth, 0),
-    }
-}
-
-fn about_members(members: &Map<String, Value>, depth: usize) -> Extent {
-    let about =
-        |(name, member): (&String, &Value)| about(member, depth + 1).and(Extent { lines: 0, bytes: name.len() });
-    members.iter().map(about).fold(Extent::brackets(depth), Extent::and)
-}
-
-impl Extent {
-    /// A line with a text of so many bytes, and around it indent, quotation marks, colon and comma.
-    fn line(depth: usize, text: usize) -> Self {
-        Self { lines: 1, bytes: 2 * depth + text + 7 }
-    }
-
-    fn brackets(depth: usize) -> Self {
-        Self::line(depth, 0).and(Self::line(depth, 0))
-    }
-
-    fn and(self, more: Self) -> Self {
-        Self { lines: self.lines + more.lines, bytes: self.bytes + more.bytes }
-    }
+    let all_are = text.bytes().fold(true, |so_far, byte| so_far & is_simple(byte));
+    all_are && (text.len() <= SPACES_DRAWN || !text.contains(' '))
 }
 
 /// A JSON text. What can't be seen in it is named, not escaped.

@@ -7,16 +7,6 @@ pub(crate) trait LineSink {
     fn push(&mut self, line: Line<'_>);
 
     fn push_simple(&mut self, line: &SimpleLine<'_>);
-
-    /// Makes room for about as much as this.
-    fn expect(&mut self, extent: Extent);
-}
-
-/// About how much there is to come.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Extent {
-    pub(super) lines: usize,
-    pub(super) bytes: usize,
 }
 
 /// A line of JSON of which each character is shown as it is, in HTML too. Most lines are.
@@ -85,11 +75,6 @@ impl LineSink for Lines {
     fn push_simple(&mut self, line: &SimpleLine<'_>) {
         line.push_to(&mut self.text);
         self.ends.push(End { text: self.text.len(), spans: self.spans.len() });
-    }
-
-    fn expect(&mut self, extent: Extent) {
-        self.ends.reserve(extent.lines);
-        self.text.reserve(extent.bytes);
     }
 }
 

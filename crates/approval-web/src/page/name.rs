@@ -38,6 +38,9 @@ impl Name {
 }
 
 fn hint(name: &str) -> Option<String> {
+    if name.is_ascii() {
+        return None;
+    }
     // What can't be seen is named in the name itself.
     let foreign: BTreeSet<char> = name.chars().filter(|c| !c.is_ascii() && is_plain(*c)).collect();
     if foreign.is_empty() {

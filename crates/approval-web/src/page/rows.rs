@@ -3,8 +3,11 @@
 use std::fmt::Write as _;
 
 use super::fold::{BLOCK, LINE, Passage, grouped};
-use super::lines::{Extent, LineSink, SimpleLine};
+use super::lines::{LineSink, SimpleLine};
 use super::shown::Line;
+
+/// The least room for a row, in bytes.
+const ROOM: usize = 256;
 
 /// Rows as HTML, of which a long rest is folded.
 #[derive(Debug)]
@@ -62,6 +65,10 @@ impl Rows {
 
     /// Begins a row of so many lines.
     fn begin(&mut self, lines: usize) {
+        // Room that isn't used costs nothing, and what is moved costs fresh memory: so there is soon room for four times as much.
+        if self.html.capacity() - self.html.len() < ROOM {
+            self.html.reserve(4 * self.html.len() + 4 * ROOM);
+        }
         if self.shown < BLOCK {
             self.shown += 1;
             return;
@@ -99,10 +106,6 @@ impl LineSink for Rows {
         self.html.push_str(self.side.begin());
         line.push_to(&mut self.html);
         self.html.push_str(self.side.end());
-    }
-
-    fn expect(&mut self, extent: Extent) {
-        self.html.reserve(extent.bytes + extent.lines * (self.side.begin().len() + self.side.end().len()));
     }
 }
 

@@ -13,7 +13,7 @@ use approval_core::{Group, Reason, StatusView, Timestamp};
 pub(crate) fn moment(at: &Timestamp) -> String {
     let text = at.to_string();
     let (day, time) = text.split_once('T').unwrap_or((&text, ""));
-    format!("{day} {} UTC", time.get(..8).unwrap_or(time))
+    [day, " ", time.get(..8).unwrap_or(time), " UTC"].concat()
 }
 
 /// How long it is, as templates call it.
