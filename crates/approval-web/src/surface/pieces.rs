@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn a_large_passage_is_a_piece_of_its_own() {
-        let found = pieces(|passage, pieces| write!(pieces, "<{}|{passage}>", "small").unwrap());
+        let found = pieces(|passage, pieces| write!(pieces, "<small|{passage}>").unwrap());
         assert_eq!(found, ["<small|".to_owned(), "x".repeat(LARGE) + "y", ">".to_owned()]);
     }
 
