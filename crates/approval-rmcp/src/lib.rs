@@ -20,6 +20,7 @@ mod repeated;
 mod requester;
 mod result;
 mod run;
+mod serve;
 mod timer;
 mod wait;
 
@@ -35,4 +36,5 @@ pub use http_service::streamable_http;
 pub use mutation::{Mutation, MutationsOnly, StepError, Steps, still_holds};
 pub use names::{EXTENSION_ID, PROFILE_VERSION, ToolNames};
 pub use requester::{ConfiguredRequester, RequesterSource, VerifiedRequester};
+pub use serve::ServeError;
 pub use timer::TokioTimer;

@@ -19,7 +19,7 @@ use approval_rmcp::{ConfiguredRequester, Gated, GatedTool, TokioTimer};
 use approval_web::{Accounts, AccountsDirectory, NewAccount, Surface};
 use clap::Parser;
 use own_store::RedbStore;
-use rmcp::{ServiceExt as _, transport::stdio};
+use rmcp::transport::stdio;
 use tokio::net::TcpListener;
 
 /// A gated MCP server with one directory of files, on a store of its own.
@@ -69,7 +69,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .tool("write_file", GatedTool::from(Arc::new(planner::FilePlanner::new(&dir))))
         .requester(ConfiguredRequester::new(person))
         .build()?;
-    gated.serve(stdio()).await?.waiting().await?;
+    gated.serve_client(stdio()).await?;
     Ok(())
 }
 

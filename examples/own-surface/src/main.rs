@@ -27,7 +27,7 @@ use approval_rmcp::{ConfiguredRequester, Gated, GatedTool, TokioTimer};
 use approval_store_sqlite::SqliteStore;
 use approval_web::{Accounts, AccountsDirectory, NewAccount};
 use clap::Parser;
-use rmcp::{ServiceExt as _, transport::stdio};
+use rmcp::transport::stdio;
 use tokio::net::TcpListener;
 
 /// A gated MCP server with one directory of files, approved on pages of its own.
@@ -80,7 +80,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .tool("write_file", GatedTool::from(Arc::new(planner::FilePlanner::new(&dir))))
         .requester(ConfiguredRequester::new(person))
         .build()?;
-    gated.serve(stdio()).await?.waiting().await?;
+    gated.serve_client(stdio()).await?;
     Ok(())
 }
 

@@ -15,7 +15,7 @@ use approval_rmcp::{ConfiguredRequester, Gated, GatedTool, TokioTimer, VerifiedR
 use approval_store_sqlite::SqliteStore;
 use approval_web::{Accounts, AccountsDirectory, BearerGuard, Surface, TokenFile};
 use axum::Router;
-use rmcp::{ServiceExt as _, transport::stdio};
+use rmcp::transport::stdio;
 use tokio::net::TcpListener;
 
 #[tokio::main]
@@ -48,8 +48,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let gate = Gated::builder(files::Files::new(&args.dir), approvals).tool("write_file", GatedTool::from(planner));
     let Some(address) = args.http else {
         let gated = gate.requester(ConfiguredRequester::new(person)).build()?;
-        gated.serve(stdio()).await?.waiting().await?;
-        return Ok(());
+        return Ok(gated.serve_client(stdio()).await?);
     };
     let gated = Arc::new(gate.requester(VerifiedRequester).build()?);
     let (tokens, listener) = (TokenFile::open(state.tokens(), clock), TcpListener::bind(address).await?);

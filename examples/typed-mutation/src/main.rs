@@ -16,7 +16,7 @@ use approval_rmcp::{ConfiguredRequester, Gated, MutationsOnly, TokioTimer};
 use approval_store_sqlite::SqliteStore;
 use approval_web::{Accounts, AccountsDirectory, NewAccount, Surface};
 use clap::Parser;
-use rmcp::{ServiceExt as _, transport::stdio};
+use rmcp::transport::stdio;
 use tokio::net::TcpListener;
 
 /// A gated MCP server that changes feature flags.
@@ -63,7 +63,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .mutation(flags::SetFlag::in_file(args.file))
         .requester(ConfiguredRequester::new(person))
         .build()?;
-    gated.serve(stdio()).await?.waiting().await?;
+    gated.serve_client(stdio()).await?;
     Ok(())
 }
 

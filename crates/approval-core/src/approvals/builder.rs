@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicU64;
 use super::anchored::Begun;
 use super::lane::{Lane, open_other_head};
 use super::ledger::Ledger;
+use super::running::Running;
 use super::{Approvals, Service};
 use crate::anchor::{Anchor, CheckpointMark, NoAnchor};
 use crate::audit::{EventDraft, EventKind};
@@ -179,6 +180,7 @@ impl ApprovalsBuilder {
             isolation,
             surface,
             lane: Lane::new(writer),
+            running: Running::default(),
             unsigned: AtomicU64::new(0),
         };
         let approvals = Approvals { service: Arc::new(service) };

@@ -98,8 +98,13 @@ impl Approvals {
         }
     }
 
-    /// Ends the service in good order: with a checkpoint. What fails is logged: nothing depends on it. [CKPT-003]
+    /// Ends the service in good order: waits for the attempts that this process executes, whoever asked for them and has gone since,
+    /// and signs a checkpoint. What fails is logged: nothing depends on it. [CKPT-003]
+    ///
+    /// To be called before the process ends, and while the runtime still drives what it began. It waits as long as the executors
+    /// take; an attempt that is broken off instead becomes `unknown` when its lease has passed. No call is refused meanwhile.
     pub async fn close(&self) {
+        self.service.running.ended().await;
         if let Err(refusal) = self.checkpoint().await {
             tracing::error!(%refusal, "the audit's end was not signed");
         }

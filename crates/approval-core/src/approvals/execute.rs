@@ -31,7 +31,7 @@ impl Approvals {
     /// Passes the gate, claims the plan, and runs it: at most once, ever. Called again, it returns the recorded outcome.
     ///
     /// The future must be driven to its end once it has been polled; where it is dropped after the claim, the attempt
-    /// becomes `unknown` when its lease has passed.
+    /// becomes `unknown` when its lease has passed. [`close`](Self::close) waits for it.
     ///
     /// # Errors
     /// Any refusal of the gate; see the table in `spec/v0/gate.md`.
@@ -154,6 +154,8 @@ impl Approvals {
         let found = self.service.store.attempts(&effects.good).await.map_err(unavailable)?;
         let resolved = self.resolved_beside(&found).await?;
         let (transition, committed) = self.claim_transition(requester, &claimable, claim_id, effects, resolved)?;
+        // Until it is settled; also while the claim's commit may already be there. [GATE-111]
+        let _running = self.service.running.begin();
         if let Err(refusal) = self.commit(transition).await {
             return self.stopped(requester, plan, Stop::Refuses(refusal)).await;
         }

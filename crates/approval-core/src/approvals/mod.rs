@@ -19,6 +19,7 @@ mod prune;
 mod read;
 mod receipt;
 mod request_state;
+mod running;
 mod settle;
 mod status;
 mod timeline;
@@ -62,6 +63,7 @@ pub use view::{
 
 use lane::Lane;
 use ledger::{Ledger, erase, follow};
+use running::Running;
 
 /// Plans, challenges, decisions and executions of one installation. Cheap to clone.
 ///
@@ -87,6 +89,7 @@ struct Service {
     isolation: Isolation,
     surface: String,
     lane: Lane,
+    running: Running,
     /// Transitions of this process since its last checkpoint.
     unsigned: AtomicU64,
 }

@@ -1,6 +1,6 @@
 //! The claim, the lease, the deadline and the outcome.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use approval_core::record::{Outcome, Reconciled, RecordKind, RequesterAssurance, Rule, State, StepOutcome, Verdict};
@@ -10,6 +10,7 @@ use approval_core::{
 };
 use approval_testkit::{FakeTarget, Room, StillTimer};
 use serde_json::json;
+use tokio::sync::oneshot;
 
 use crate::support::{
     Agreeable, Bell, Doing, Forge, Held, Interposed, always, applied, approved, decision, id, key_of, kinds, parts,
@@ -464,6 +465,42 @@ async fn an_attempt_that_nobody_drives_any_more() {
     room.clock.advance(seconds(30));
     assert_eq!(room.execute(&plan).await.unwrap().execution.outcome, Outcome::Unknown);
     assert_eq!(room.target.effects(), 0);
+}
+
+#[tokio::test]
+async fn the_end_of_a_process_waits_for_its_attempts() {
+    // [GATE-111]
+    let room = Room::new().await;
+    let plan = approved(&room).await;
+    let approvals = unrenewed(&room).await;
+    approvals.close().await;
+    let (release, released) = oneshot::channel();
+    let released = Mutex::new(Some(released));
+    let executor = Doing(|permit: ExecutionPermit| {
+        let released = released.lock().unwrap().take().expect("it is executed once");
+        async move {
+            let outcome = released.await.unwrap();
+            drop(permit);
+            Report::of(outcome)
+        }
+    });
+    let (plan_id, alice) = (id(&plan), Room::alice());
+    let mut call = Box::pin(approvals.execute(&alice, &plan_id, None, &Agreeable, &executor));
+    assert!(std::future::poll_fn(|context| std::task::Poll::Ready(call.as_mut().poll(context).is_pending())).await);
+    let ending = approvals.clone();
+    let ends = [(); 2].map(|()| {
+        let ending = ending.clone();
+        tokio::spawn(async move { ending.close().await })
+    });
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    assert!(ends.iter().all(|end| !end.is_finished()));
+    release.send(Outcome::Applied).unwrap();
+    assert_eq!(call.await.unwrap().execution.outcome, Outcome::Applied);
+    for end in ends {
+        end.await.unwrap();
+    }
 }
 
 #[tokio::test]

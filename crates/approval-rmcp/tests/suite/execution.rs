@@ -9,7 +9,7 @@ use approval_rmcp::{ConfiguredRequester, Gated, GatedTool, TokioTimer};
 use approval_testkit::{FakeDirectory, FakeTarget};
 use serde_json::{Value, json};
 
-use crate::support::{Bench, Client, Era};
+use crate::support::{Bench, Client, Era, pipe};
 
 /// The bench's service, on tokio's (virtual) time instead of a timer that moves the clock.
 pub(crate) async fn on_tokio_time(bench: &Bench) -> Approvals {
@@ -110,6 +110,34 @@ async fn after_the_claim_a_cancellation_stops_nothing() {
         let execution = client.answer("approval_execute", handle).await;
         assert_eq!((&execution["outcome"], &execution["replayed"]), (&json!("applied"), &json!(true)));
         assert!(!bench.workshop.saw_cancellation.load(Ordering::SeqCst));
+        assert_eq!(bench.workshop.effects().len(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_the_claim_a_client_that_leaves_stops_nothing() {
+    // [WIRE-T-033]
+    for era in Era::BOTH {
+        let bench = Bench::new().await;
+        let approvals = on_tokio_time(&bench).await;
+        let gate = || {
+            Gated::builder(Arc::clone(&bench.workshop), approvals.clone())
+                .requester(ConfiguredRequester::new(FakeDirectory::identity("alice")))
+        };
+        let (near, far) = pipe();
+        let served = tokio::spawn(gate().build().unwrap().serve_client(far));
+        let mut client = Client::over(near, era, json!({})).await;
+        let plan = bench.approved(&mut client, "slow", json!({})).await;
+        let handle = json!({ "planId": plan["planId"] });
+        client.start("tools/call", json!({ "name": "approval_execute", "arguments": handle })).await;
+        while bench.workshop.effects().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        drop(client);
+        served.await.unwrap().unwrap();
+        let mut client = bench.client_of(gate(), era).await;
+        let execution = client.answer("approval_execute", handle).await;
+        assert_eq!((&execution["outcome"], &execution["replayed"]), (&json!("applied"), &json!(true)));
         assert_eq!(bench.workshop.effects().len(), 1);
     }
 }

@@ -32,6 +32,11 @@ pub(crate) fn request(era: Era, id: u64, method: &str, mut params: Value) -> Val
     json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params })
 }
 
+/// The two ends of a connection.
+pub(crate) fn pipe() -> (DuplexStream, DuplexStream) {
+    tokio::io::duplex(1 << 16)
+}
+
 pub(crate) struct Client {
     era: Era,
     /// What it says that it can do about elicitation, with each request of the modern era.
@@ -57,13 +62,18 @@ impl Client {
 
     /// As [`Client::connect`]; a client of the legacy era says that it can do this.
     pub(crate) async fn connect_saying<S: ServerHandler>(server: S, era: Era, capabilities: Value) -> Self {
-        let (near, far) = tokio::io::duplex(1 << 16);
+        let (near, far) = pipe();
         tokio::spawn(async move {
             if let Ok(running) = rmcp::serve_server(server, far).await {
                 let running: RunningService<RoleServer, S> = running;
                 let _ = running.waiting().await;
             }
         });
+        Self::over(near, era, capabilities).await
+    }
+
+    /// Greets the server at the other end of a pipe.
+    pub(crate) async fn over(near: DuplexStream, era: Era, capabilities: Value) -> Self {
         let (reader, writer) = tokio::io::split(near);
         let mut client = Self {
             era,

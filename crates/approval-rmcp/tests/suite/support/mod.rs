@@ -6,6 +6,6 @@ mod schema;
 mod workshop;
 
 pub(crate) use bench::Bench;
-pub(crate) use client::{Client, Era, request};
+pub(crate) use client::{Client, Era, pipe, request};
 pub(crate) use schema::assert_answers;
 pub(crate) use workshop::Workshop;

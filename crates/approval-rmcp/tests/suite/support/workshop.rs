@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use rmcp::model::*;
 use rmcp::service::{NotificationContext, RequestContext};
@@ -64,6 +65,7 @@ impl Workshop {
             plain("panic"),
             plain("hang"),
             plain("gone"),
+            plain("slow"),
             plain("ask"),
             plain("delegate"),
             plain("shout"),
@@ -123,6 +125,10 @@ impl ServerHandler for Workshop {
                     tokio::task::yield_now().await;
                 }
                 self.saw_cancellation.store(context.ct.is_cancelled(), Ordering::SeqCst);
+                Ok(CallToolResult::success(Vec::new()).into())
+            }
+            "slow" => {
+                tokio::time::sleep(Duration::from_secs(60)).await;
                 Ok(CallToolResult::success(Vec::new()).into())
             }
             "ask" => Ok(InputRequiredResult::from_request_state("half done").into()),
