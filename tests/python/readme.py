@@ -17,7 +17,7 @@ class Wrong(Exception):
 
 @dataclasses.dataclass
 class Command:
-    """`NAME='value' … cargo run -p PACKAGE -- arguments…`"""
+    """`NAME='value' … PROGRAM arguments…`"""
 
     environment: dict
     arguments: list
@@ -28,9 +28,22 @@ def read(path):
     return (ROOT / path).read_text()
 
 
+def section(path, heading):
+    """What stands below this heading, up to the next one."""
+    found = re.findall(rf"^## {re.escape(heading)}\n(.*?)(?=^## |\Z)", read(path), re.DOTALL | re.MULTILINE)
+    if len(found) != 1:
+        raise Wrong(f"{path} has {len(found)} sections {heading!r} in place of one")
+    return found[0]
+
+
+def fenced(text, language):
+    """The fenced blocks of this language in a text."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+
+
 def blocks(path, language):
     """The fenced blocks of this language."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", read(path), re.DOTALL | re.MULTILINE)
+    return fenced(read(path), language)
 
 
 def block(path, language):
@@ -49,7 +62,11 @@ def commands(block):
 
 def example(path, package):
     """The one command that runs this example; and those that stand before it in its block, as they are."""
-    run = ["cargo", "run", "-p", package, "--"]
+    return command(path, ["cargo", "run", "-p", package, "--"])
+
+
+def command(path, run):
+    """The one command that begins like this, after its environment; and those that stand before it in its block, as they are."""
     found = []
     for shown in map(commands, blocks(path, "console")):
         for line, words in enumerate(map(shlex.split, shown)):
@@ -58,7 +75,7 @@ def example(path, package):
                     environment = dict(word.split("=", 1) for word in words[:at])
                     found.append((Command(environment, words[at + len(run) :]), shown[:line]))
     if len(found) != 1:
-        raise Wrong(f"{path} shows {len(found)} commands that run {package} in place of one")
+        raise Wrong(f"{path} shows {len(found)} commands `{shlex.join(run)}` in place of one")
     return found[0]
 
 

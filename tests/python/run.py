@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Drives the examples through PyPI's `mcp`, a client that shares no code with them, each as its README shows it.
+"""Drives the examples through PyPI's `mcp`, a client that shares no code with them, each as its README shows it, and as
+docs/clients.md has other clients start it.
 
 The agent's part goes over 2025-11-25 and 2026-07-28, on stdio and on streamable HTTP; the person's part goes over the
 pages, as a browser would send it. What was done is counted in the files themselves. Each `ok` line is a check.
@@ -24,6 +25,7 @@ import httpx2
 from mcp import Client, StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 
+import clients
 import readme
 from checks import LIMIT, check, results, skip
 from drive import drive, drive_surface, drive_typed
@@ -133,6 +135,47 @@ async def quickstart_over_http():
                 await drive("http", client, root / "notes", WithPassword())
 
 
+async def as_clients_do():
+    """The quickstart, started and reached as docs/clients.md has each client do it."""
+    command, _ = readme.command(clients.PATH, ["target/release/quickstart"])
+    pages = ["--page", "127.0.0.1:0"]
+    with tempfile.TemporaryDirectory() as directory:
+        root, environment = pathlib.Path(directory), {name: value for name, value in os.environ.items() if name != "QUICKSTART_PASSWORD"}
+        # Clients start a server where they like.
+        elsewhere = root / "elsewhere"
+        elsewhere.mkdir()
+        places = {"/path/to/notes": str(root / "notes"), "/path/to/state": str(root / "state"), PERSON: PERSON}
+        before = readme.filled(command.arguments, {**places, "127.0.0.1:8000": "127.0.0.1:0"})
+        password = readme.filled(list(command.environment.values()), {"a password of your own": PASSWORD})
+        line = [programs()["quickstart"], *before, *pages]
+        with running(line, {**environment, **dict(zip(command.environment, password))}, root) as said:
+            said.readline()
+            token = said.readline().strip().rsplit(": ", 1)[1]
+        shown = {client: clients.shown(client) for client in clients.CLIENTS}
+        # Once there is an account, nobody needs the password, and the token stays good.
+        with running(line, environment, elsewhere) as said:
+            url = said.readline().strip().rsplit(": ", 1)[1]
+            for client, has in shown.items():
+                sends = clients.sends_the_token(client, has.http, has.inputs)
+                check(f"{client}: over HTTP it sends the token, and its file doesn't hold it", sends, has.http)
+            headers = {"Authorization": f"Bearer {token}"}
+            async with httpx2.AsyncClient(headers=headers, trust_env=False, timeout=LIMIT) as http_client:
+                async with Client(streamable_http_client(url, http_client=http_client)) as session:
+                    names = {tool.name for tool in (await session.list_tools()).tools}
+            check("clients: a token from an earlier start is good", "write_file" in names, names)
+        for client, has in shown.items():
+            for words in has.commands:
+                check(f"{client}: no command writes the token down", f"${clients.TOKEN}" not in " ".join(words), words)
+                if "--" in words:
+                    started = words[words.index("--") + 1 :]
+                    check(f"{client}: the command starts the same server", started == has.stdio, started)
+            program, *arguments = readme.filled(has.stdio, {**places, "/path/to/quickstart": programs()["quickstart"]})
+            async with Client(over_stdio([program, *arguments, *pages], environment, elsewhere)) as session:
+                await drive(client, session, root / "notes", WithPassword())
+            (root / "notes" / f"{client}.txt").unlink()
+        check("clients: none of them has written anything where it was started", not list(elsewhere.iterdir()))
+
+
 async def typed_mutation():
     """A typed mutation, over standard input and output."""
     placeholders = {"a password of your own": PASSWORD, PERSON: PERSON}
@@ -198,7 +241,7 @@ def main():
     if OTHER is None:
         # Built before anybody waits for them.
         programs()
-        parts += [typed_mutation, own_store, own_surface, http_oidc]
+        parts += [as_clients_do, typed_mutation, own_store, own_surface, http_oidc]
     for part in parts:
         try:
             asyncio.run(asyncio.wait_for(part(), 5 * LIMIT))
