@@ -230,6 +230,28 @@ async fn tokens_that_cant_be_verified_are_nobodys_fault() {
     assert_eq!(door.call(&token).await.0, StatusCode::SERVICE_UNAVAILABLE);
 }
 
+#[tokio::test]
+async fn a_made_up_key_keeps_nobody_waiting() {
+    let door = Door::new().await;
+    let (good, made_up) = (door.issuer.key.sign(&door.claims()), Key::new("made up").sign(&door.claims()));
+    assert_eq!(door.call(&good).await.0, StatusCode::OK);
+    door.clock.advance(Duration::from_secs(15));
+    let (is_there, go_on) = door.issuer.holds_keys();
+    let mut refused = std::pin::pin!(door.call(&made_up));
+    let meanwhile = async {
+        is_there.await.unwrap();
+        door.call(&good).await.0
+    };
+    let taken = tokio::select! {
+        answer = &mut refused => panic!("the issuer has not answered, and there is {answer:?}"),
+        taken = meanwhile => taken,
+    };
+    assert_eq!(taken, StatusCode::OK);
+    go_on.send(()).unwrap();
+    assert_eq!(refused.await.0, StatusCode::UNAUTHORIZED);
+    assert_eq!(door.issuer.conduct().asked, 2);
+}
+
 #[test]
 fn a_resource_is_a_plain_url() {
     for url in

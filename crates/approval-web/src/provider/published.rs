@@ -1,13 +1,13 @@
 //! What an identity provider publishes: its endpoints (OpenID Connect Discovery 1.0) and its keys (RFC 7517).
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use approval_core::{Clock, Timestamp};
 use jsonwebtoken::Algorithm;
 use jsonwebtoken::jwk::{Jwk, KeyOperations, PublicKeyUse};
 use serde::Deserialize;
-use tokio::sync::Mutex;
+use tokio::sync::Mutex as AsyncMutex;
 
 use super::ProviderError;
 use super::http::{Web, is_protected};
@@ -73,19 +73,38 @@ fn is_for(key: &Jwk, algorithm: Algorithm) -> bool {
 /// The newest snapshot of one provider, shared by all who verify.
 #[derive(Debug, Default)]
 pub(crate) struct Published {
+    /// Never kept over a wait: a fetch takes as long as the provider likes, and anybody's token can cause one.
     held: Mutex<Held>,
+    /// Whose turn it is to fetch.
+    turn: AsyncMutex<()>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Held {
     snapshot: Option<Arc<Snapshot>>,
     tried_at: Option<Timestamp>,
 }
 
+impl Held {
+    /// The snapshot, where it is one that nobody need wait for.
+    fn fresh(&self, now: Timestamp, unknown: Option<&Snapshot>) -> Option<Arc<Snapshot>> {
+        let is_newer = |snapshot: &Snapshot| unknown.is_none_or(|had| snapshot.fetched_at > had.fetched_at);
+        self.younger(now, FRESH).filter(|snapshot| is_newer(snapshot))
+    }
+
+    fn younger(&self, now: Timestamp, age: Duration) -> Option<Arc<Snapshot>> {
+        self.snapshot.clone().filter(|snapshot| now.since(snapshot.fetched_at) < age)
+    }
+
+    fn is_paused(&self, now: Timestamp) -> bool {
+        self.tried_at.is_some_and(|tried| now.since(tried) < PAUSE && tried <= now)
+    }
+}
+
 impl Published {
     /// What the provider publishes. `unknown`: a key that isn't in what the caller had is asked for.
     ///
-    /// One caller fetches, and the others wait for it.
+    /// One caller fetches. The others wait for it only where what is held won't do for them.
     pub(super) async fn get(
         &self,
         issuer: &str,
@@ -93,30 +112,34 @@ impl Published {
         clock: &dyn Clock,
         unknown: Option<&Snapshot>,
     ) -> Result<Arc<Snapshot>, ProviderError> {
-        let mut held = self.held.lock().await;
-        let now = clock.now();
-        let paused = held.tried_at.is_some_and(|tried| now.since(tried) < PAUSE && tried <= now);
-        if let Some(snapshot) = &held.snapshot {
-            let is_newer = unknown.is_none_or(|had| snapshot.fetched_at > had.fetched_at);
-            let age = now.since(snapshot.fetched_at);
-            if (paused && age < STALE) || (is_newer && age < FRESH) {
-                return Ok(Arc::clone(snapshot));
+        if let Some(snapshot) = self.held().fresh(clock.now(), unknown) {
+            return Ok(snapshot);
+        }
+        let _turn = self.turn.lock().await;
+        let (held, now) = (self.held().clone(), clock.now());
+        if let Some(snapshot) = held.fresh(now, unknown) {
+            return Ok(snapshot);
+        }
+        let stale = held.younger(now, STALE);
+        if held.is_paused(now) {
+            let refused = || ProviderError::Unreachable("it didn't answer a moment ago".to_owned());
+            return stale.ok_or_else(refused);
+        }
+        self.held().tried_at = Some(now);
+        match fetch(issuer, web, now).await {
+            Ok(snapshot) => Ok(Arc::clone(self.held().snapshot.insert(Arc::new(snapshot)))),
+            Err(error) => {
+                // From the end on: who waited meanwhile doesn't try as long again.
+                self.held().tried_at = Some(clock.now());
+                let Some(stale) = stale else { return Err(error) };
+                tracing::warn!(issuer, %error, "an identity provider's keys were not fetched again");
+                Ok(stale)
             }
         }
-        if paused {
-            return Err(ProviderError::Unreachable("it didn't answer a moment ago".to_owned()));
-        }
-        held.tried_at = Some(now);
-        match fetch(issuer, web, now).await {
-            Ok(snapshot) => Ok(Arc::clone(held.snapshot.insert(Arc::new(snapshot)))),
-            Err(error) => match &held.snapshot {
-                Some(snapshot) if now.since(snapshot.fetched_at) < STALE => {
-                    tracing::warn!(issuer, %error, "an identity provider's keys were not fetched again");
-                    Ok(Arc::clone(snapshot))
-                }
-                _ => Err(error),
-            },
-        }
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -16,6 +16,7 @@ use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 
 /// A key of the provider.
 #[derive(Clone)]
@@ -62,6 +63,8 @@ pub struct Conduct {
     /// How often metadata and keys were asked for.
     pub asked: usize,
     pub is_down: bool,
+    /// The next request for the keys says that it is there, and waits.
+    held: Option<(oneshot::Sender<()>, oneshot::Receiver<()>)>,
 }
 
 /// The provider.
@@ -91,6 +94,7 @@ impl Issuer {
             redeemed: Vec::new(),
             asked: 0,
             is_down: false,
+            held: None,
         };
         let conduct = Arc::new(Mutex::new(conduct));
         let router = Router::new()
@@ -111,6 +115,13 @@ impl Issuer {
         let tokens = json!({ "access_token": "a", "token_type": "Bearer", "id_token": id_token });
         self.conduct().tokens = (StatusCode::OK, tokens);
     }
+
+    /// The next request for the keys gets no answer until the sender says so; the receiver tells that it is there.
+    pub fn holds_keys(&self) -> (oneshot::Receiver<()>, oneshot::Sender<()>) {
+        let ((there, is_there), (go_on, goes_on)) = (oneshot::channel(), oneshot::channel());
+        self.conduct().held = Some((there, goes_on));
+        (is_there, go_on)
+    }
 }
 
 type Kept = State<Arc<Mutex<Conduct>>>;
@@ -122,6 +133,11 @@ async fn metadata_of(State(conduct): Kept) -> impl IntoResponse {
 }
 
 async fn keys_of(State(conduct): Kept) -> impl IntoResponse {
+    let held = conduct.lock().unwrap().held.take();
+    if let Some((there, goes_on)) = held {
+        there.send(()).unwrap();
+        goes_on.await.unwrap();
+    }
     let conduct = conduct.lock().unwrap();
     answer(&conduct, StatusCode::OK, &json!({ "keys": conduct.keys }))
 }
