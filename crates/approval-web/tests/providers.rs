@@ -419,8 +419,12 @@ async fn an_answer_belongs_to_one_browser_one_login_and_one_provider() {
         let left = leave(&mut browser, "").await;
         stage.gives(&stage.claims(&left.nonce));
         unfit(&come_back_to(&mut browser, "sso", &cookie.unwrap_or_default(), &left.state, "").await);
-        // And now it is over for the right one too.
-        unfit(&come_back(&mut browser, &left, "").await);
+        assert_eq!((browser.cookie.clone(), stage.issuer.conduct().redeemed.len()), (None, 0));
+        // That ends nothing: the right one comes back.
+        let mut right = stage.site.browser();
+        assert_eq!(come_back(&mut right, &left, "").await.status, StatusCode::OK);
+        assert!(right.cookie.is_some());
+        stage.issuer.conduct().redeemed.clear();
     }
     // Another provider's address.
     let left = leave(&mut browser, "").await;
@@ -443,6 +447,28 @@ async fn an_answer_belongs_to_one_browser_one_login_and_one_provider() {
     let issuer = escape(&stage.issuer.url);
     assert_eq!(come_back(&mut browser, &left, &format!("&iss={issuer}")).await.status, StatusCode::OK);
     unfit(&come_back(&mut browser, &left, &format!("&iss={issuer}")).await);
+}
+
+#[tokio::test]
+async fn a_look_at_the_answer_redeems_nothing() {
+    // [AUTH-014] A link preview, say: HEAD with everything right.
+    let stage = Stage::new().await;
+    let mut browser = stage.site.browser();
+    let left = leave(&mut browser, "").await;
+    stage.gives(&stage.claims(&left.nonce));
+    let path = format!("/login/callback/sso?code=c&state={}", escape(&left.state));
+    for method in [http::Method::HEAD, http::Method::OPTIONS] {
+        let request = http::Request::builder().method(method.clone()).uri(&path);
+        let request = request.header(header::HOST, &stage.site.host).header(header::COOKIE, left.pair());
+        let answer = stage.site.send(request.body(axum::body::Body::empty()).unwrap()).await;
+        assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED, "{method}");
+        assert_eq!(answer.headers[header::ALLOW], "GET", "{method}");
+        assert_eq!(answer.headers.get(header::SET_COOKIE), None, "{method}");
+    }
+    assert_eq!(stage.issuer.conduct().redeemed.len(), 0);
+    // The control.
+    assert_eq!(come_back(&mut browser, &left, "").await.status, StatusCode::OK);
+    assert_eq!(stage.issuer.conduct().redeemed.len(), 1);
 }
 
 #[tokio::test]

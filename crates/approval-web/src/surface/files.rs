@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::response::{IntoResponse as _, Redirect, Response};
-use http::{Uri, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use http::{StatusCode, Uri, header};
 
 use super::visitor::Visitor;
 use super::{Desk, notice};
@@ -33,6 +33,11 @@ pub(super) async fn health(State(desk): State<Arc<Desk>>) -> Response {
 /// Not before a login: even that there is nothing is told to persons only.
 pub(super) async fn nowhere(State(desk): State<Arc<Desk>>, visitor: Visitor) -> Response {
     notice::not_found(&desk, Some(visitor.name()))
+}
+
+/// For what is asked for by GET alone.
+pub(super) async fn only_get() -> impl IntoResponse {
+    (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET")])
 }
 
 pub(super) async fn add_slash(State(desk): State<Arc<Desk>>) -> Redirect {

@@ -235,12 +235,14 @@ async fn prove(
     headers: &HeaderMap,
     answer: &Answer,
 ) -> Result<(Arc<Provider>, Proof, Purpose), Unproven> {
-    let flow = desk.transient.take::<Flow>(RecordKind::Login, &kept(&answer.state), desk.now()).await?;
-    let flow = flow.ok_or(Unproven::Unfit("no such login is under way"))?;
+    let (name, none) = (kept(&answer.state), || Unproven::Unfit("no such login is under way"));
+    let flow = desk.transient.find::<Flow>(RecordKind::Login, &name, desk.now()).await?.ok_or_else(none)?;
     let browser = desk.cookie.read_flow(headers, &answer.state).map(|value| Digest::of_bytes(value.as_bytes()));
+    // Before it is taken: whoever hasn't the cookie ends nobody's login.
     if browser != Some(flow.browser) {
         return Err(Unproven::Unfit("another browser began it"));
     }
+    let flow = desk.transient.take::<Flow>(RecordKind::Login, &name, desk.now()).await?.ok_or_else(none)?;
     if flow.provider != id {
         return Err(Unproven::Unfit("it was begun at another provider"));
     }

@@ -195,7 +195,11 @@ impl Surface {
             .route(&at("/history"), get(inbox::history))
             .route(&at("/login"), get(login::show).post(login::log_in))
             .route(&at("/login/at/{provider}"), post(flow::log_in))
-            .route(&at("/login/callback/{provider}"), get(flow::come_back))
+            // `get` alone answers HEAD too, and whoever only looks at a link would redeem the login.
+            .route(
+                &at("/login/callback/{provider}"),
+                get(flow::come_back).head(files::only_get).fallback(files::only_get),
+            )
             .route(&at("/logout"), post(login::log_out))
             .route(&at("/plans/{plan}"), get(plan::show).post(decide::decide))
             .route(&at("/plans/{plan}/confirm"), post(confirm::confirm))
