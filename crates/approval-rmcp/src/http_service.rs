@@ -2,21 +2,24 @@
 
 use std::sync::Arc;
 
+use approval_core::json::Limits;
 use rmcp::ServerHandler;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 
 use crate::gated::Gated;
 
-/// The longest request: the longest arguments that are planned, written with every escape, and some room around them.
-const LONGEST_BODY: usize = 4 << 20;
+/// The longest request: the longest arguments that are planned, and a MiB for what stands around them. Their limit is that of the
+/// canonical bytes, which escape as little as they can, and a client may escape each character: `x` is `\u0078`, six bytes for one.
+const LONGEST_BODY: usize = 6 * Limits::ARGUMENTS.max_bytes() + (1 << 20);
 
 /// A gated server over streamable HTTP, for 2025-11-25 and 2026-07-28: a tower service, to be put behind a middleware that
 /// verifies the bearer token and inserts an [`approval_core::Requester`] into the request's extensions.
 ///
 /// A request with an `Origin` that isn't among `allowed_origins` (`https://app.example:443`, `http://localhost:*`) is
 /// refused, whatever the list holds; one without `Origin` passes [WIRE-023]. `allowed_hosts` are the values of `Host` that are
-/// answered; where none is given, loopback's only.
+/// answered; where none is given, loopback's only. A body over 13 MiB is answered 413, before the gate sees anything of it: that is
+/// enough for arguments of the 2 MiB that a plan may have, with each character of theirs written as an escape.
 pub fn streamable_http<H: ServerHandler>(
     gated: Arc<Gated<H>>,
     allowed_origins: impl IntoIterator<Item = impl Into<String>>,
