@@ -6,7 +6,7 @@ use approval_core::record::Change;
 use serde_json::Value;
 
 use super::block::{Block, Patience, text_lines};
-use super::json_text::{Secrets, scalar, value_lines};
+use super::json_text::{Secrets, compact, value_lines};
 use super::lines::LineSink;
 use super::name::Name;
 use super::shown::Shown;
@@ -99,7 +99,7 @@ impl Leaves {
         }
         if given().all(|(value, secrets)| secrets.contains_key("") || is_brief(value)) {
             let show = |(value, secrets): (Option<&Value>, &Secrets)| {
-                value.map(|value| secrets.get("").map_or_else(|| scalar(value), |words| Shown::words(words)))
+                value.map(|value| secrets.get("").map_or_else(|| compact(value), |words| Shown::words(words)))
             };
             let [before, after] = sides.map(show);
             return ("", Body::Values { before, after });

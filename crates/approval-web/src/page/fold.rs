@@ -7,6 +7,9 @@ use super::shown::Shown;
 /// Characters of one line that are shown before the rest is folded.
 pub(crate) const LINE: usize = 2000;
 
+/// Lines of a text between others that are shown before the rest is folded: blank ones push what follows out of sight too.
+pub(crate) const PROSE: usize = 40;
+
 /// Lines of one block that are shown before the rest is folded.
 pub(crate) const BLOCK: usize = 200;
 
@@ -27,7 +30,7 @@ impl Passage {
     }
 
     pub(crate) fn folded(text: Shown, limit: usize) -> Self {
-        let (head, rest) = text.split(limit);
+        let (head, rest) = text.split(limit, PROSE);
         Self { head, rest: (!rest.is_empty()).then_some(rest) }
     }
 
@@ -59,6 +62,17 @@ mod tests {
         assert_eq!(grouped(7), "7");
         assert_eq!(grouped(998_000), "998\u{202f}000");
         assert_eq!(grouped(1_234_567), "1\u{202f}234\u{202f}567");
+    }
+
+    #[test]
+    fn many_lines_are_folded_however_short() {
+        let prose = |lines: usize| Passage::new(Shown::prose(&("\n".repeat(lines) + "x")));
+        assert!(!prose(PROSE - 1).is_folded());
+        let passage = prose(PROSE + 1);
+        assert!(passage.is_folded());
+        let html = passage.to_string();
+        let (shown, beyond) = html.split_once("… 2 more characters").unwrap();
+        assert_eq!([shown, beyond].map(|part| part.matches('\n').count()), [PROSE, 1]);
     }
 
     #[test]

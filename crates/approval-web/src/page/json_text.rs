@@ -29,16 +29,42 @@ pub(crate) fn object_lines<S: LineSink + ?Sized>(members: &Map<String, Value>, s
     }
 }
 
-/// A value without members, on one line.
-pub(crate) fn scalar(value: &Value) -> Shown {
+/// A value on one line, however large.
+pub(crate) fn compact(value: &Value) -> Shown {
+    let mut shown = Shown::default();
+    push_compact(&mut shown, value);
+    shown
+}
+
+fn push_compact(shown: &mut Shown, value: &Value) {
     match value {
-        Value::String(text) => quoted(text),
+        Value::Array(items) => {
+            shown.push_own("[");
+            for (number, item) in items.iter().enumerate() {
+                shown.push_own(if number > 0 { "," } else { "" });
+                push_compact(shown, item);
+            }
+            shown.push_own("]");
+        }
+        Value::Object(members) => {
+            shown.push_own("{");
+            for (number, (name, member)) in members.iter().enumerate() {
+                shown.push_own(if number > 0 { "," } else { "" });
+                shown.push_quoted(name);
+                shown.push_own(":");
+                push_compact(shown, member);
+            }
+            shown.push_own("}");
+        }
+        Value::Bool(true) => shown.push_own("true"),
+        Value::Bool(false) => shown.push_own("false"),
+        Value::Null => shown.push_own("null"),
         Value::Number(number) => {
             let mut text = String::new();
             number_into(&mut text, number);
-            Shown::line(&text)
+            shown.push_line(&text);
         }
-        value => Shown::line(&value.to_string()),
+        Value::String(text) => shown.push_quoted(text),
     }
 }
 
@@ -46,7 +72,7 @@ struct Writer<'a, S: ?Sized> {
     lines: &'a mut S,
     /// A line that has to be looked at character by character.
     line: Shown,
-    /// Room for a text with its quotation marks, and for a number.
+    /// Room for a number.
     room: String,
     path: String,
     secrets: &'a Secrets,
@@ -168,7 +194,7 @@ impl<'a, S: LineSink + ?Sized> Writer<'a, S> {
             return self.lines.push_simple(&place.line(text, true));
         }
         self.begin(place);
-        self.quote(text);
+        self.line.push_quoted(text);
         self.end(place.comma);
     }
 
@@ -176,15 +202,9 @@ impl<'a, S: LineSink + ?Sized> Writer<'a, S> {
     fn begin(&mut self, place: Place<'_>) {
         self.line.push_own_spaces(2 * place.depth);
         if let Some(name) = place.name {
-            self.quote(name);
+            self.line.push_quoted(name);
             self.line.push_own(": ");
         }
-    }
-
-    fn quote(&mut self, text: &str) {
-        self.room.clear();
-        quote_into(&mut self.room, text);
-        self.line.push_line(&self.room);
     }
 
     fn end(&mut self, comma: bool) {
@@ -201,28 +221,6 @@ fn is_simple(text: &str) -> bool {
     // All of it is looked at, since that takes less time than to ask after each byte whether to stop.
     let all_are = text.bytes().fold(true, |so_far, byte| so_far & is_simple(byte));
     all_are && (text.len() <= SPACES_DRAWN || !text.contains(' '))
-}
-
-/// A JSON text. What can't be seen in it is named, not escaped.
-fn quoted(text: &str) -> Shown {
-    let mut quoted = String::with_capacity(text.len() + 2);
-    quote_into(&mut quoted, text);
-    Shown::line(&quoted)
-}
-
-fn quote_into(quoted: &mut String, text: &str) {
-    quoted.push('"');
-    let mut rest = text;
-    while let Some(at) = rest.bytes().position(|byte| matches!(byte, b'\\' | b'"' | b'\n')) {
-        let (before, from) = rest.split_at(at);
-        quoted.push_str(before);
-        quoted.push('\\');
-        let mut from = from.chars();
-        quoted.extend(from.next().map(|c| if c == '\n' { 'n' } else { c }));
-        rest = from.as_str();
-    }
-    quoted.push_str(rest);
-    quoted.push('"');
 }
 
 /// A number as it is digested. [RFC 8785, section 3.2.2.3]
@@ -302,6 +300,20 @@ mod tests {
         );
     }
 
+    #[test]
+    fn no_mark_sits_on_what_is_the_pages_own() {
+        // [TEXT-002]
+        let shown = |value: Value| text(&value, &Secrets::new());
+        assert_eq!(shown(json!("\u{338}x")), "\"⟨U+0338⟩x\"\n");
+        assert_eq!(shown(json!("a\u{338}x")), "\"a\u{338}x\"\n");
+        assert_eq!(shown(json!("\"\u{338}\\\u{338}")), "\"\\\"\u{338}\\\\\u{338}\"\n");
+        assert_eq!(shown(json!({ "\u{338}": 1 })), "{\n  \"⟨U+0338⟩\": 1\n}\n");
+        assert_eq!(shown(json!("a\n\u{338}b")), "  \"a\\n\"\n  \"⟨U+0338⟩b\"\n");
+        assert_eq!(compact(&json!("a\n\u{338}b ")).text(), "\"a\\n⟨U+0338⟩b \"");
+        let value = json!({ "a": ["\u{301}", 1e21, null, true, {}], "\u{301}": false });
+        assert_eq!(compact(&value).text(), "{\"a\":[\"⟨U+0301⟩\",1e+21,null,true,{}],\"⟨U+0301⟩\":false}");
+    }
+
     proptest! {
         #[test]
         fn a_short_text_is_shown_as_a_long_one_is(text in "[ -~\u{301}\u{202e}é]{0,45}") {
@@ -310,9 +322,7 @@ mod tests {
             let line = shown.all().nth(1).map(super::super::shown::Line::to_shown).unwrap();
             let mut long = Shown::default();
             long.push_own_spaces(2);
-            let mut quote = String::new();
-            quote_into(&mut quote, &text);
-            long.push_line(&quote);
+            long.push_quoted(&text);
             prop_assert_eq!(line, long);
         }
     }

@@ -13,7 +13,7 @@ use super::block::{Block, Patience};
 use super::change::{Body, ChangeView};
 use super::chrome::Chrome;
 use super::fold::Passage;
-use super::json_text::{Secrets, object_lines, value_lines};
+use super::json_text::{Secrets, compact, object_lines, value_lines};
 use super::live::Live;
 use super::name::Name;
 use super::rows::Side;
@@ -218,7 +218,7 @@ impl StepView {
     fn new(step: &Step, secrets: &Secrets) -> Self {
         let preconditions = step.preconditions.iter().map(|condition| {
             // A precondition is a digest or a version as a rule; whatever it is, it is shown on one line.
-            let expected = Passage::new(Shown::line(&condition.expected.to_string()));
+            let expected = Passage::new(compact(&condition.expected));
             let enforcement = condition.enforcement;
             (Name::new(&condition.kind), expected, words::precondition(enforcement), words::is_weak(enforcement))
         });

@@ -43,6 +43,15 @@ pub(super) struct Span {
     end: usize,
 }
 
+/// Where a text's lines end.
+#[derive(Clone, Copy, Debug)]
+struct Ends {
+    /// At its line breaks.
+    breaks: bool,
+    /// With the text: nothing follows.
+    here: bool,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Kind {
     /// A character that can't be seen, or a run of it, by its code point.
@@ -64,7 +73,7 @@ impl Shown {
     /// A text in which line breaks break the line.
     pub(crate) fn prose(text: &str) -> Self {
         let mut shown = Self::default();
-        shown.push(text, true);
+        shown.push(text, Ends { breaks: true, here: true });
         shown
     }
 
@@ -88,7 +97,25 @@ impl Shown {
 
     /// More on the same line.
     pub(crate) fn push_line(&mut self, text: &str) {
-        self.push(text, false);
+        self.push(text, Ends { breaks: false, here: true });
+    }
+
+    /// More on the same line, as a text of JSON. No mark in it sits on a quotation mark, or on a line break's `n`, that is the
+    /// page's own. [TEXT-002]
+    pub(crate) fn push_quoted(&mut self, text: &str) {
+        let within = Ends { breaks: false, here: false };
+        self.text.push('"');
+        for (number, piece) in text.split('\n').enumerate() {
+            if number > 0 {
+                self.text.push_str("\\n");
+            }
+            if piece.contains(['\\', '"']) {
+                self.push(&piece.replace('\\', "\\\\").replace('"', "\\\""), within);
+            } else {
+                self.push(piece, within);
+            }
+        }
+        self.text.push('"');
     }
 
     /// More that is the page's own, and needs no mark wherever it stands: the space behind a member's colon.
@@ -101,14 +128,26 @@ impl Shown {
         self.span(Kind::Words, words);
     }
 
-    /// At most `limit` characters, and what is left beyond them. A mark counts as one.
-    pub(crate) fn split(mut self, limit: usize) -> (Self, Self) {
+    /// At most so many characters on so many lines, and what is left beyond them. A mark counts as one.
+    pub(crate) fn split(mut self, characters: usize, lines: usize) -> (Self, Self) {
+        let by_lines = self.text.match_indices('\n').nth(lines.saturating_sub(1)).map(|(at, _)| at + 1);
+        let cut = [self.end_of(characters), by_lines].into_iter().flatten().min();
+        let Some(cut) = cut else { return (self, Self::default()) };
+        let text = self.text.split_off(cut);
+        let (spans, beyond) = std::mem::take(&mut self.spans).into_iter().partition(|span| span.start < cut);
+        self.spans = spans;
+        let beyond: Vec<Span> = beyond;
+        let spans = beyond.into_iter().map(|span| span.moved(|at| at - cut)).collect();
+        (self, Self { text, spans })
+    }
+
+    /// Where so many characters end, if there are more.
+    fn end_of(&self, characters: usize) -> Option<usize> {
         // No text has more characters than bytes.
-        if self.text.len() <= limit {
-            return (self, Self::default());
+        if self.text.len() <= characters {
+            return None;
         }
-        let mut left = limit;
-        let mut cut = None;
+        let mut left = characters;
         for (kind, start, end) in self.as_line().pieces() {
             let piece = self.text.get(start..end).unwrap_or_default();
             let length = if kind == Kind::Plain { piece.chars().count() } else { 1 };
@@ -118,16 +157,9 @@ impl Shown {
             }
             // Only plain text is divided; of anything else all is beyond.
             let within = if kind == Kind::Plain { piece.char_indices().nth(left).map_or(0, |(at, _)| at) } else { 0 };
-            cut = Some(start + within);
-            break;
+            return Some(start + within);
         }
-        let Some(cut) = cut else { return (self, Self::default()) };
-        let text = self.text.split_off(cut);
-        let (spans, beyond) = std::mem::take(&mut self.spans).into_iter().partition(|span| span.start < cut);
-        self.spans = spans;
-        let beyond: Vec<Span> = beyond;
-        let spans = beyond.into_iter().map(|span| span.moved(|at| at - cut)).collect();
-        (self, Self { text, spans })
+        None
     }
 
     /// How many characters it is long. A mark counts as one.
@@ -157,9 +189,9 @@ impl Shown {
         self.as_line().parts()
     }
 
-    fn push(&mut self, text: &str, breaks: bool) {
+    fn push(&mut self, text: &str, ends: Ends) {
         // Most texts are short words.
-        if is_short_ascii(text) && !text.ends_with(' ') {
+        if is_short_ascii(text) && !(ends.here && text.ends_with(' ')) {
             return self.text.push_str(text);
         }
         let mut rest = text;
@@ -190,9 +222,9 @@ impl Shown {
                     let more = rest.trim_start_matches(' ');
                     let run = 1 + rest.len() - more.len();
                     rest = more;
-                    self.spaces(run, rest.is_empty() || breaks && rest.starts_with('\n'));
+                    self.spaces(run, ends.here && rest.is_empty() || ends.breaks && rest.starts_with('\n'));
                 }
-                '\n' if breaks => self.text.push('\n'),
+                '\n' if ends.breaks => self.text.push('\n'),
                 '\t' => self.span(Kind::Mark, "⇥"),
                 c if is_base => self.text.push(c),
                 c if is_mark && marks <= MARKS_DRAWN && is_plain(c) => self.text.push(c),
@@ -447,10 +479,21 @@ mod tests {
         #[test]
         fn what_is_split_is_whole(text in hostile(), limit in 0usize..80) {
             let whole = Shown::line(&text);
-            let (head, rest) = whole.clone().split(limit);
+            let (head, rest) = whole.clone().split(limit, usize::MAX);
             prop_assert_eq!(head.text().to_owned() + rest.text(), whole.text());
             prop_assert_eq!(head.to_string() + &rest.to_string(), whole.to_string());
             prop_assert_eq!(head.length(), whole.length().min(limit));
+        }
+
+        #[test]
+        fn what_is_split_by_lines_is_whole(text in "[a\u{301} \n]{0,40}", limit in 0usize..40, lines in 1usize..9) {
+            let whole = Shown::prose(&text);
+            let (head, rest) = whole.clone().split(limit, lines);
+            prop_assert_eq!(head.text().to_owned() + rest.text(), whole.text());
+            prop_assert!(head.length() <= limit && head.text().matches('\n').count() <= lines);
+            let (by_lines, _) = whole.clone().split(usize::MAX, lines);
+            let (by_characters, _) = whole.split(limit, usize::MAX);
+            prop_assert_eq!(head.length(), by_lines.length().min(by_characters.length()));
         }
 
         #[test]

@@ -153,6 +153,11 @@ pub(crate) fn hostile() -> Draft {
         severity: Severity::Warn,
         text: "The name `pr\u{43e}d-cluster` mixes scripts.".to_owned(),
     });
+    draft.findings.push(Finding {
+        code: "right-to-left".to_owned(),
+        severity: Severity::Warn,
+        text: "The retention of logs-\u{5d0} goes from 3 to 30".to_owned(),
+    });
     let body = json!({
         "pass\u{200b}word": "a\u{a0}b\u{3000}c",
         "shell": "echo ok \u{1b}[2K\u{1b}[1Aecho harmless\r",
@@ -162,6 +167,7 @@ pub(crate) fn hostile() -> Draft {
         "pushed": format!("nothing to see{}rm -rf /", " ".repeat(400)),
         "hebrew": "שלום admin 42",
         "\u{feff}bom": "\u{2028}two lines\u{2029}",
+        "\u{338}struck": "\u{338}out",
     });
     draft.steps.push(step(
         "patch",
@@ -178,13 +184,14 @@ pub(crate) fn hostile() -> Draft {
             preconditions: Vec::new(),
             preview_digest: None,
         },
-        description: "Delete an object that can't be previewed".to_owned(),
+        description: "Delete logs-\u{5d0} 3 → 30, which can't be previewed".to_owned(),
         preview: None,
     });
     draft.changes = vec![
         change("ConfigMap kube-system/c\u{43e}nfig\u{202e}lmay.", Some(json!({ "password": "abc" })), Some(body)),
         change("a line with a tail", Some(json!("same \n\tnext\n")), Some(json!("same\n\tnext"))),
         change("gone\u{ad}", Some(json!("x\u{2800}y")), None),
+        change("a script", Some(json!("a\n\nb\n")), Some(json!("a\n\nb\n\n\nc\n"))),
     ];
     draft.quotes = vec![
         quote(
