@@ -96,6 +96,49 @@ async fn wrong_passwords_run_out() {
 }
 
 #[tokio::test]
+async fn whoever_mistypes_has_read_since_they_opened_the_page() {
+    // [SEC-003]
+    let site = Site::new().await;
+    let mut alice = site.logged_in("alice").await;
+    let (p, wrong) = (("password", PASSWORD), ("password", WRONG));
+    let target = ("target", "prod-eu-1");
+    for mistake in [&[wrong, target][..], &[p, ("target", "prod-eu-2")], &[p]] {
+        let plan = site.put("create_pod", plans::dangerous()).await;
+        let (mut page, opened_at) = (alice.open(&plan).await, site.now());
+        // Twice: the form of the page that is shown again is as good.
+        for _ in 0..2 {
+            site.room.clock.advance(Duration::from_secs(300));
+            page = alice.send(&plan, &page.form(), "approve", mistake).await;
+            assert!(page.body.contains("Nothing was decided."), "{mistake:?}: {}", page.body);
+        }
+        site.room.clock.advance(Duration::from_secs(1));
+        assert_eq!(alice.send(&plan, &page.form(), "approve", &[p, target]).await.status, StatusCode::SEE_OTHER);
+        let decision = site.room.page(&plan, "alice").await.unwrap().decisions[0].clone();
+        assert_eq!((decision.rendered_at, decision.decided_at), (opened_at, site.now()), "{mistake:?}");
+    }
+    // The control: whoever opens the page anew, or is asked anew, reads from then on.
+    for (name, asked_anew) in [("a", false), ("b", true)] {
+        let plan = site.plan(name).await;
+        let mut page = alice.open(&plan).await;
+        site.room.clock.advance(Duration::from_secs(901));
+        site.challenge(&plan).await;
+        if asked_anew {
+            page = alice.send(&plan, &page.form(), "approve", &[wrong]).await;
+            assert!(page.body.contains("The password is wrong."), "{}", page.body);
+        } else {
+            page = alice.open(&plan).await;
+        }
+        let opened_at = site.now();
+        site.room.clock.advance(Duration::from_secs(1));
+        assert_eq!(alice.send(&plan, &page.form(), "reject", &[p]).await.status, StatusCode::SEE_OTHER);
+        let decision = site.room.page(&plan, "alice").await.unwrap().decisions[0].clone();
+        assert_eq!(decision.rendered_at, opened_at, "{asked_anew}");
+    }
+    let figures = site.approvals.figures(Duration::from_secs(24 * 3600)).await.unwrap().all;
+    assert_eq!((figures.approvals, figures.rejections, figures.hasty), (3, 2, 2));
+}
+
+#[tokio::test]
 async fn a_form_of_elsewhere_changes_nothing() {
     // [FORM-001, FORM-004]
     let site = Site::new().await;

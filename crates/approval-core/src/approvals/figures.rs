@@ -43,7 +43,7 @@ pub struct GroupFigures {
     pub approvals: u32,
     /// How many rejections.
     pub rejections: u32,
-    /// How many of both were decided in less than five seconds.
+    /// How many of both were decided in less than five seconds, from the page to the decision: a login in between counts.
     pub hasty: u32,
     /// How long each took, shortest first.
     times: Vec<Duration>,

@@ -47,7 +47,7 @@ struct Used {}
 
 /// Why nothing was decided.
 pub(super) enum Undecided {
-    /// Something is missing or wrong: the page again, with a fresh form.
+    /// Something is missing or wrong: the page again, with a fresh form of the same reading.
     Again(StatusCode, String),
     /// The form is no longer good, or never was.
     Form,
@@ -91,7 +91,11 @@ pub(super) async fn decide(
         Err(refusal) => return refused(&desk, visitor.name(), &refusal),
     };
     let Ok(axum::Form(filled)) = filled else { return ill_formed(&desk) };
-    let taken = match ready(&desk, &visitor, &view, &filled).await {
+    let form = match open(&desk, &visitor, &view, &filled).await {
+        Ok(form) => form,
+        Err(undecided) => return answer(&desk, &visitor, view.header.plan_id, Err(undecided)),
+    };
+    let taken = match ready(&desk, &view, &filled, &form) {
         Err(undecided) => Err(undecided),
         Ok(ready) => match &visitor.login {
             Login::Account { name, .. } => {
@@ -112,7 +116,7 @@ pub(super) async fn decide(
     };
     match taken {
         Err(Undecided::Again(status, error)) => {
-            let again = Again { error: Some(error), comment: filled.comment };
+            let again = Again { error: Some(error), comment: filled.comment, form: Some(form) };
             render(&desk, &visitor, &plan.id, status, again).await
         }
         taken => answer(&desk, &visitor, view.header.plan_id, taken),
@@ -163,10 +167,9 @@ pub(super) fn answer(desk: &Desk, visitor: &Visitor, plan: PlanId, taken: Result
 }
 
 /// What the form says, where everything is there that it asks for.
-async fn ready(desk: &Desk, visitor: &Visitor, view: &PlanPageView, filled: &Filled) -> Result<Ready, Undecided> {
-    let form = open(desk, visitor, view, filled).await?;
+fn ready(desk: &Desk, view: &PlanPageView, filled: &Filled, form: &Form) -> Result<Ready, Undecided> {
     let comment = comment(&filled.comment)?;
-    complete(view, filled, &form)?;
+    complete(view, filled, form)?;
     Ok(Ready {
         plan_id: view.header.plan_id,
         challenge_id: form.challenge_id,

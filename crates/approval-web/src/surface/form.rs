@@ -22,7 +22,7 @@ pub(super) struct Form {
     pub(super) challenge_id: ChallengeId,
     /// The digest that the page showed.
     pub(super) plan_digest: Digest,
-    /// When the page was rendered.
+    /// When the page was rendered: for the first time, where it was shown again because something was missing or wrong.
     pub(super) rendered_at: Timestamp,
     /// Whether a part of the plan was folded, so that an approval asks for one more word.
     pub(super) folded: bool,

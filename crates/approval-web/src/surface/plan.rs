@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use approval_core::record::{Record as _, State as PlanStanding, Verdict};
+use approval_core::record::{Challenge, Record as _, State as PlanStanding, Verdict};
 use approval_core::{PlanId, PlanPageView, Reason, Refusal, Timestamp};
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
@@ -32,6 +32,16 @@ const RECEIPT: &str = "receipt.json";
 pub(super) struct Again {
     pub(super) error: Option<String>,
     pub(super) comment: String,
+    /// The form that was sent.
+    pub(super) form: Option<Form>,
+}
+
+impl Again {
+    /// Since when the person has had before them what this challenge asks: whoever mistypes doesn't begin to read anew.
+    fn read_since(&self, challenge: &Challenge, now: Timestamp) -> Timestamp {
+        let form = self.form.as_ref().filter(|form| form.challenge_id == challenge.challenge_id);
+        form.map_or(now, |form| form.rendered_at)
+    }
 }
 
 pub(super) async fn show(State(desk): State<Arc<Desk>>, visitor: Visitor, plan: PlanPath) -> Response {
@@ -73,7 +83,7 @@ pub(super) async fn render(
         let form = match view.challenge.as_ref().filter(|_| decides) {
             Some(challenge) => {
                 let folded = part.is_folded();
-                let form = Form::new(challenge, now, folded, desk.entropy.as_ref());
+                let form = Form::new(challenge, again.read_since(challenge, now), folded, desk.entropy.as_ref());
                 let forms = Forms { sealer: desk.sealer.as_ref(), audience: desk.approvals.audience() };
                 let token = form.and_then(|form| forms.seal(&form, &session, view.header.plan_id));
                 let asks = Asks { name: asks_for_name(&view.review), whole: folded };

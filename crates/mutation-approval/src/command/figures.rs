@@ -15,8 +15,8 @@ use crate::installation::{Failure, Installation};
 const NO_GROUP: &str = "(no group)";
 
 /// Show how persons decided lately, by the groups that rules name: how many approvals and rejections, how long each took from the page
-/// to the decision, and how many took less than five seconds. An approver who never rejects and decides within seconds protects
-/// nothing.
+/// to the decision, and how many took less than five seconds. A login at an identity provider that a decision takes is in that time. An
+/// approver who never rejects and decides within seconds protects nothing.
 #[derive(Debug, Args)]
 pub struct FiguresArgs {
     #[command(flatten)]
