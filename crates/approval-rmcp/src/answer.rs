@@ -157,7 +157,7 @@ pub struct RefusalAnswer {
     pub reason: Reason,
     /// What may be done about it.
     pub retry: Retry,
-    /// The argument that is at fault, where `reason` is `payload_invalid` and the call was one of the profile's tools.
+    /// The argument that is at fault, where `reason` is `payload_invalid` and the server knows which one it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub member: Option<String>,
     /// The next call.

@@ -1,4 +1,4 @@
-//! The arguments of the profile's own tools, read strictly. [WIRE-042]
+//! The arguments of the profile's own tools, read strictly, and which argument of a call is at fault. [WIRE-042]
 
 use rmcp::model::JsonObject;
 use serde_json::Value;
@@ -64,7 +64,8 @@ fn seconds(arguments: &mut JsonObject, name: &str) -> Result<Option<u8>, Misfit>
     }
 }
 
-fn misfit(name: &str) -> Misfit {
+/// The argument of this name.
+pub(crate) fn misfit(name: &str) -> Misfit {
     Misfit { member: (name.len() <= LONGEST_NAME).then(|| name.to_owned()) }
 }
 

@@ -1,5 +1,7 @@
 //! Binding T: a gated call answers with its plan, and the profile's tools carry it on.
 
+use std::sync::OnceLock;
+
 use approval_core::{Call, ChallengeView, ExecutionView, PlanView, Reason, Refusal, Requester, StatusView};
 use rmcp::model::{CallToolRequestParams, CallToolResponse, CallToolResult, Tool};
 use rmcp::service::RequestContext;
@@ -29,7 +31,7 @@ impl<H: ServerHandler> Gated<H> {
                 Some(asks) => asks.into(),
                 None => self.result(plan_answer(plan, &self.names)).into(),
             },
-            Err(refusal) => self.result(Answer::Refusal(RefusalAnswer::of(&refusal))).into(),
+            Err(refusal) => self.result(Answer::Refusal(refusal)).into(),
         }
     }
 
@@ -39,15 +41,22 @@ impl<H: ServerHandler> Gated<H> {
         tool: &Tool,
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
-    ) -> Result<PlanView, Refusal> {
-        let requester = self.requester(&context)?;
+    ) -> Result<PlanView, RefusalAnswer> {
+        let refused = |refusal| RefusalAnswer::of(&refusal);
+        let requester = self.requester(&context).map_err(refused)?;
         if request.input_responses.is_some() {
             // Nobody was asked for input: this answers something else, which must not be taken for a call. [WIRE-043]
-            return Err(Refusal::new(Reason::PayloadInvalid, "the call answers a request for input that wasn't made"));
+            let what = "the call answers a request for input that wasn't made";
+            return Err(refused(Refusal::new(Reason::PayloadInvalid, what)));
         }
-        let call = self.call(tool, request)?;
-        let run = Run { gated: self, context, tool: Some(tool) };
-        self.approvals.plan(&requester, call, &run).await
+        let call = self.call(tool, request).map_err(refused)?;
+        let run = Run { gated: self, context, tool: Some(tool), misfit: OnceLock::new() };
+        let planned = self.approvals.plan(&requester, call, &run).await;
+        planned.map_err(|refusal| {
+            // [WIRE-044]
+            let member = run.misfit.into_inner().and_then(|misfit| misfit.member);
+            RefusalAnswer { member, ..refused(refusal) }
+        })
     }
 
     pub(crate) fn call(&self, tool: &Tool, request: CallToolRequestParams) -> Result<Call, Refusal> {
@@ -100,7 +109,7 @@ impl<H: ServerHandler> Gated<H> {
             }
             ProfileTool::Execute => {
                 // [WIRE-T-030]
-                let run = Run { gated: self, context, tool: None };
+                let run = Run { gated: self, context, tool: None, misfit: OnceLock::new() };
                 let executed = self.approvals.execute(requester, id, digest, &run, &run).await;
                 executed.map(execution_answer)
             }
@@ -110,7 +119,12 @@ impl<H: ServerHandler> Gated<H> {
                 status.map(|status| status_answer(&status, names))
             }
         };
-        answer.unwrap_or_else(|refusal| refusal_answer(&refusal, id, names))
+        answer.unwrap_or_else(|refusal| {
+            let mut answer = refusal_answer(&refusal, id, names);
+            // A handle that is malformed is unknown to the gate; it is the digest that isn't one. [WIRE-042]
+            answer.member = (answer.reason == Reason::PayloadInvalid).then(|| "planDigest".to_owned());
+            Answer::Refusal(answer)
+        })
     }
 
     pub(crate) fn requester(&self, context: &RequestContext<RoleServer>) -> Result<Requester, Refusal> {
@@ -189,11 +203,11 @@ pub(crate) fn execution_answer(view: ExecutionView) -> Answer {
     }))
 }
 
-pub(crate) fn refusal_answer(refusal: &Refusal, plan_id: &str, names: &ToolNames) -> Answer {
+pub(crate) fn refusal_answer(refusal: &Refusal, plan_id: &str, names: &ToolNames) -> RefusalAnswer {
     let mut answer = RefusalAnswer::of(refusal);
     if let Ok(plan_id) = plan_id.parse() {
         // A digest that was right once is right again; one that wasn't is no help.
         answer.next = names.next_after(refusal.reason(), About { plan_id, plan_digest: None });
     }
-    Answer::Refusal(answer)
+    answer
 }

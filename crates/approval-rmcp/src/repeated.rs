@@ -1,5 +1,7 @@
 //! Binding M: a gated call is answered with a request to open the plan's page, and sent again. [WIRE-M-001]
 
+use std::sync::OnceLock;
+
 use approval_core::record::{RuleKind, State};
 use approval_core::{PlanView, Reason, Refusal, StatusView};
 use rmcp::model::{
@@ -75,7 +77,7 @@ impl<H: ServerHandler> Gated<H> {
         let plan_id = self.approvals.read_request_state(state)?;
         // What the client says of the page that it opened is no decision, and isn't looked at. [WIRE-M-005]
         let (id, call) = (plan_id.to_string(), self.call(tool, request)?);
-        let run = Run { gated: self, context: context.clone(), tool: None };
+        let run = Run { gated: self, context: context.clone(), tool: None, misfit: OnceLock::new() };
         let mut passed = self.approvals.execute_repeated(&requester, &id, &call, &run, &run).await;
         if passed.as_ref().is_err_and(|refusal| refusal.reason() == Reason::ApprovalPending) {
             let waited = self.wait(&requester, &id, LONGEST_WAIT_SECONDS, &context).await?;
@@ -86,7 +88,7 @@ impl<H: ServerHandler> Gated<H> {
         }
         Ok(match passed {
             Ok(execution) => execution_answer(execution),
-            Err(refusal) => refusal_answer(&refusal, &id, &self.names),
+            Err(refusal) => Answer::Refusal(refusal_answer(&refusal, &id, &self.names)),
         })
     }
 

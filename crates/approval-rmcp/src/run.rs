@@ -1,5 +1,6 @@
 //! One call's planner and executor: what the service asks of a tool, passed on to whoever knows.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use approval_core::record::{Outcome, Source, StepOutcome, StepReport, Text, ToolReference};
@@ -14,6 +15,7 @@ use rmcp::service::RequestContext;
 use rmcp::{RoleServer, ServerHandler};
 use serde_json::{Value, json};
 
+use crate::arguments::Misfit;
 use crate::gated::Gated;
 use crate::gated_tool::GatedTool;
 use crate::{definition, opaque};
@@ -27,6 +29,8 @@ pub(crate) struct Run<'a, H> {
     pub(crate) context: RequestContext<RoleServer>,
     /// The definition of the tool that is called, while planning.
     pub(crate) tool: Option<&'a Tool>,
+    /// What the tool has against the arguments, once it has been planned in vain.
+    pub(crate) misfit: OnceLock<Misfit>,
 }
 
 impl<H: ServerHandler> Run<'_, H> {
@@ -64,10 +68,14 @@ fn client_quote(client: &Implementation) -> Text {
 impl<H: ServerHandler> Planner for Run<'_, H> {
     async fn plan(&self, call: &Call) -> Result<Draft, PlanError> {
         let options = self.options(&call.tool);
-        let mut draft = match &options.planner {
-            Some(planner) => self.in_time(planner.plan(call)).await.map_err(PlanError::Unavailable)??,
-            None => opaque::draft(&self.gated.server, self.tool, &options, call)?,
+        let planned = match &options.planner {
+            Some(planner) => self.in_time(planner.plan(call)).await.map_err(PlanError::Unavailable)?,
+            None => opaque::draft(&self.gated.server, self.tool, &options, call),
         };
+        if let (Err(PlanError::Invalid(_)), Some(mutation)) = (&planned, &options.mutation) {
+            mutation.misfit(&call.arguments).map(|misfit| self.misfit.get_or_init(|| misfit));
+        }
+        let mut draft = planned?;
         draft.quotes.extend(self.context.client_info().map(|client| client_quote(&client)));
         Ok(draft)
     }

@@ -11,10 +11,12 @@ use async_trait::async_trait;
 use rmcp::model::{Tool, ToolAnnotations};
 use serde::Serialize as _;
 use serde_json::{Map, Value, json};
+use serde_path_to_error::Segment;
 
 use super::Mutation;
 use super::fresh;
 use super::steps::{Progress, StepError, Steps};
+use crate::arguments::{Misfit, misfit};
 use crate::run::in_time;
 
 /// What the gate has of a mutation whose types are forgotten, besides its [`Planner`].
@@ -22,12 +24,20 @@ use crate::run::in_time;
 pub(crate) trait Erased: Send + Sync {
     /// The tool as it is listed, but for what the gate adds; nothing where the arguments are no object.
     fn definition(&self) -> Option<&Tool>;
+    /// What the type has against these arguments, if anything.
+    fn misfit(&self, arguments: &Map<String, Value>) -> Option<Misfit>;
     async fn execute(&self, permit: ExecutionPermit, limit: Option<Duration>) -> Report;
 }
 
 pub(crate) struct Typed<M> {
     mutation: M,
     definition: Option<Tool>,
+}
+
+/// Why arguments are none of the type, and which one is at fault, where that can be told.
+struct Unfit {
+    argument: Option<String>,
+    text: String,
 }
 
 impl<M: Mutation> Typed<M> {
@@ -45,7 +55,7 @@ impl<M: Mutation> Typed<M> {
     }
 
     /// The arguments, all of which the type must know.
-    fn arguments(&self, arguments: &Map<String, Value>) -> Result<M::Arguments, String> {
+    fn arguments(&self, arguments: &Map<String, Value>) -> Result<M::Arguments, Unfit> {
         let schema = self.definition.as_ref().map(|tool| tool.input_schema.as_ref());
         let known = schema.and_then(|schema| schema.get("properties")).and_then(Value::as_object);
         let is_open = schema.is_some_and(|schema| {
@@ -55,21 +65,29 @@ impl<M: Mutation> Typed<M> {
         });
         let unknown = |name: &&String| !is_open && known.is_none_or(|known| !known.contains_key(*name));
         if let Some(name) = arguments.keys().find(unknown) {
-            return Err(format!("there is no argument `{name}`"));
+            return Err(Unfit { argument: Some(name.clone()), text: format!("there is no argument `{name}`") });
         }
-        serde_json::from_value(Value::Object(arguments.clone())).map_err(|error| error.to_string())
+        serde_path_to_error::deserialize(Value::Object(arguments.clone())).map_err(|error| {
+            let required = schema.and_then(|schema| schema.get("required")).and_then(Value::as_array);
+            let mut required = required.into_iter().flatten().filter_map(Value::as_str);
+            let argument = match error.path().iter().next() {
+                Some(Segment::Map { key }) => Some(key.clone()),
+                _ => required.find(|name| !arguments.contains_key(*name)).map(str::to_owned),
+            };
+            Unfit { argument, text: error.to_string() }
+        })
     }
 
     /// The arguments of a plan: they were read once.
     fn stored(&self, plan: &ResolvedPlan) -> Result<M::Arguments, FreshnessError> {
-        self.arguments(&plan.intent().arguments).map_err(FreshnessError::Precondition)
+        self.arguments(&plan.intent().arguments).map_err(|unfit| FreshnessError::Precondition(unfit.text))
     }
 }
 
 #[async_trait]
 impl<M: Mutation> Planner for Typed<M> {
     async fn plan(&self, call: &Call) -> Result<Draft, PlanError> {
-        let arguments = self.arguments(&call.arguments).map_err(PlanError::Invalid)?;
+        let arguments = self.arguments(&call.arguments).map_err(|unfit| PlanError::Invalid(unfit.text))?;
         self.mutation.plan(&arguments).await
     }
 
@@ -87,6 +105,11 @@ impl<M: Mutation> Planner for Typed<M> {
 impl<M: Mutation> Erased for Typed<M> {
     fn definition(&self) -> Option<&Tool> {
         self.definition.as_ref()
+    }
+
+    fn misfit(&self, arguments: &Map<String, Value>) -> Option<Misfit> {
+        let unfit = self.arguments(arguments).err()?;
+        Some(Misfit { member: unfit.argument.and_then(|name| misfit(&name).member) })
     }
 
     async fn execute(&self, permit: ExecutionPermit, limit: Option<Duration>) -> Report {

@@ -76,6 +76,11 @@ async fn what_a_model_invents_is_not_found() {
     // Neither is a digest of its own making a plan's, nor an argument that it would like to have.
     let other = json!({ "planId": plan["planId"], "planDigest": format!("sha256:{}", "0".repeat(64)) });
     assert_eq!(client.answer("approval_execute", other).await["reason"], "approval_hash_mismatch");
+    let none = json!({ "planId": plan["planId"], "planDigest": "the plan's" });
+    for tool in ["approval_challenge", "approval_execute"] {
+        let refusal = client.answer(tool, none.clone()).await;
+        assert_eq!((&refusal["reason"], &refusal["member"]), (&json!("payload_invalid"), &json!("planDigest")));
+    }
     let approved = json!({ "planId": plan["planId"], "approved": true });
     let refusal = client.answer("approval_execute", approved).await;
     assert_eq!((&refusal["reason"], &refusal["member"]), (&json!("payload_invalid"), &json!("approved")));

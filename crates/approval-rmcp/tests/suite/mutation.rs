@@ -312,19 +312,29 @@ async fn a_plan_that_would_do_something_else_now_does_not_run() {
 
 #[tokio::test]
 async fn arguments_that_the_type_does_not_know_are_refused() {
-    // [WIRE-042]
+    // [WIRE-042, WIRE-044]
     let (bench, stock) = (Bench::new().await, Stock::new());
     let mut client = client(&bench, &stock, Era::Modern).await;
-    for (arguments, reason) in [
-        (json!({ "from": "a", "to": "b", "pieces": 3, "force": true }), "payload_invalid"),
-        (json!({ "from": "a" }), "payload_invalid"),
-        (json!({ "from": "a", "to": 7 }), "payload_invalid"),
-        (json!({ "from": "a", "to": "b", "pieces": -1 }), "payload_invalid"),
-        (json!({ "from": "a", "to": "nowhere" }), "payload_invalid"),
-        (json!({ "from": "a", "to": "b", "pieces": 11 }), "dry_run_failed"),
+    let long = "x".repeat(65);
+    for (arguments, reason, member) in [
+        (json!({ "from": "a", "to": "b", "pieces": 3, "force": true }), "payload_invalid", Some("force")),
+        (json!({ "from": "a", "to": "b", long: true }), "payload_invalid", None),
+        (json!({ "from": "a" }), "payload_invalid", Some("to")),
+        (json!({}), "payload_invalid", Some("from")),
+        (json!({ "from": "a", "to": 7 }), "payload_invalid", Some("to")),
+        (json!({ "from": "a", "to": ["b"] }), "payload_invalid", Some("to")),
+        (json!({ "from": "a", "to": "b", "pieces": -1 }), "payload_invalid", Some("pieces")),
+        // The type takes it, and the author doesn't; the words of neither are the server's own.
+        (json!({ "from": "a", "to": "nowhere" }), "payload_invalid", None),
+        (json!({ "from": "a", "to": "b", "pieces": 11 }), "dry_run_failed", None),
     ] {
-        assert_eq!(client.refusal("move_stock", arguments.clone()).await.0, reason, "{arguments}");
+        let answer = client.answer("move_stock", arguments.clone()).await;
+        assert_eq!((answer["reason"].as_str(), answer["member"].as_str()), (Some(reason), member), "{arguments}");
+        assert!(answer.get("next").is_none(), "{answer}");
     }
+    let result = client.call("move_stock", json!({ "from": "a", "to": "b", "force": true })).await;
+    let text = result["content"][0]["text"].as_str().unwrap();
+    assert!(text.contains("`member`") && !text.contains("force"), "{text}");
     assert_eq!(client.answer("move_stock", arguments()).await["kind"], "plan", "the control");
     assert!(stock.effects().is_empty());
 }
