@@ -18,6 +18,7 @@ use crate::gated_tool::GatedTool;
 use crate::names::{EXTENSION_ID, ProfileTool, ToolNames};
 use crate::profile_tools;
 use crate::requester::RequesterSource;
+use crate::run::in_time;
 
 /// A server whose mutating tools run only what a person approved, and at most once.
 ///
@@ -90,7 +91,11 @@ impl<H: ServerHandler> Gated<H> {
         // `get_tool` has a default body that knows no tool: a server that left it so still lists its tools.
         let mut page = None;
         for _ in 0..MOST_PAGES {
-            let listed = self.inner.list_tools(page, context.clone()).await?;
+            let listed = in_time(self.time_limit, self.inner.list_tools(page, context.clone())).await;
+            let listed = listed.map_err(|late| {
+                tracing::error!(%late, "the wrapped server does not list its tools");
+                ErrorData::internal_error("the server's tools can't be listed now", None)
+            })??;
             if let Some(tool) = listed.tools.into_iter().find(|tool| tool.name == name) {
                 return Ok(Some(tool));
             }

@@ -1,15 +1,18 @@
 //! What becomes of an approved plan, for every way in which a tool can answer.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use approval_core::{Approvals, ApprovalsBuilder, Audience, Parts, Policy, Terms};
 use approval_rmcp::{ConfiguredRequester, Gated, GatedTool, TokioTimer};
 use approval_testkit::{FakeDirectory, FakeTarget};
+use rmcp::model::{ListToolsResult, PaginatedRequestParams, ServerConfig};
+use rmcp::service::RequestContext;
+use rmcp::{ErrorData, RoleServer, ServerHandler};
 use serde_json::{Value, json};
 
-use crate::support::{Bench, Client, Era, pipe};
+use crate::support::{Bench, Client, Era, Workshop, pipe};
 
 /// The bench's service, on tokio's (virtual) time instead of a timer that moves the clock.
 pub(crate) async fn on_tokio_time(bench: &Bench) -> Approvals {
@@ -84,6 +87,49 @@ async fn a_tool_that_does_not_answer_in_time_is_unknown() {
         assert_eq!(execution.get("toolResult"), None);
         assert_eq!(bench.workshop.effects().len(), 1);
     }
+}
+
+/// A server that lists its tools once, and never again.
+struct Silent {
+    workshop: Arc<Workshop>,
+    listed: AtomicBool,
+}
+
+impl ServerHandler for Silent {
+    fn get_info(&self) -> ServerConfig {
+        self.workshop.get_info()
+    }
+
+    async fn list_tools(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListToolsResult, ErrorData> {
+        if self.listed.swap(true, Ordering::SeqCst) {
+            return std::future::pending().await;
+        }
+        self.workshop.list_tools(request, context).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_does_not_list_its_tools_in_time_has_none_to_call() {
+    // [WIRE-T-032]
+    let bench = Bench::new().await;
+    let silent = Silent { workshop: Arc::clone(&bench.workshop), listed: AtomicBool::new(false) };
+    let gate = Gated::builder(silent, on_tokio_time(&bench).await)
+        .requester(ConfiguredRequester::new(FakeDirectory::identity("alice")))
+        .time_limit(Some(Duration::from_secs(60)));
+    let mut client = bench.client_of(gate, Era::Modern).await;
+    let plan = bench.approved(&mut client, "write", json!({ "path": "/a" })).await;
+    let limit = Duration::from_secs(61);
+    let execute = client.refusal("approval_execute", json!({ "planId": plan["planId"] }));
+    let refusal = tokio::time::timeout(limit, execute).await.expect("the limit of the call, and not this one");
+    assert_eq!(refusal, ("target_unavailable".into(), "same".into()));
+    let call = client.ask_in_vain("tools/call", json!({ "name": "read", "arguments": {} }));
+    let answer = tokio::time::timeout(limit, call).await.expect("the limit of the call, and not this one");
+    assert_eq!(answer["message"], "the server's tools can't be listed now");
+    assert_eq!((bench.workshop.effects().len(), bench.workshop.reads.load(Ordering::SeqCst)), (0, 0));
 }
 
 #[tokio::test(start_paused = true)]

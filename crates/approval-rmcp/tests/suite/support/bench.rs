@@ -7,6 +7,7 @@ use approval_core::record::Verdict;
 use approval_core::{Clock as _, DecisionRequest, Refusal, StatusView};
 use approval_rmcp::{ConfiguredRequester, Gated, GatedBuilder};
 use approval_testkit::{FakeDirectory, Room};
+use rmcp::ServerHandler;
 use serde_json::{Value, json};
 
 use super::{Client, Era, Workshop};
@@ -36,7 +37,7 @@ impl Bench {
         self.client_of(self.gate("alice"), era).await
     }
 
-    pub(crate) async fn client_of(&self, gate: GatedBuilder<Arc<Workshop>>, era: Era) -> Client {
+    pub(crate) async fn client_of(&self, gate: GatedBuilder<impl ServerHandler>, era: Era) -> Client {
         Client::connect(gate.build().unwrap(), era).await
     }
 
