@@ -27,7 +27,8 @@ pub trait Store: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     /// [`CommitError::Refused`] when `apply` refuses; [`CommitError::Conflict`] when a row isn't at the revision from which
-    /// it was to be changed; [`CommitError::Store`] when the store fails. In each case nothing has been written. [STORE-002]
+    /// it was to be changed; [`CommitError::Store`] when the store fails. In each case nothing has been written [STORE-002], but
+    /// for a failure of which the store itself can't know: see there.
     async fn commit(&self, transition: Transition) -> Result<(), CommitError>;
 
     /// A plan's rows, at one moment.
@@ -388,16 +389,17 @@ pub struct PlanPage {
     pub more: bool,
 }
 
-/// Why a transition was not committed. Nothing has been written then.
+/// Why a transition was not committed, or isn't known to have been.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CommitError {
-    /// A row isn't at the revision from which it was to be changed, or exists already.
+    /// A row isn't at the revision from which it was to be changed, or exists already. Nothing has been written.
     #[error("another transition came first")]
     Conflict,
-    /// The transition refuses.
+    /// The transition refuses. Nothing has been written.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// The store fails.
+    /// The store fails. Nothing has been written, unless a connection was lost while it committed: then all of the transition may have
+    /// been, or nothing, and only a look at the store tells.
     #[error(transparent)]
     Store(#[from] StoreError),
 }

@@ -9,13 +9,15 @@
 
 mod kit;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use approval_core::record::{Rule, Verdict};
 use approval_core::{Group, Policy, Reason, Refusal, Terms};
-use approval_testkit::Room;
+use approval_testkit::{FakeClock, MemoryStore, Room};
 use approval_web::SurfaceOptions;
 use http::StatusCode;
+use kit::store::{Break, Breaking};
 use kit::{PASSWORD, Site, WRONG, plans};
 
 fn quorum() -> Policy {
@@ -162,6 +164,28 @@ async fn a_form_of_elsewhere_changes_nothing() {
     }
     assert_eq!(site.tables(), before);
     assert_eq!(alice.send(&plan, &form, "approve", &[("password", PASSWORD)]).await.status, StatusCode::SEE_OTHER);
+}
+
+#[tokio::test]
+async fn a_decision_of_which_nobody_knows_is_not_called_undecided() {
+    for (how, state) in [(Break::Before, "awaiting_approval"), (Break::After, "approved")] {
+        let clock = FakeClock::new();
+        let store = Arc::new(Breaking::new(MemoryStore::new(Arc::new(clock.clone()))));
+        let policy = Policy::always(Terms::same_subject());
+        let site = Site::on(Room::over(Arc::clone(&store) as _, clock, policy).await);
+        let plan = site.plan("a").await;
+        let mut alice = site.logged_in("alice").await;
+        store.breaks("decide", how);
+        let answer = alice.decide(&plan, Verdict::Approve).await;
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{how:?}");
+        let words = ["it isn’t known whether your decision was recorded", "Open the plan again"];
+        assert!(words.iter().all(|words| answer.body.contains(words)), "{how:?}: {}", answer.body);
+        let false_words = ["Not decided", "Nothing was", "try again"];
+        assert!(!false_words.iter().any(|words| answer.body.contains(words)), "{how:?}: {}", answer.body);
+        assert_eq!(site.state(&plan).await, state, "{how:?}");
+        // The page says which it is.
+        assert_eq!(alice.open(&plan).await.body.contains("value=\"approve\""), how == Break::Before, "{how:?}");
+    }
 }
 
 #[tokio::test]

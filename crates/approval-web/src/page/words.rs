@@ -227,7 +227,9 @@ pub(crate) fn refusal(reason: Reason) -> &'static str {
         Reason::IntegrityFailure => {
             "The stored plan does not hold together: it may have been tampered with. Tell the operator."
         }
-        Reason::StoreUnavailable => "The store can’t be reached now. Nothing was decided; try again.",
+        Reason::StoreUnavailable => {
+            "The store failed, and it isn’t known whether your decision was recorded. Open the plan again: it says what was."
+        }
         _ => "The decision was not taken.",
     }
 }

@@ -138,11 +138,13 @@ pub(super) fn answer(desk: &Desk, visitor: &Visitor, plan: PlanId, taken: Result
             notice::not_found(desk, Some(visitor.name()))
         }
         Err(Undecided::Refused(refusal)) => {
-            let status = match refusal.reason() {
-                Reason::StoreUnavailable | Reason::Internal => StatusCode::SERVICE_UNAVAILABLE,
-                _ => StatusCode::CONFLICT,
+            let (status, heading) = match refusal.reason() {
+                // A store that falls silent may have committed before.
+                Reason::StoreUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "Not known"),
+                Reason::Internal => (StatusCode::SERVICE_UNAVAILABLE, "Not decided"),
+                _ => (StatusCode::CONFLICT, "Not decided"),
             };
-            again(Notice::new(status, "Not decided", words::refusal(refusal.reason())).detail(refusal.detail()))
+            again(Notice::new(status, heading, words::refusal(refusal.reason())).detail(refusal.detail()))
         }
         Err(Undecided::Unmuted(refusal)) => {
             tracing::error!(%refusal, "a requester could not be muted");

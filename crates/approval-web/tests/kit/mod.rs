@@ -3,6 +3,7 @@
 
 pub mod issuer;
 pub mod plans;
+pub mod store;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -59,6 +60,12 @@ impl Site {
         let room = Room::new().await;
         let approvals = room.approvals.clone();
         Self::over(room, approvals, "http://127.0.0.1:8080", options)
+    }
+
+    /// On loopback, over this room.
+    pub fn on(room: Room) -> Self {
+        let approvals = room.approvals.clone();
+        Self::over(room, approvals, ORIGIN, SurfaceOptions::default())
     }
 
     /// On loopback, behind these proxies.
