@@ -31,7 +31,10 @@ impl Address {
         };
         let base = uri.path().trim_end_matches('/');
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '-' | '_' | '.' | '~');
-        if uri.query().is_some() || !base.chars().all(plain) || authority.as_str().contains('@') {
+        // Browsers resolve dot segments before they ask, and take what begins with two slashes for another host.
+        let is_stable = |path: &str| path.split('/').skip(1).all(|part| !matches!(part, "" | "." | ".."));
+        let is_base = base.chars().all(plain) && is_stable(base);
+        if uri.query().is_some() || !is_base || authority.as_str().contains('@') {
             return Err(refuse());
         }
         let default_port = if is_https { ":443" } else { ":80" };
@@ -137,6 +140,13 @@ mod tests {
         // [SURF-013]
         for url in ["http://127.0.0.1:8080", "http://localhost", "http://[::1]:9", "https://approvals.example/a/b"] {
             assert!(Address::parse(url).is_ok(), "{url}");
+        }
+        for base in ["/a/b/", "/a.b", "/.a", "/...", "/~a"] {
+            let address = Address::parse(&format!("https://a{base}")).unwrap();
+            assert_eq!(address.base(), base.trim_end_matches('/'));
+        }
+        for base in ["//evil.example", "/a//b", "/.", "/..", "/a/../b", "/a/./b", "/a/.."] {
+            assert!(matches!(Address::parse(&format!("https://a{base}")), Err(SurfaceError::Address(_))), "{base}");
         }
         assert!(matches!(Address::parse("http://approvals.example"), Err(SurfaceError::PlainHttp(_))));
         for url in ["ftp://127.0.0.1", "approvals.example", "https://a@b", "https://a/{b}", "https://a/b?c", ""] {
