@@ -1,6 +1,7 @@
 //! Putting a service together.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
@@ -58,7 +59,8 @@ pub struct Parts {
     pub timer: Arc<dyn Timer>,
     /// Who must approve what.
     pub policy: Policy,
-    /// The absolute URL of the approval surface, without a trailing slash: `https://approvals.example`.
+    /// The absolute URL of the approval surface, without a trailing slash: `https://approvals.example`. Plain http is for loopback
+    /// addresses only.
     pub surface: String,
 }
 
@@ -77,8 +79,8 @@ pub enum BuildError {
     /// The store can't be used, or doesn't hold together.
     #[error("the service can't start: {0}")]
     Refused(#[from] Refusal),
-    /// The address of the surface is no URL that a browser can be sent to.
-    #[error("`{0}` is not an http or https URL of an approval surface")]
+    /// The address of the surface is no URL that a browser can be sent to, or one at which everybody on the way reads along.
+    #[error("`{0}` is not the URL of an approval surface: https, or http on a loopback address")]
     Surface(String),
 }
 
@@ -236,11 +238,63 @@ impl Approvals {
     }
 }
 
-/// An absolute http or https URL with a host, without query, fragment or user information.
+/// An absolute https URL with a host, or an http one on loopback, without query, fragment or user information. [SURF-013]
 fn is_surface(url: &str) -> bool {
-    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
-    rest.is_some_and(|rest| {
-        let host = rest.split('/').next().unwrap_or_default();
-        !host.is_empty() && !rest.chars().any(|c| matches!(c, '?' | '#' | '@') || c.is_whitespace() || c.is_control())
-    })
+    let (is_https, rest) = match url.split_once("://") {
+        Some(("https", rest)) => (true, rest),
+        Some(("http", rest)) => (false, rest),
+        _ => return false,
+    };
+    let authority = rest.split('/').next().unwrap_or_default();
+    let is_whole = !rest.chars().any(|c| matches!(c, '?' | '#' | '@') || c.is_whitespace() || c.is_control());
+    is_whole && !authority.is_empty() && (is_https || is_loopback(authority))
+}
+
+/// Whether a host, with or without a port, is this machine.
+fn is_loopback(authority: &str) -> bool {
+    let host = match authority.strip_prefix('[') {
+        Some(rest) => rest.split(']').next(),
+        None => authority.split(':').next(),
+    };
+    let host = host.unwrap_or_default();
+    host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_surface_is_reached_by_https_or_on_loopback() {
+        // [SURF-013]
+        for url in [
+            "https://approvals.example",
+            "https://approvals.example:8443/approve",
+            "http://localhost:8080",
+            "http://LOCALHOST/approve",
+            "http://127.0.0.1",
+            "http://127.8.8.8:80",
+            "http://[::1]:8080",
+        ] {
+            assert!(is_surface(url), "{url}");
+        }
+        for url in [
+            "http://approvals.example",
+            "http://10.0.0.1:8080",
+            "http://0.0.0.0",
+            "http://[::]:8080",
+            "http://localhost.example",
+            "http://127.0.0.1.example",
+            "http://user@localhost",
+            "http://evil.example/localhost",
+            "https://",
+            "https:///approve",
+            "https://approvals.example?a",
+            "ftp://localhost",
+            "approvals.example",
+            "",
+        ] {
+            assert!(!is_surface(url), "{url}");
+        }
+    }
 }
