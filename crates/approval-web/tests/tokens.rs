@@ -9,91 +9,34 @@
 
 mod kit;
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use approval_core::transient::SealedTransient;
 use approval_core::{Clock as _, Directory as _, Group, Requester};
-use approval_testkit::{FakeClock, MemoryTransient, test_key_ring};
-use approval_web::{
-    BearerGuard, BearerVerifier, FileFault, ProtectedResource, ProviderTokens, Providers, ProvidersDirectory,
-    ResourceError, TokenFile,
-};
+use approval_web::{FileFault, ProtectedResource, ProvidersDirectory, ResourceError};
 use axum::body::Body;
 use axum::routing::post;
 use axum::{Extension, Router};
 use http::{Request, StatusCode, header};
-use kit::issuer::{Issuer, Key, unsigned};
+use kit::door::{Door, METADATA, RESOURCE, open};
+use kit::issuer::{Key, unsigned};
 use kit::write_private;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use tower::ServiceExt as _;
-
-const RESOURCE: &str = "https://mcp.example/mcp";
-
-struct Door {
-    issuer: Issuer,
-    clock: FakeClock,
-    providers: Providers,
-    router: Router,
-    folder: TempDir,
-}
 
 async fn whoami(Extension(requester): Extension<Requester>) -> String {
     format!("{} {} {}", requester.identity.person, requester.identity.issuer, requester.identity.subject)
 }
 
-fn settings(issuer: &Issuer) -> String {
-    format!(
-        "[[provider]]\nid = \"sso\"\nissuer = \"{}\"\nresource = \"{RESOURCE}\"\nresource-scope = \"mcp\"\n\
-         client-id = \"mutation-approval\"\nalgorithms = [\"ES256\"]\nperson-claim = \"preferred_username\"\n\
-         groups-claim = \"/realm_access/roles\"\n",
-        issuer.url
-    )
-}
-
-fn open(folder: &TempDir, text: &str) -> (Providers, FakeClock) {
-    let clock = FakeClock::new();
-    let sealed = SealedTransient::new(
-        Arc::new(MemoryTransient::default()),
-        Arc::new(test_key_ring()),
-        approval_core::Audience::from("urn:uuid:019ab12c-0000-4000-8000-000000000001"),
-    );
-    let path = folder.path().join("providers.toml");
-    write_private(&path, text);
-    (Providers::open(path, sealed, Arc::new(clock.clone())).unwrap(), clock)
-}
-
 impl Door {
-    async fn new() -> Self {
-        let issuer = Issuer::start().await;
-        let folder = tempfile::tempdir().unwrap();
-        let (providers, clock) = open(&folder, &settings(&issuer));
-        let file = TokenFile::open(folder.path().join("tokens.toml"), Arc::new(clock.clone()));
-        let any: Vec<Arc<dyn BearerVerifier>> = vec![Arc::new(file), Arc::new(ProviderTokens::new(providers.clone()))];
-        let resource = ProtectedResource::new(RESOURCE, [issuer.url.clone()]).unwrap().scope("mcp").unwrap();
-        let guard = BearerGuard::new(Arc::new(any)).resource(resource.name("Example"));
-        let router = guard.protect(Router::new().route("/mcp", post(whoami)));
-        Self { issuer, clock, providers, router, folder }
-    }
-
-    fn claims(&self) -> Value {
-        let now = self.clock.now().unix_millis() / 1000;
-        json!({
-            "iss": self.issuer.url, "aud": RESOURCE, "sub": "4711", "preferred_username": "dora",
-            "iat": now, "exp": now + 300, "client_id": "agent", "scope": "openid mcp",
-            "realm_access": { "roles": ["dev"] },
-        })
-    }
-
-    /// Status, challenge and body.
+    /// Status, challenge and body of what answers behind it.
     async fn call(&self, token: &str) -> (StatusCode, String, String) {
         let request = Request::post("/mcp").header(header::AUTHORIZATION, format!("Bearer {token}"));
         self.send(request.body(Body::empty()).unwrap()).await
     }
 
     async fn send(&self, request: Request<Body>) -> (StatusCode, String, String) {
-        let response = self.router.clone().oneshot(request).await.unwrap();
+        let router = self.guard.clone().protect(Router::new().route("/mcp", post(whoami)));
+        let response = router.oneshot(request).await.unwrap();
         let challenge = response.headers().get(header::WWW_AUTHENTICATE);
         let challenge = challenge.map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default();
         let status = response.status();
@@ -115,7 +58,7 @@ fn an_endpoint_is_as_the_file_tells_of_it() {
         provider("c", "resource = \"https://other.example/mcp\"\nresource-scope = \"other\""),
         provider("d", "client-id = \"mutation-approval\""),
     ];
-    let (providers, _) = open(&folder, &file.concat());
+    let (providers, _) = open(folder.path(), &file.concat());
     let told =
         ProtectedResource::new(RESOURCE, ["https://a.example", "https://b.example"]).unwrap().scope("mcp").unwrap();
     assert_eq!(providers.protected_resource(RESOURCE).unwrap(), Some(told));
@@ -124,8 +67,6 @@ fn an_endpoint_is_as_the_file_tells_of_it() {
     let error = providers.protected_resource("no URL").unwrap_err();
     assert_eq!(error.to_string(), "`no URL` is not an absolute URL, https or http, without query and fragment");
 }
-
-const METADATA: &str = r#"resource_metadata="https://mcp.example/.well-known/oauth-protected-resource/mcp""#;
 
 #[tokio::test]
 async fn a_token_of_the_issuer_names_its_person() {
@@ -150,11 +91,7 @@ async fn a_token_of_the_issuer_names_its_person() {
 #[tokio::test]
 async fn a_token_that_is_wrong_is_told_so() {
     let door = Door::new().await;
-    let with = |member: &str, value: Value| {
-        let mut claims = door.claims();
-        claims[member] = value;
-        door.issuer.key.sign(&claims)
-    };
+    let with = |member: &str, value: Value| door.with(member, value);
     let shared = jsonwebtoken::EncodingKey::from_secret(door.issuer.key.public.to_string().as_bytes());
     let soon = door.clock.now().unix_millis() / 1000 + 60;
     for (what, token) in [
@@ -272,7 +209,7 @@ fn a_resource_is_a_plain_url() {
 fn a_faulty_file_says_what_and_where() {
     let folder = tempfile::tempdir().unwrap();
     let whole = "[[provider]]\nid = \"a\"\nissuer = \"https://a.example\"\nclient-id = \"c\"\n";
-    let (providers, _) = open(&folder, whole);
+    let (providers, _) = open(folder.path(), whole);
     assert_eq!(providers.check().unwrap(), 1);
     for (change, line, words) in [
         (whole.replace("\"a\"", "\"A b\""), 2, "`id` is 1 to 32"),

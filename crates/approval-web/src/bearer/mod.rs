@@ -95,7 +95,11 @@ impl BearerGuard {
         Self { verifier, origins: Arc::default(), resource: None }
     }
 
-    /// Allows requests from pages of these origins too (`https://host[:port]`), compared octet by octet.
+    /// Allows requests from pages of these origins too, compared octet by octet with what browsers write: `https://app.example`, and
+    /// a port only where it isn't the scheme's own.
+    ///
+    /// The endpoint behind the guard may have a list of its own, in another notation, and a page has to be on both: to
+    /// `streamable_http` of approval-rmcp, the same origin is `https://app.example:443`.
     #[must_use]
     pub fn allow_origins(mut self, origins: impl IntoIterator<Item = String>) -> Self {
         self.origins = origins.into_iter().collect();

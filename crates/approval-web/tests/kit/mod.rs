@@ -1,6 +1,7 @@
 //! A surface over a room, and browsers that look at it: raw HTTP, no network, a clock that stands still.
 #![allow(dead_code, unreachable_pub, reason = "each test uses what it needs")]
 
+pub mod door;
 pub mod issuer;
 pub mod plans;
 pub mod store;
