@@ -11,14 +11,16 @@ mod kit;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
+use approval_core::Clock as _;
 use approval_rmcp::{Gated, VerifiedRequester, streamable_http};
 use approval_testkit::Room;
 use axum::Router;
 use axum::body::Body;
 use http::request::Builder;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
-use kit::door::Door;
+use kit::door::{Door, METADATA};
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ListToolsResult, PaginatedRequestParams,
     ServerCapabilities, ServerConfig, Tool, ToolAnnotations,
@@ -168,6 +170,56 @@ struct Answer {
 }
 
 const FOREIGN: &str = "this origin is not allowed\n";
+
+#[tokio::test]
+async fn who_is_turned_away_gets_nowhere_by_any_method() {
+    // [WIRE-022, WIRE-023]
+    for revision in [Revision::Legacy, Revision::Modern] {
+        let endpoint = Endpoint::new(revision, &[], &[]).await;
+        let door = &endpoint.door;
+        let expires = Some(door.clock.now().after(Duration::from_secs(60)));
+        let expired = door.file.issue(&"alice".into(), expires).unwrap();
+        door.clock.advance(Duration::from_secs(60));
+        let good = endpoint.good();
+        let invalid = |token: &str| {
+            let challenge = format!(r#"Bearer error="invalid_token", scope="mcp", {METADATA}"#);
+            (vec![("authorization", format!("Bearer {token}"))], StatusCode::UNAUTHORIZED, challenge, "")
+        };
+        let scope = format!("Bearer {}", door.with("scope", json!("openid")));
+        let nobody = format!(r#"Bearer scope="mcp", {METADATA}"#);
+        let lacking = format!(r#"Bearer error="insufficient_scope", scope="mcp", {METADATA}"#);
+        let foreign = vec![("authorization", good.clone()), ("origin", "https://evil.example".to_owned())];
+        for (headers, status, challenge, body) in [
+            (vec![], StatusCode::UNAUTHORIZED, nobody, ""),
+            invalid("unknown"),
+            invalid(&expired),
+            invalid(&door.with("exp", json!(1))),
+            invalid(&door.with("aud", json!("https://other.example/mcp"))),
+            (vec![("authorization", scope)], StatusCode::FORBIDDEN, lacking, ""),
+            (foreign, StatusCode::FORBIDDEN, String::new(), FOREIGN),
+        ] {
+            let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            let expected = Answer { status, challenge, body: body.to_owned() };
+            for method in [Method::POST, Method::GET, Method::DELETE] {
+                let answer = endpoint.answer(method.clone(), &headers).await;
+                assert_eq!(answer, expected, "{revision:?} {method} {headers:?}");
+            }
+        }
+        assert_eq!(endpoint.calls(), 0, "{revision:?}");
+
+        // The control: the same requests, with a good token. A session is still there, and only this ends it.
+        let admitted = [("authorization", good.as_str())];
+        let (stream, end, after) = match revision {
+            Revision::Legacy => (StatusCode::OK, StatusCode::ACCEPTED, StatusCode::NOT_FOUND),
+            Revision::Modern => (StatusCode::METHOD_NOT_ALLOWED, StatusCode::METHOD_NOT_ALLOWED, StatusCode::OK),
+        };
+        assert_eq!(endpoint.answer(Method::POST, &admitted).await.status, StatusCode::OK, "{revision:?}");
+        assert_eq!(endpoint.calls(), 1, "{revision:?}");
+        assert_eq!(endpoint.answer(Method::GET, &admitted).await.status, stream, "{revision:?}");
+        assert_eq!(endpoint.answer(Method::DELETE, &admitted).await.status, end, "{revision:?}");
+        assert_eq!(endpoint.answer(Method::POST, &admitted).await.status, after, "{revision:?}");
+    }
+}
 
 #[tokio::test]
 async fn an_origin_has_to_be_allowed_twice_in_two_notations() {
