@@ -13,7 +13,7 @@ use crate::suites::{SUITES, Suite, Tier};
 /// The exit code for a request that makes no sense, as clap uses it.
 const USAGE: u8 = 2;
 
-pub(crate) fn run(full: bool, only: &[String]) -> Result<ExitCode> {
+pub(crate) fn run(full: bool, no_skips: bool, only: &[String]) -> Result<ExitCode> {
     let chosen = match choose(full, only) {
         Ok(chosen) => chosen,
         Err(unknown) => {
@@ -31,7 +31,7 @@ pub(crate) fn run(full: bool, only: &[String]) -> Result<ExitCode> {
 
     let mut summary = Summary::default();
     for suite in &chosen {
-        summary.finished.push(run_suite(suite, &context));
+        summary.finished.push(run_suite(suite, &context, no_skips));
     }
     cache.prune()?;
 
@@ -52,7 +52,7 @@ fn choose(full: bool, only: &[String]) -> Result<Vec<&'static Suite>, &str> {
     Ok(SUITES.iter().filter(is_chosen).collect())
 }
 
-fn run_suite(suite: &Suite, context: &Context) -> Finished {
+fn run_suite(suite: &Suite, context: &Context, no_skips: bool) -> Finished {
     println!("\n== {}: {}", suite.name, suite.about);
     let watch = Stopwatch::start();
     let mut report = (suite.run)(context).unwrap_or_else(|error| {
@@ -61,6 +61,9 @@ fn run_suite(suite: &Suite, context: &Context) -> Finished {
         report
     });
     report.refuse_silence();
+    if no_skips {
+        report.refuse_skips();
+    }
     let took = watch.elapsed();
     for skip in &report.skipped {
         println!("skipped: {}: {}", skip.what, skip.why);

@@ -68,6 +68,11 @@ impl Report {
             self.failed("the whole suite", "it ran no test and gave no reason");
         }
     }
+
+    /// Where all that a suite needs has to be there, what is skipped has failed, for the same reason.
+    pub(crate) fn refuse_skips(&mut self) {
+        self.failed.append(&mut self.skipped);
+    }
 }
 
 /// A suite's report with the time that it took.
@@ -187,6 +192,21 @@ mod tests {
         let mut spoken = Report::skip("all", "absent");
         spoken.refuse_silence();
         assert_eq!(spoken.failures(), 0);
+    }
+
+    #[test]
+    fn where_nothing_may_be_skipped_a_skip_beside_passes_is_not_green() {
+        let mut report = passing(3);
+        report.skipped("inspector", "no Node");
+        report.refuse_skips();
+        let summary = summary(vec![("interop", report)]);
+        assert!(!summary.is_green());
+        let text = summary.render();
+        assert!(text.contains("failed:\n  interop: inspector: no Node"), "{text}");
+        assert_eq!(text.lines().last(), Some("3 passed, 1 failed, 0 skipped"));
+        let mut whole = passing(3);
+        whole.refuse_skips();
+        assert_eq!(whole.failures(), 0);
     }
 
     #[test]
