@@ -1,7 +1,9 @@
 //! Binding T: a gated call answers with its plan, and the profile's tools carry it on.
 
 use std::sync::OnceLock;
+use std::time::Duration;
 
+use approval_core::record::State;
 use approval_core::{Call, ChallengeView, ExecutionView, PlanView, Reason, Refusal, Requester, StatusView};
 use rmcp::model::{CallToolRequestParams, CallToolResponse, CallToolResult, Tool};
 use rmcp::service::RequestContext;
@@ -119,12 +121,35 @@ impl<H: ServerHandler> Gated<H> {
                 status.map(|status| status_answer(&status, names))
             }
         };
-        answer.unwrap_or_else(|refusal| {
-            let mut answer = refusal_answer(&refusal, id, names);
-            // A handle that is malformed is unknown to the gate; it is the digest that isn't one. [WIRE-042]
-            answer.member = (answer.reason == Reason::PayloadInvalid).then(|| "planDigest".to_owned());
-            Answer::Refusal(answer)
-        })
+        match answer {
+            Ok(answer) => answer,
+            Err(refusal) => {
+                let mut answer = self.refused(&refusal, requester, id).await;
+                // A handle that is malformed is unknown to the gate; it is the digest that isn't one. [WIRE-042]
+                answer.member = (answer.reason == Reason::PayloadInvalid).then(|| "planDigest".to_owned());
+                Answer::Refusal(answer)
+            }
+        }
+    }
+
+    /// A refusal of a call about a plan, and the next call where one helps. [WIRE-038]
+    pub(crate) async fn refused(&self, refusal: &Refusal, requester: &Requester, id: &str) -> RefusalAnswer {
+        let mut answer = RefusalAnswer::of(refusal);
+        let in_progress = refusal.reason() == Reason::ExecutionInProgress;
+        if let Ok(plan_id) = id.parse()
+            && !(in_progress && self.is_approved(requester, id).await)
+        {
+            // A digest that was right once is right again; one that wasn't is no help.
+            answer.next = self.names.next_after(refusal.reason(), About { plan_id, plan_digest: None });
+        }
+        answer
+    }
+
+    /// Whether a plan waits for nothing of its own. Where it is refused all the same because of an execution, that is another
+    /// plan's, and its own status would send the agent back at once, and round and round.
+    async fn is_approved(&self, requester: &Requester, id: &str) -> bool {
+        let status = self.approvals.status(requester, id, Duration::ZERO).await;
+        status.is_ok_and(|status| status.state == State::Approved)
     }
 
     pub(crate) fn requester(&self, context: &RequestContext<RoleServer>) -> Result<Requester, Refusal> {
@@ -201,13 +226,4 @@ pub(crate) fn execution_answer(view: ExecutionView) -> Answer {
         omitted: None,
         next: None,
     }))
-}
-
-pub(crate) fn refusal_answer(refusal: &Refusal, plan_id: &str, names: &ToolNames) -> RefusalAnswer {
-    let mut answer = RefusalAnswer::of(refusal);
-    if let Ok(plan_id) = plan_id.parse() {
-        // A digest that was right once is right again; one that wasn't is no help.
-        answer.next = names.next_after(refusal.reason(), About { plan_id, plan_digest: None });
-    }
-    answer
 }

@@ -119,6 +119,9 @@ fn of_outcome(outcome: Outcome) -> &'static str {
 
 fn of_refusal(refusal: &RefusalAnswer) -> &'static str {
     match (refusal.reason, &refusal.member) {
+        (Reason::ExecutionInProgress, _) if refusal.next.is_none() => {
+            "Refused: another plan is being executed on the same object. This plan stays as it is. Wait until that has ended, and make the same call again."
+        }
         (Reason::PayloadInvalid, Some(_)) => {
             "Refused: the argument that `member` names is not what this tool takes. Call it again with arguments that fit its input schema."
         }
@@ -144,7 +147,7 @@ fn of_reason(reason: Reason) -> &'static str {
         Reason::DryRunFailed => {
             "Refused: the target would not accept this. Look at what is there, and call the tool again with what it accepts."
         }
-        Reason::ExecutionInProgress => "Refused: an execution on the same object is running.",
+        Reason::ExecutionInProgress => "Refused: the plan is being executed.",
         Reason::IntegrityFailure => "Refused: the stored plan is not intact. A person has to look.",
         Reason::Internal => "Refused: something went wrong inside the server. Try the same call again later.",
         Reason::OutcomeUnknown => {
@@ -205,8 +208,11 @@ mod tests {
         followed["next"] = next;
         let followed: Answer = serde_json::from_value(followed).unwrap();
         let (alone, followed) = (text(&alone), text(&followed));
-        assert_eq!(followed.strip_prefix(&alone), Some(" Next call: `approval_status`, with the arguments in `next`."));
+        let followed = followed.strip_suffix(" Next call: `approval_status`, with the arguments in `next`.").unwrap();
         told.push_str(&format!("{of}: {alone}\n"));
+        if followed != alone {
+            told.push_str(&format!("{of}, with a next call: {followed}\n"));
+        }
     }
 
     fn id() -> Value {

@@ -12,7 +12,7 @@ use rmcp::service::RequestContext;
 use rmcp::{RoleServer, ServerHandler};
 
 use crate::answer::{Answer, RefusalAnswer};
-use crate::flow::{execution_answer, refusal_answer, status_answer};
+use crate::flow::{execution_answer, status_answer};
 use crate::gated::{Gated, is_modern};
 use crate::guidance::{About, LONGEST_WAIT_SECONDS, OPEN_THE_PAGE};
 use crate::names::ProfileTool;
@@ -88,7 +88,7 @@ impl<H: ServerHandler> Gated<H> {
         }
         Ok(match passed {
             Ok(execution) => execution_answer(execution),
-            Err(refusal) => Answer::Refusal(refusal_answer(&refusal, &id, &self.names)),
+            Err(refusal) => Answer::Refusal(self.refused(&refusal, &requester, &id).await),
         })
     }
 

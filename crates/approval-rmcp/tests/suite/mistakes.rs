@@ -1,10 +1,16 @@
 //! What models get wrong: each answer names the next right step, nothing runs, and the limits hold.
 
-use approval_core::record::{Limits, Verdict};
-use approval_core::{Policy, Terms};
-use approval_testkit::Room;
-use serde_json::{Value, json};
+use std::sync::Arc;
 
+use approval_core::record::{Limits, Outcome, Verdict};
+use approval_core::{ExecutionPermit, Executor, Policy, Report, Terms};
+use approval_rmcp::{ConfiguredRequester, Gated, GatedTool};
+use approval_testkit::{FakeDirectory, FakeTarget, Room};
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use tokio::sync::Notify;
+
+use crate::execution::on_tokio_time;
 use crate::support::{Bench, Client, Era, Workshop};
 
 /// Which call comes next, as the answer has it: for programs in `next`, and for models in words.
@@ -101,6 +107,59 @@ async fn a_model_that_changes_its_mind_gets_another_plan() {
     assert!(bench.workshop.effects().is_empty());
     client.answer("approval_execute", json!({ "planId": plan["planId"] })).await;
     assert_eq!(bench.workshop.effects(), [json!({ "path": "a" })]);
+}
+
+/// An executor that tells when it has begun, and ends when it is told to.
+#[derive(Default)]
+struct Lasting {
+    begun: Notify,
+    go: Notify,
+}
+
+#[async_trait]
+impl Executor for Lasting {
+    async fn execute(&self, _: ExecutionPermit) -> Report {
+        self.begun.notify_one();
+        self.go.notified().await;
+        Report::of(Outcome::Applied)
+    }
+}
+
+#[tokio::test]
+async fn a_model_is_not_sent_round_while_another_plan_is_executed_on_the_same() {
+    // [WIRE-038]
+    for era in Era::BOTH {
+        let bench = Bench::new().await;
+        let (target, lasting) = (Arc::new(FakeTarget::new()), Arc::new(Lasting::default()));
+        let tool = GatedTool::planned_by(target).executed_by(Arc::clone(&lasting) as _);
+        let gate = Gated::builder(Arc::clone(&bench.workshop), on_tokio_time(&bench).await)
+            .requester(ConfiguredRequester::new(FakeDirectory::identity("alice")))
+            .tool("tidy", tool);
+        let mut client = bench.client_of(gate, era).await;
+        let first = bench.approved(&mut client, "tidy", json!({ "name": "a", "value": 1 })).await;
+        let second = bench.approved(&mut client, "tidy", json!({ "name": "a", "value": 1 })).await;
+        let handle = |plan: &Value| json!({ "planId": plan["planId"] });
+        let call = json!({ "name": "approval_execute", "arguments": handle(&first) });
+        let running = client.start("tools/call", call).await;
+        lasting.begun.notified().await;
+
+        // Its own status has something to wait for.
+        let own = client.answer("approval_execute", handle(&first)).await;
+        assert_eq!((&own["reason"], next(&own)), (&json!("execution_in_progress"), Some("approval_status")));
+        let result = client.call("approval_execute", handle(&second)).await;
+        let text = result["content"][0]["text"].as_str().unwrap();
+        assert!(text.contains("another plan") && text.contains("Wait until"), "{text}");
+        let other = crate::support::assert_answers(result.clone());
+        assert_eq!((&other["reason"], &other["retry"]), (&json!("execution_in_progress"), &json!("same")));
+        assert_eq!(follow(&mut client, other).await, [""; 0]);
+
+        // Once that has ended, the same call runs.
+        lasting.go.notify_one();
+        assert_eq!(client.finish(running).await["result"]["structuredContent"]["outcome"], "applied");
+        lasting.go.notify_one();
+        let execution = client.answer("approval_execute", handle(&second)).await;
+        assert_eq!((&execution["outcome"], &execution["replayed"]), (&json!("applied"), &json!(false)));
+    }
 }
 
 #[tokio::test]
