@@ -47,7 +47,7 @@ pub struct Call {
 /// What a planner found out: everything that goes into intent and review but what the server itself adds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Draft {
-    /// What will be mutated.
+    /// What will be mutated; its name isn't blank.
     pub target: Target,
     /// The steps, in order.
     pub steps: Vec<DraftStep>,

@@ -310,6 +310,15 @@ async fn high_findings_ask_for_the_targets_name() {
     let answer = alice.send(&plan, &form, "approve", &[("password", PASSWORD), ("target", " prod-eu-1 ")]).await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER);
     assert_eq!(site.state(&plan).await, "approved");
+    // A name with blanks around it, which browsers and eyes leave out.
+    let mut draft = plans::dangerous();
+    draft.target.name = " prod eu\t".to_owned();
+    let plan = site.put("create_pod", draft).await;
+    for (target, status) in [("", 422), (" ", 422), ("prodeu", 422), ("prod eu", 303)] {
+        let form = alice.open(&plan).await.form();
+        let answer = alice.send(&plan, &form, "approve", &[("password", PASSWORD), ("target", target)]).await;
+        assert_eq!(answer.status, status, "{target:?}");
+    }
 }
 
 #[tokio::test]

@@ -56,6 +56,10 @@ impl Approvals {
         if draft.effect_keys.is_empty() {
             return Err(Refusal::new(Reason::Unsupported, "the planner names nothing that the call would touch")); // [PLAN-004]
         }
+        // It is shown, and typed before an approval where a finding is high.
+        if draft.target.name.trim().is_empty() {
+            return Err(Refusal::new(Reason::Unsupported, "the planner gives no name to what the call would mutate"));
+        }
         let permitted = self.service.directory.may_request(person, &call.tool, &draft.target).await;
         if !permitted.map_err(unavailable)? {
             return Err(not_permitted(requester)); // [PLAN-001]

@@ -181,6 +181,23 @@ async fn a_call_that_touches_nothing_known_can_not_be_gated() {
 }
 
 #[tokio::test]
+async fn a_target_without_a_name_can_not_be_gated() {
+    // [FORM-006]: an empty field would be its name.
+    let room = Room::new().await;
+    let named = |name: &'static str| {
+        move |_: &Call| {
+            let mut draft = draft();
+            draft.target.name = name.to_owned();
+            draft
+        }
+    };
+    for name in ["", " ", "\u{3000}\n"] {
+        unplanned(&room, plan_draft(&room, json!({}), named(name)).await, Reason::Unsupported);
+    }
+    plan_draft(&room, json!({}), named(" x ")).await.unwrap();
+}
+
+#[tokio::test]
 async fn an_effect_key_named_twice_is_one() {
     // [PLAN-004]: a rejection of such a plan must be recorded like any other.
     let room = Room::new().await;

@@ -278,10 +278,11 @@ pub(crate) fn asks_for_name(review: &Review) -> bool {
     review.findings.iter().any(|finding| finding.severity == Severity::High)
 }
 
-/// Whether the target's name was typed: as it is, or as the page shows it where it can't be typed.
+/// Whether the target's name was typed: as it is, or as the page shows it where it can't be typed; blanks around it don't matter.
+/// Nothing is nobody's name.
 pub(crate) fn is_name_of_target(intent: &Intent, typed: &str) -> bool {
-    let name = intent.target.name.as_str();
-    typed == name || typed == Shown::line(name).text()
+    let (name, typed) = (intent.target.name.as_str(), typed.trim());
+    !typed.is_empty() && (typed == name.trim() || typed == Shown::line(name).text().trim())
 }
 
 /// What a viewer said last about a plan.

@@ -253,7 +253,7 @@ fn complete(view: &PlanPageView, filled: &Filled, form: &Form) -> Result<(), Und
     if form.folded && filled.whole != "yes" {
         return missing("Say that you have read the whole plan, also what is folded. Nothing was decided.");
     }
-    if asks_for_name(&view.review) && !is_name_of_target(&view.intent, filled.target.trim()) {
+    if asks_for_name(&view.review) && !is_name_of_target(&view.intent, &filled.target) {
         return missing("That is not the target’s name. Nothing was decided.");
     }
     Ok(())
