@@ -16,7 +16,7 @@ use approval_core::record::{Rule, Verdict};
 use approval_core::{Group, Policy, Reason, Refusal, Terms};
 use approval_testkit::{FakeClock, MemoryStore, Room};
 use approval_web::SurfaceOptions;
-use http::StatusCode;
+use http::{StatusCode, header};
 use kit::store::{Break, Breaking};
 use kit::{PASSWORD, Site, WRONG, plans};
 
@@ -94,7 +94,12 @@ async fn wrong_passwords_run_out() {
     }
     let answer = alice.send(&plan, &form, "approve", &[("password", PASSWORD)]).await;
     assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(answer.headers[header::RETRY_AFTER], "30");
+    assert!(answer.body.contains("Too many wrong passwords. Try again in 30 s. Nothing was decided."), "{}", answer.body);
     assert_eq!(site.state(&plan).await, "awaiting_approval");
+    site.room.clock.advance(Duration::from_secs(30));
+    let answer = alice.send(&plan, &answer.form(), "approve", &[("password", PASSWORD)]).await;
+    assert_eq!((answer.status, answer.headers.get(header::RETRY_AFTER)), (StatusCode::SEE_OTHER, None));
 }
 
 #[tokio::test]

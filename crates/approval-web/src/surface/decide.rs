@@ -1,6 +1,7 @@
 //! A decision: each step takes what the step before it found, and nothing is changed before the last.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use approval_core::record::{Approver, Identity, RecordKind, Verdict};
 use approval_core::{ChallengeId, DecisionRequest, Digest, Nonce, PlanId, PlanPageView, Reason, Refusal, Timestamp};
@@ -55,6 +56,8 @@ pub(super) enum Undecided {
     Refused(Refusal),
     /// The last word was given already, came too late, or was never asked for.
     Spent,
+    /// Too many passwords were wrong: the page again, and how long to wait.
+    TooOften(Duration),
     /// Something that is needed can't be had.
     Unavailable(String),
     /// The plan was rejected, and its requester could not be muted.
@@ -114,12 +117,16 @@ pub(super) async fn decide(
             }
         },
     };
-    match taken {
-        Err(Undecided::Again(status, error)) => {
-            let again = Again { error: Some(error), comment: filled.comment, form: Some(form) };
-            render(&desk, &visitor, &plan.id, status, again).await
-        }
-        taken => answer(&desk, &visitor, view.header.plan_id, taken),
+    let (status, error, wait) = match taken {
+        Err(Undecided::Again(status, error)) => (status, error, None),
+        Err(Undecided::TooOften(wait)) => (StatusCode::TOO_MANY_REQUESTS, too_often(wait), Some(wait)),
+        taken => return answer(&desk, &visitor, view.header.plan_id, taken),
+    };
+    let again = Again { error: Some(error), comment: filled.comment, form: Some(form) };
+    let page = render(&desk, &visitor, &plan.id, status, again).await;
+    match wait {
+        Some(wait) => notice::come_again(wait, page),
+        None => page,
     }
 }
 
@@ -130,6 +137,10 @@ pub(super) fn answer(desk: &Desk, visitor: &Visitor, plan: PlanId, taken: Result
     match taken {
         Ok(()) => Redirect::to(&format!("{}/decided", desk.address.plan(plan))).into_response(),
         Err(Undecided::Again(status, error)) => again(Notice::new(status, "Not decided", error)),
+        Err(Undecided::TooOften(wait)) => {
+            let notice = Notice::new(StatusCode::TOO_MANY_REQUESTS, "Not decided", too_often(wait));
+            notice::come_again(wait, again(notice))
+        }
         Err(Undecided::Form) => {
             let text = "This form is no longer good: it belongs to another login or plan. Nothing was decided.";
             again(Notice::new(StatusCode::FORBIDDEN, "Not decided", text))
@@ -259,6 +270,10 @@ fn complete(view: &PlanPageView, filled: &Filled, form: &Form) -> Result<(), Und
     Ok(())
 }
 
+fn too_often(wait: Duration) -> String {
+    format!("Too many wrong passwords. Try again in {}. Nothing was decided.", words::duration(up(wait)))
+}
+
 /// The person's own password, now: a session alone never decides. Counted apart from logins. [AUTH-006] [AUTH-010] [AUTH-012]
 async fn authenticate(
     desk: &Desk,
@@ -266,11 +281,7 @@ async fn authenticate(
     account: &str,
     password: &str,
 ) -> Result<Authentication, Undecided> {
-    desk.decisions.attempt(account, desk.now()).map_err(|wait| {
-        let wait = words::duration(up(wait));
-        let error = format!("Too many wrong passwords. Try again in {wait}. Nothing was decided.");
-        Undecided::Again(StatusCode::TOO_MANY_REQUESTS, error)
-    })?;
+    desk.decisions.attempt(account, desk.now()).map_err(Undecided::TooOften)?;
     let found = desk.accounts.authenticate(account, password).await;
     let found = found.map_err(|error| Undecided::Unavailable(error.to_string()))?;
     match found.filter(|account| account.identity() == visitor.identity) {

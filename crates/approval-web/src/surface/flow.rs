@@ -116,7 +116,8 @@ pub(super) async fn log_in(
     let allowed = from.attempt(&desk).and_then(|()| desk.begun.attempt(&provider.settings.id, desk.now()));
     if let Err(wait) = allowed {
         let text = format!("Too many logins are under way. Try again in {}.", words::duration(up(wait)));
-        return Notice::new(StatusCode::TOO_MANY_REQUESTS, "Not now", text).show(&desk, None);
+        let notice = Notice::new(StatusCode::TOO_MANY_REQUESTS, "Not now", text);
+        return notice::come_again(wait, notice.show(&desk, None));
     }
     let next = desk.address.onward(&next);
     let before = desk.cookie.read(&headers);

@@ -63,8 +63,7 @@ pub(super) async fn log_in(
     let allowed = from.attempt(&desk).and_then(|()| desk.logins.attempt(&credentials.account, desk.now()));
     if let Err(wait) = allowed {
         again.error = Some(format!("Too many attempts. Try again in {}.", words::duration(up(wait))));
-        let seconds = up(wait).as_secs().to_string();
-        return ([(header::RETRY_AFTER, seconds)], page(StatusCode::TOO_MANY_REQUESTS, &again)).into_response();
+        return notice::come_again(wait, page(StatusCode::TOO_MANY_REQUESTS, &again));
     }
     let account = match desk.accounts.authenticate(&credentials.account, &credentials.password).await {
         Ok(Some(account)) => account,

@@ -1,6 +1,7 @@
 //! Pages with something to say and nothing to do.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use askama::Template;
 use axum::body::Body;
@@ -8,6 +9,7 @@ use axum::response::{IntoResponse as _, Response};
 use http::{StatusCode, header};
 
 use super::Desk;
+use super::login::up;
 use super::pieces::Pieces;
 use crate::page::chrome::{Chrome, NoticePage};
 use crate::page::name::Name;
@@ -65,6 +67,11 @@ impl Notice {
         let Self { heading, text, detail, onward, .. } = self;
         page(self.status, &NoticePage { chrome, heading, text, detail, onward })
     }
+}
+
+/// Says to programs too when to come again (RFC 9110, 10.2.3).
+pub(super) fn come_again(wait: Duration, response: Response) -> Response {
+    ([(header::RETRY_AFTER, up(wait).as_secs().to_string())], response).into_response()
 }
 
 /// There is no such page, or it isn't for this person: both look the same.

@@ -48,7 +48,9 @@ impl Throttle {
             due.names.retain(|_, due| *due > now);
         }
         if due.names.len() >= REMEMBERED && !due.names.contains_key(&key) {
-            return Err(self.altogether.interval);
+            // Until one of them is forgotten.
+            let soonest = due.names.values().min().copied().unwrap_or(now);
+            return Err(soonest.since(now));
         }
         let of_name = due.names.get(&key).copied().unwrap_or(now);
         let (of_name, altogether) = (self.per_name.next(of_name, now)?, self.altogether.next(due.altogether, now)?);
@@ -126,11 +128,11 @@ mod tests {
     #[test]
     fn memory_is_bounded() {
         let interval = Duration::from_secs(30);
-        let pace = Pace { burst: u32::MAX, interval: Duration::from_millis(1) };
-        let throttle = Throttle::new(Pace { burst: 3, interval }, pace);
-        assert!((0..REMEMBERED).all(|n| throttle.attempt(&n.to_string(), at(0)).is_ok()));
-        assert!(throttle.attempt("one more", at(0)).is_err());
-        assert!(throttle.attempt("7", at(0)).is_ok(), "a name that is known goes on");
+        let no_limit = Pace { burst: u32::MAX, interval: Duration::ZERO };
+        let throttle = Throttle::new(Pace { burst: 3, interval }, no_limit);
+        assert!((0..REMEMBERED).all(|n| throttle.attempt(&n.to_string(), at(i64::from(n > 0))).is_ok()));
+        assert_eq!(throttle.attempt("one more", at(1)), Err(Duration::from_secs(29)), "until the first one is paid off");
+        assert!(throttle.attempt("7", at(1)).is_ok(), "a name that is known goes on");
         assert_eq!(throttle.attempt("one more", at(31)), Ok(()), "what is paid off is forgotten");
     }
 }
