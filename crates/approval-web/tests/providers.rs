@@ -14,6 +14,8 @@ use std::time::Duration;
 
 use approval_core::record::{Rule, Verdict};
 use approval_core::{Digest, Group, PlanView, Policy, Terms};
+use approval_web::SurfaceOptions;
+use axum::extract::ConnectInfo;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{StatusCode, header};
@@ -139,6 +141,9 @@ async fn come_back_to(browser: &mut Browser<'_>, id: &str, cookie: &str, state: 
     let path = format!("/login/callback/{id}?code=c&state={}{more}", escape(state));
     let mut request = http::Request::get(path).header(header::HOST, &browser.site.host);
     request = request.header("sec-fetch-site", "cross-site").header(header::COOKIE, cookie);
+    if let Some(peer) = browser.peer {
+        request = request.extension(ConnectInfo(peer));
+    }
     let answer = browser.site.send(request.body(axum::body::Body::empty()).unwrap()).await;
     for set in answer.headers.get_all(header::SET_COOKIE) {
         let set = set.to_str().unwrap();
@@ -832,6 +837,45 @@ async fn an_address_that_nobody_verified_names_nobody() {
         stage.gives(&claims);
         assert_eq!(come_back(&mut browser, &left, "").await.status.as_u16(), status, "{verified:?}");
     }
+}
+
+#[tokio::test]
+async fn right_logins_at_a_provider_dont_count() {
+    let (stage, burst) = (Stage::new().await, SurfaceOptions::default().address_pace.burst);
+    let mut browser = stage.site.browser();
+    browser.peer = Some("192.0.2.1:4000".parse().unwrap());
+    let begin = async |peer: &str| {
+        let mut another = stage.site.browser();
+        another.peer = Some(peer.parse().unwrap());
+        another.post("/login/at/sso", &[]).await
+    };
+    for _ in 0..2 * burst {
+        let left = leave(&mut browser, "").await;
+        stage.gives(&stage.claims(&left.nonce));
+        assert_eq!(come_back(&mut browser, &left, "").await.status, StatusCode::OK);
+    }
+    // Those that don't come back do.
+    let left = leave(&mut browser, "").await;
+    for _ in 1..burst {
+        assert_eq!(begin("192.0.2.1:4001").await.status, StatusCode::OK);
+    }
+    let refused = begin("192.0.2.1:4001").await;
+    assert_eq!(
+        (refused.status, &refused.headers[header::RETRY_AFTER]),
+        (StatusCode::TOO_MANY_REQUESTS, &"5".parse().unwrap())
+    );
+    assert_eq!(begin("192.0.2.2:4001").await.status, StatusCode::OK);
+    // Nor does one for a decision, which makes no room either.
+    let plan = stage.site.plan("a").await;
+    let decision = leave_to_decide(&mut browser, &plan, "approve").await;
+    stage.gives(&stage.claims(&decision.nonce));
+    assert_eq!(come_back(&mut browser, &decision, "").await.status, StatusCode::OK);
+    assert_eq!(begin("192.0.2.1:4001").await.status, StatusCode::TOO_MANY_REQUESTS);
+    // One that comes back at last makes room for one.
+    stage.gives(&stage.claims(&left.nonce));
+    assert_eq!(come_back(&mut browser, &left, "").await.status, StatusCode::OK);
+    assert_eq!(begin("192.0.2.1:4001").await.status, StatusCode::OK);
+    assert_eq!(begin("192.0.2.1:4001").await.status, StatusCode::TOO_MANY_REQUESTS);
 }
 
 #[tokio::test]

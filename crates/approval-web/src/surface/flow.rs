@@ -201,6 +201,7 @@ impl<E: Into<ProviderError>> From<E> for Unproven {
 
 pub(super) async fn come_back(
     State(desk): State<Arc<Desk>>,
+    from: Caller,
     uri: Uri,
     headers: HeaderMap,
     answer: Result<Query<Answer>, QueryRejection>,
@@ -208,7 +209,7 @@ pub(super) async fn come_back(
     let answer = answer.map(|Query(answer)| answer).unwrap_or_default();
     let id = last(&uri);
     let response = match prove(&desk, id, &headers, &answer).await {
-        Ok((provider, proof, purpose)) => go_on(&desk, &headers, &provider, proof, purpose).await,
+        Ok((provider, proof, purpose)) => go_on(&desk, &from, &headers, &provider, proof, purpose).await,
         Err(Unproven::Unfit(why)) => {
             tracing::warn!(provider = id, why, "a browser came back from an identity provider with what doesn't fit");
             let text = "This login is not under way in this browser: it took too long, was finished already, or was begun \
@@ -264,11 +265,20 @@ async fn prove(
     }
 }
 
-async fn go_on(desk: &Desk, headers: &HeaderMap, provider: &Provider, proof: Proof, purpose: Purpose) -> Response {
+async fn go_on(
+    desk: &Desk,
+    from: &Caller,
+    headers: &HeaderMap,
+    provider: &Provider,
+    proof: Proof,
+    purpose: Purpose,
+) -> Response {
     match purpose {
         Purpose::Session { next, before } => {
             let login =
                 super::session::Login::Provider { id: provider.settings.id.clone(), id_token: proof.id_token.clone() };
+            // A login for a decision was never counted.
+            from.forgive(desk);
             let before = [before, desk.cookie.read(headers)];
             match open_session(desk, before.into_iter().flatten(), login, proof.attested.identity).await {
                 Ok(id) => {

@@ -131,7 +131,11 @@ mod tests {
         let no_limit = Pace { burst: u32::MAX, interval: Duration::ZERO };
         let throttle = Throttle::new(Pace { burst: 3, interval }, no_limit);
         assert!((0..REMEMBERED).all(|n| throttle.attempt(&n.to_string(), at(i64::from(n > 0))).is_ok()));
-        assert_eq!(throttle.attempt("one more", at(1)), Err(Duration::from_secs(29)), "until the first one is paid off");
+        assert_eq!(
+            throttle.attempt("one more", at(1)),
+            Err(Duration::from_secs(29)),
+            "until the first one is paid off"
+        );
         assert!(throttle.attempt("7", at(1)).is_ok(), "a name that is known goes on");
         assert_eq!(throttle.attempt("one more", at(31)), Ok(()), "what is paid off is forgotten");
     }
