@@ -95,7 +95,11 @@ async fn wrong_passwords_run_out() {
     let answer = alice.send(&plan, &form, "approve", &[("password", PASSWORD)]).await;
     assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS);
     assert_eq!(answer.headers[header::RETRY_AFTER], "30");
-    assert!(answer.body.contains("Too many wrong passwords. Try again in 30 s. Nothing was decided."), "{}", answer.body);
+    assert!(
+        answer.body.contains("Too many wrong passwords. Try again in 30 s. Nothing was decided."),
+        "{}",
+        answer.body
+    );
     assert_eq!(site.state(&plan).await, "awaiting_approval");
     site.room.clock.advance(Duration::from_secs(30));
     let answer = alice.send(&plan, &answer.form(), "approve", &[("password", PASSWORD)]).await;
@@ -435,6 +439,23 @@ async fn a_quorum_takes_distinct_persons() {
     bob.decide(&plan, Verdict::Withdraw).await;
     assert_eq!(site.state(&plan).await, "cancelled");
     assert!(carol.open(&plan).await.body.contains("the approval was withdrawn"));
+}
+
+#[tokio::test]
+async fn whoever_approved_nothing_has_nothing_to_take_back() {
+    // [DEC-008]
+    let site = Site::with_policy(quorum()).await;
+    let plan = site.plan("a").await;
+    let (mut bob, mut carol) = (site.logged_in("bob").await, site.logged_in("carol").await);
+    assert_eq!(bob.decide(&plan, Verdict::Approve).await.status, StatusCode::SEE_OTHER);
+    let answer = carol.decide(&plan, Verdict::Withdraw).await;
+    assert_eq!(answer.status, StatusCode::CONFLICT);
+    assert!(answer.body.contains("there is no approval of yours to take back"), "{}", answer.body);
+    assert!(!answer.body.contains("You may not decide"), "{}", answer.body);
+    assert_eq!(site.state(&plan).await, "awaiting_approval");
+    // The control.
+    assert_eq!(bob.decide(&plan, Verdict::Withdraw).await.status, StatusCode::SEE_OTHER);
+    assert_eq!(site.state(&plan).await, "cancelled");
 }
 
 #[tokio::test]

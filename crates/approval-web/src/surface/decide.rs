@@ -20,7 +20,7 @@ use super::notice::{self, Notice};
 use super::plan::{Again, refused, render};
 use super::session::Login;
 use super::visitor::{PlanPath, Visitor};
-use crate::page::plan::{asks_for_name, is_name_of_target};
+use crate::page::plan::{asks_for_name, is_name_of_target, last_verdict};
 use crate::page::words;
 
 /// Characters of the longest comment.
@@ -52,6 +52,8 @@ pub(super) enum Undecided {
     Again(StatusCode, String),
     /// The form is no longer good, or never was.
     Form,
+    /// Whoever takes an approval back hasn't given one.
+    NothingApproved,
     /// The service refuses.
     Refused(Refusal),
     /// The last word was given already, came too late, or was never asked for.
@@ -145,6 +147,11 @@ pub(super) fn answer(desk: &Desk, visitor: &Visitor, plan: PlanId, taken: Result
             let text = "This form is no longer good: it belongs to another login or plan. Nothing was decided.";
             again(Notice::new(StatusCode::FORBIDDEN, "Not decided", text))
         }
+        Err(Undecided::NothingApproved) => {
+            let text =
+                "You have not approved this plan: there is no approval of yours to take back. Nothing was decided.";
+            again(Notice::new(StatusCode::CONFLICT, "Not decided", text))
+        }
         Err(Undecided::Refused(refusal)) if refusal.reason() == Reason::PlanNotFound => {
             notice::not_found(desk, Some(visitor.name()))
         }
@@ -210,6 +217,8 @@ pub(super) async fn take(
         return Err(Undecided::Used);
     }
     let Identity { person, issuer, subject } = visitor.identity.clone();
+    let has_approved = last_verdict(view, &person).is_some_and(|(verdict, _)| verdict == Verdict::Approve);
+    let takes_nothing_back = ready.verdict == Verdict::Withdraw && !has_approved;
     let Authentication { auth_time, acr, amr } = authentication;
     let request = DecisionRequest {
         plan_id: ready.plan_id,
@@ -220,7 +229,10 @@ pub(super) async fn take(
         comment: ready.comment,
         rendered_at: ready.rendered_at,
     };
-    desk.approvals.decide(request).await.map_err(Undecided::Refused)?;
+    desk.approvals.decide(request).await.map_err(|refusal| match refusal.reason() {
+        Reason::ApproverNotPermitted if takes_nothing_back => Undecided::NothingApproved,
+        _ => Undecided::Refused(refusal),
+    })?;
     // [FORM-009]
     if ready.mute {
         let (requester, by) = (&view.header.requester.person, visitor.identity.person.as_str());
