@@ -12,7 +12,7 @@ use rmcp::{RoleServer, ServerHandler};
 use crate::answer::{Answer, ChallengeAnswer, ExecutionAnswer, PlanAnswer, RefusalAnswer, StatusAnswer};
 use crate::arguments::Arguments;
 use crate::gated::Gated;
-use crate::guidance::About;
+use crate::guidance::{About, INPUT_RESPONSES};
 use crate::names::{ProfileTool, ToolNames};
 use crate::result::result;
 use crate::run::Run;
@@ -49,7 +49,8 @@ impl<H: ServerHandler> Gated<H> {
         if request.input_responses.is_some() {
             // Nobody was asked for input: this answers something else, which must not be taken for a call. [WIRE-043]
             let what = "the call answers a request for input that wasn't made";
-            return Err(refused(Refusal::new(Reason::PayloadInvalid, what)));
+            let refusal = refused(Refusal::new(Reason::PayloadInvalid, what));
+            return Err(RefusalAnswer { member: Some(INPUT_RESPONSES.to_owned()), ..refusal });
         }
         let call = self.call(tool, request).map_err(refused)?;
         let run = Run { gated: self, context, tool: Some(tool), misfit: OnceLock::new() };

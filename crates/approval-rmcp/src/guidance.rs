@@ -15,6 +15,10 @@ pub(crate) const LONGEST_WAIT_SECONDS: u8 = 25;
 /// What a person reads before the page is opened for them.
 pub(crate) const OPEN_THE_PAGE: &str = "The agent has planned a change, and nothing has been changed yet. Open the page, log in, read the plan and decide there.";
 
+/// The members of a call by which it is sent again, as a refusal names them in `member`. They are no arguments.
+pub(crate) const REQUEST_STATE: &str = "requestState";
+pub(crate) const INPUT_RESPONSES: &str = "inputResponses";
+
 /// The plan that the next call is about.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct About {
@@ -118,9 +122,12 @@ fn of_outcome(outcome: Outcome) -> &'static str {
 }
 
 fn of_refusal(refusal: &RefusalAnswer) -> &'static str {
-    match (refusal.reason, &refusal.member) {
+    match (refusal.reason, refusal.member.as_deref()) {
         (Reason::ExecutionInProgress, _) if refusal.next.is_none() => {
             "Refused: another plan is being executed on the same object. This plan stays as it is. Wait until that has ended, and make the same call again."
+        }
+        (Reason::PayloadInvalid, Some(REQUEST_STATE | INPUT_RESPONSES)) => {
+            "Refused: this call can't be continued. Call the tool again without `requestState` and `inputResponses`."
         }
         (Reason::PayloadInvalid, Some(_)) => {
             "Refused: the argument that `member` names is not what this tool takes. Call it again with arguments that fit its input schema."
@@ -249,9 +256,11 @@ mod tests {
             let refusal = json!({ "kind": "refusal", "reason": reason, "retry": reason.retry() });
             said(&mut told, reason.code(), refusal);
         }
-        let mut misfit = json!({ "kind": "refusal", "reason": "payload_invalid", "retry": "never" });
-        misfit["member"] = "force".into();
-        said(&mut told, "payload_invalid, member", misfit);
+        for member in ["force", REQUEST_STATE, INPUT_RESPONSES] {
+            let mut misfit = json!({ "kind": "refusal", "reason": "payload_invalid", "retry": "never" });
+            misfit["member"] = member.into();
+            said(&mut told, &format!("payload_invalid, `{member}`"), misfit);
+        }
         insta::assert_snapshot!(told);
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use approval_core::record::{RuleKind, State};
-use approval_core::{PlanView, Reason, Refusal, StatusView};
+use approval_core::{PlanView, Reason, StatusView};
 use rmcp::model::{
     CallToolRequestParams, CallToolResult, ElicitRequest, ElicitRequestParams, InputRequest, InputRequests,
     InputRequiredResult, Tool,
@@ -14,7 +14,7 @@ use rmcp::{RoleServer, ServerHandler};
 use crate::answer::{Answer, RefusalAnswer};
 use crate::flow::{execution_answer, status_answer};
 use crate::gated::{Gated, is_modern};
-use crate::guidance::{About, LONGEST_WAIT_SECONDS, OPEN_THE_PAGE};
+use crate::guidance::{About, LONGEST_WAIT_SECONDS, OPEN_THE_PAGE, REQUEST_STATE};
 use crate::names::ProfileTool;
 use crate::run::Run;
 
@@ -61,7 +61,7 @@ impl<H: ServerHandler> Gated<H> {
     ) -> CallToolResult {
         let answer = match self.resume(tool, state, request, context).await {
             Ok(answer) => answer,
-            Err(refusal) => Answer::Refusal(RefusalAnswer::of(&refusal)),
+            Err(refusal) => Answer::Refusal(refusal),
         };
         self.result(answer)
     }
@@ -72,15 +72,19 @@ impl<H: ServerHandler> Gated<H> {
         state: &str,
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
-    ) -> Result<Answer, Refusal> {
-        let requester = self.requester(&context)?;
-        let plan_id = self.approvals.read_request_state(state)?;
+    ) -> Result<Answer, RefusalAnswer> {
+        let refused = |refusal| RefusalAnswer::of(&refusal);
+        let requester = self.requester(&context).map_err(refused)?;
+        let plan_id = self.approvals.read_request_state(state).map_err(|refusal| {
+            // [WIRE-M-007]
+            RefusalAnswer { member: Some(REQUEST_STATE.to_owned()), ..refused(refusal) }
+        })?;
         // What the client says of the page that it opened is no decision, and isn't looked at. [WIRE-M-005]
-        let (id, call) = (plan_id.to_string(), self.call(tool, request)?);
+        let (id, call) = (plan_id.to_string(), self.call(tool, request).map_err(refused)?);
         let run = Run { gated: self, context: context.clone(), tool: None, misfit: OnceLock::new() };
         let mut passed = self.approvals.execute_repeated(&requester, &id, &call, &run, &run).await;
         if passed.as_ref().is_err_and(|refusal| refusal.reason() == Reason::ApprovalPending) {
-            let waited = self.wait(&requester, &id, LONGEST_WAIT_SECONDS, &context).await?;
+            let waited = self.wait(&requester, &id, LONGEST_WAIT_SECONDS, &context).await.map_err(refused)?;
             if waited.state == State::AwaitingApproval {
                 return Ok(self.undecided(&waited));
             }

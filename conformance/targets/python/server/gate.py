@@ -453,7 +453,7 @@ class Gate:
         assert plan.intent is not None and plan.review is not None
         attempts = self._attempts(tx, plan.intent.value["effectKeys"], plan.plan_id)
         if any(outcome is None for outcome in attempts.values()):
-            return Refusal("execution_in_progress")  # another plan's: nothing that this one's status would wait for [WIRE-038]
+            return Refusal("execution_in_progress")  # not this plan: its status has nothing to wait for [WIRE-038]
         listed = {warning["planId"] for warning in plan.review.value.get("warnings", [])}
         if set(attempts) - listed:
             return Refusal("outcome_unknown", plan_id=plan.plan_id)

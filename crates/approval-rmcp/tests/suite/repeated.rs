@@ -148,7 +148,7 @@ async fn another_call_under_the_same_state_is_refused() {
 }
 
 #[tokio::test]
-async fn a_state_is_good_for_its_plan_and_person_and_while_the_plan_is() {
+async fn a_state_is_good_for_its_plan_and_person() {
     // [WIRE-M-003, WIRE-M-007]
     let bench = Bench::new().await;
     let mut client = opener(&bench, "alice").await;
@@ -168,6 +168,12 @@ async fn a_state_is_good_for_its_plan_and_person_and_while_the_plan_is() {
     {
         assert_eq!(with(&mut client, broken).await.as_deref(), Some("payload_invalid"), "{broken}");
     }
+    // What is at fault is no argument.
+    let call = json!({ "name": "write", "arguments": {}, "requestState": "approved" });
+    let result = client.ask("tools/call", call).await;
+    let text = result["content"][0]["text"].as_str().unwrap();
+    assert!(text.contains("without `requestState`") && !text.contains("arguments"), "{text}");
+    assert_eq!(assert_answers(result.clone())["member"], "requestState");
     // What was made under the same keys for another plan is that plan's; and these two installations share theirs.
     assert_eq!(with(&mut client, &foreign).await.as_deref(), Some("plan_not_found"));
 
@@ -177,9 +183,30 @@ async fn a_state_is_good_for_its_plan_and_person_and_while_the_plan_is() {
     let challenge = challenge(&mut client, &url).await;
     bench.decide(&challenge, "alice", Verdict::Approve).await.unwrap();
     bench.room.clock.advance(Duration::from_secs(3600));
-    assert_eq!(with(&mut client, &state).await.as_deref(), Some("payload_invalid"));
+    assert_eq!(with(&mut client, &state).await.as_deref(), Some("plan_expired"));
     assert_eq!(bench.room.memory.as_ref().unwrap().tables().plans.len(), planned, "nothing was planned anew");
     assert!(bench.workshop.effects().is_empty());
+}
+
+#[tokio::test]
+async fn what_came_of_a_plan_is_told_after_its_time() {
+    // [WIRE-M-007, GATE-050]
+    let bench = Bench::new().await;
+    let mut client = opener(&bench, "alice").await;
+    let (url, state) = asked(&mut client, "write", json!({})).await;
+    let challenge = challenge(&mut client, &url).await;
+    bench.decide(&challenge, "alice", Verdict::Approve).await.unwrap();
+    let execution = again(&mut client, "write", json!({}), &state, "accept").await;
+    assert_eq!((&execution["outcome"], &execution["replayed"]), (&json!("applied"), &json!(false)));
+    bench.room.clock.advance(Duration::from_secs(24 * 3600));
+    let mut late = again(&mut client, "write", json!({}), &state, "accept").await;
+    assert_eq!(late["replayed"].take(), true, "{late}");
+    late["replayed"] = false.into();
+    assert_eq!(late, execution);
+    // Another call is none that was planned, late or not.
+    let other = again(&mut client, "write", json!({ "path": "b" }), &state, "accept").await;
+    assert_eq!(other["reason"], "approval_hash_mismatch");
+    assert_eq!(bench.workshop.effects().len(), 1);
 }
 
 #[tokio::test]
