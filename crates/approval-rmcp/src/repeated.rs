@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use approval_core::record::{RuleKind, State};
-use approval_core::{PlanView, Reason, StatusView};
+use approval_core::{PlanView, StatusView};
 use rmcp::model::{
     CallToolRequestParams, CallToolResult, ElicitRequest, ElicitRequestParams, InputRequest, InputRequests,
     InputRequiredResult, Tool,
@@ -82,14 +82,14 @@ impl<H: ServerHandler> Gated<H> {
         // What the client says of the page that it opened is no decision, and isn't looked at. [WIRE-M-005]
         let (id, call) = (plan_id.to_string(), self.call(tool, request).map_err(refused)?);
         let run = Run { gated: self, context: context.clone(), tool: None, misfit: OnceLock::new() };
-        let mut passed = self.approvals.execute_repeated(&requester, &id, &call, &run, &run).await;
-        if passed.as_ref().is_err_and(|refusal| refusal.reason() == Reason::ApprovalPending) {
+        // An attempt to execute what nobody has decided would count as one, and they are limited. [WIRE-M-006]
+        if self.approvals.awaits_decision(&requester, &id, &call).await.map_err(refused)? {
             let waited = self.wait(&requester, &id, LONGEST_WAIT_SECONDS, &context).await.map_err(refused)?;
             if waited.state == State::AwaitingApproval {
                 return Ok(self.undecided(&waited));
             }
-            passed = self.approvals.execute_repeated(&requester, &id, &call, &run, &run).await;
         }
+        let passed = self.approvals.execute_repeated(&requester, &id, &call, &run, &run).await;
         Ok(match passed {
             Ok(execution) => execution_answer(execution),
             Err(refusal) => Answer::Refusal(self.refused(&refusal, &requester, &id).await),

@@ -5,11 +5,18 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
 use super::Approvals;
+use super::plan::request_tags;
+use super::status::status_of;
+use crate::directory::Requester;
+use crate::gate::Request;
 use crate::id::PlanId;
 use crate::instant::Timestamp;
 use crate::json::{Document, Limits};
+use crate::planner::Call;
+use crate::record::State;
 use crate::refusal::{Reason, Refusal};
 use crate::seal::{Binding, Purpose};
+use crate::store::Include;
 use crate::vault::internal;
 
 #[derive(Serialize, Deserialize)]
@@ -53,6 +60,21 @@ impl Approvals {
         let state =
             Document::parse(&opened, &Limits::ARGUMENTS).ok().and_then(|state| state.read::<RequestState>().ok());
         state.map(|state| state.plan_id).ok_or_else(|| refused("is of another version"))
+    }
+
+    /// Whether a call that is sent again waits for a decision: it is the one that was planned, and its plan is before a person.
+    /// To ask is no attempt to execute, and uses none up. [WIRE-M-006] [GATE-071]
+    ///
+    /// # Errors
+    /// Those of the gate's steps 1 to 3; another call than the planned one is none here, the gate refuses it.
+    pub async fn awaits_decision(&self, requester: &Requester, plan_id: &str, call: &Call) -> Result<bool, Refusal> {
+        let repeated = request_tags(&self.service.vault, call)?;
+        let request = Request { plan_id, plan_digest: None, repeated: Some(&repeated) };
+        match self.bound(requester, request, Include::Records).await {
+            Ok(bound) => Ok(status_of(&bound.opened, self.service.clock.now()).state == State::AwaitingApproval),
+            Err(refusal) if refusal.reason() == Reason::ApprovalHashMismatch => Ok(false),
+            Err(refusal) => Err(refusal),
+        }
     }
 
     fn binding(&self) -> Binding<'_> {

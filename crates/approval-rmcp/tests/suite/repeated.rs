@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use approval_core::record::{Rule, Verdict};
+use approval_core::record::{Limits, Rule, Verdict};
 use approval_core::{Clock as _, Group, Policy, Terms};
 use approval_testkit::Room;
 use serde_json::{Value, json};
@@ -89,6 +89,32 @@ async fn a_client_that_says_yes_at_once_gets_a_status_and_no_loop() {
     let refusal = again(&mut client, "write", json!({}), &state, "accept").await;
     assert_eq!((&refusal["reason"], &refusal["retry"]), (&json!("approval_rejected"), &json!("never")));
     assert!(bench.workshop.effects().is_empty());
+}
+
+#[tokio::test]
+async fn to_send_a_call_again_uses_no_attempt_up() {
+    // [WIRE-M-006, GATE-071]
+    let limits = Limits { gate_attempts: 2, ..Limits::default() };
+    let policy = Policy::always(Terms { limits, ..Terms::same_subject() });
+    let bench = Bench { room: Room::with_policy(policy).await, workshop: Workshop::new() };
+    let mut client = opener(&bench, "alice").await;
+    let (url, state) = asked(&mut client, "write", json!({})).await;
+    for _ in 0..5 {
+        let status = again(&mut client, "write", json!({}), &state, "accept").await;
+        assert_eq!((&status["kind"], &status["state"]), (&json!("status"), &json!("awaiting_approval")), "{status}");
+    }
+    let challenge = challenge(&mut client, &url).await;
+    bench.decide(&challenge, "alice", Verdict::Approve).await.unwrap();
+    let execution = again(&mut client, "write", json!({}), &state, "accept").await;
+    assert_eq!(execution["outcome"], "applied", "{execution}");
+
+    // The control: binding T's execute is an attempt, and these are limited.
+    let plan = bench.client(Era::Modern).await.answer("write", json!({})).await;
+    let handle = json!({ "planId": plan["planId"] });
+    for expected in ["approval_required", "approval_required", "rate_limited"] {
+        assert_eq!(client.answer("approval_execute", handle.clone()).await["reason"], expected);
+    }
+    assert_eq!(bench.workshop.effects().len(), 1);
 }
 
 #[tokio::test]
