@@ -85,7 +85,8 @@ impl<H: ServerHandler> Gated<H> {
         // An attempt to execute what nobody has decided would count as one, and they are limited. [WIRE-M-006]
         if self.approvals.awaits_decision(&requester, &id, &call).await.map_err(refused)? {
             let waited = self.wait(&requester, &id, LONGEST_WAIT_SECONDS, &context).await.map_err(refused)?;
-            if waited.state == State::AwaitingApproval {
+            // Nor does it run where its caller has gone meanwhile: whoever took it back may have no use for it.
+            if waited.state == State::AwaitingApproval || context.ct.is_cancelled() {
                 return Ok(self.undecided(&waited));
             }
         }

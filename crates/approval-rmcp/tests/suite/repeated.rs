@@ -149,6 +149,31 @@ async fn a_call_that_waits_ends_when_its_caller_goes() {
 }
 
 #[tokio::test]
+async fn a_call_that_was_taken_back_does_not_run() {
+    // [WIRE-M-006]
+    let Held { bench, mut client, mut news, go } = Held::new(Era::Modern).await;
+    client.elicitation = json!({ "url": {} });
+    let (url, state) = asked(&mut client, "write", json!({})).await;
+    let challenge = challenge(&mut client, &url).await;
+    let id = client.start("tools/call", json!({ "name": "write", "arguments": {}, "requestState": state })).await;
+    assert_eq!(next(&mut news).await, Some("sleeping"));
+    // The decision comes while it waits, and before it looks again its caller goes.
+    bench.decide(&challenge, "alice", Verdict::Approve).await.unwrap();
+    let cancel = json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": id } });
+    client.send(&cancel.to_string()).await;
+    assert_eq!(next(&mut news).await, Some("woken"));
+    for _ in 0..5 {
+        let status = client.answer("approval_status", json!({ "planId": challenge["planId"] })).await;
+        assert_eq!(status["state"], "approved");
+    }
+    assert!(!*go.borrow() && bench.workshop.effects().is_empty());
+    // Nothing is lost: sent again, it runs.
+    let execution = again(&mut client, "write", json!({}), &state, "accept").await;
+    assert_eq!((&execution["outcome"], &execution["replayed"]), (&json!("applied"), &json!(false)));
+    assert_eq!(bench.workshop.effects().len(), 1);
+}
+
+#[tokio::test]
 async fn another_call_under_the_same_state_is_refused() {
     // [WIRE-M-004, GATE-043]
     let bench = Bench::new().await;
