@@ -1,6 +1,10 @@
 //! A mutation behind the gate: its tool, its planner, its executor.
 
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use approval_core::record::{Outcome, StepReport};
@@ -124,8 +128,19 @@ impl<M: Mutation> Erased for Typed<M> {
         };
         let progress = Progress::default();
         let run = Steps::new(&permit, &progress);
-        let Ok(done) = in_time(limit, self.mutation.execute(arguments, &run)).await else {
-            tracing::error!(plan = %permit.plan_id(), "the mutation did not end in time: it is unknown what it did");
+        // What a panic leaves undone isn't known, and what was done before it is.
+        let ended = match in_time(limit, caught(self.mutation.execute(arguments, &run))).await {
+            Ok(Some(done)) => Some(done),
+            Ok(None) => {
+                tracing::error!(plan = %permit.plan_id(), "the mutation panicked: it is unknown what it did"); // [EXEC-004]
+                None
+            }
+            Err(_) => {
+                tracing::error!(plan = %permit.plan_id(), "the mutation did not end in time: it is unknown what it did");
+                None
+            }
+        };
+        let Some(done) = ended else {
             let (outcome, reports) = progress.outcome(steps, None);
             return Report { outcome, steps: reports, tool_result: None };
         };
@@ -139,6 +154,17 @@ impl<M: Mutation> Erased for Typed<M> {
         let (outcome, reports) = progress.outcome(steps, Some(&done));
         report(outcome, reports, said)
     }
+}
+
+/// What becomes of an author's code; nothing where it panics. It isn't polled again then, so that nobody sees what it left half
+/// changed.
+async fn caught<T>(work: impl Future<Output = T>) -> Option<T> {
+    let mut work = pin!(work);
+    poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context))) {
+        Ok(polled) => polled.map(Some),
+        Err(_) => Poll::Ready(None),
+    })
+    .await
 }
 
 fn report(outcome: Outcome, steps: Vec<StepReport>, said: Value) -> Report {

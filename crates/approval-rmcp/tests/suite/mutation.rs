@@ -238,9 +238,10 @@ async fn what_came_of_it_follows_from_its_steps() {
         ("stops midway", "partial", &[applied, skipped], 1),
         ("does nothing", unknown, &[skipped, skipped], 0),
         ("one step more", "partial", &[applied, applied], 2),
-        ("panics before", unknown, &[], 0),
-        ("first panics", unknown, &[], 1),
-        ("panics between", unknown, &[], 1),
+        ("panics before", unknown, &[skipped, skipped], 0),
+        ("first panics", unknown, &[unknown, skipped], 1),
+        ("panics between", unknown, &[applied, skipped], 1),
+        ("second panics", unknown, &[applied, unknown], 2),
     ] {
         let (bench, stock) = (Bench::new().await, Stock::new());
         let mut client = client(&bench, &stock, Era::Modern).await;
