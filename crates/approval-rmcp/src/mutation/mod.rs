@@ -91,7 +91,8 @@ pub trait Mutation: Send + Sync + 'static {
     /// What the tool takes: an object.
     type Arguments: DeserializeOwned + JsonSchema + Send + Sync;
 
-    /// What the tool answers once all of it has run; to the agent it is the execution's `toolResult`.
+    /// What the tool answers once all of it has run; to the agent it is the execution's `toolResult`. One that can't be written as
+    /// JSON changes nothing about the outcome: `toolResult` says so in its place.
     type Output: Serialize + Send;
 
     /// The tool's name. It may not change while the server runs.

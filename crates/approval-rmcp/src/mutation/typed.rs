@@ -145,7 +145,13 @@ impl<M: Mutation> Erased for Typed<M> {
             return Report { outcome, steps: reports, tool_result: None };
         };
         let (done, said) = match done {
-            Ok(output) => (Ok(()), output.serialize(serde_json::value::Serializer).unwrap_or_default()),
+            Ok(output) => (
+                Ok(()),
+                output.serialize(serde_json::value::Serializer).unwrap_or_else(|error| {
+                    tracing::error!(plan = %permit.plan_id(), %error, "the mutation's answer can't be written as JSON");
+                    unwritable()
+                }),
+            ),
             Err(error) => {
                 let said = failure(&error);
                 (Err(error), said)
@@ -169,6 +175,11 @@ async fn caught<T>(work: impl Future<Output = T>) -> Option<T> {
 
 fn report(outcome: Outcome, steps: Vec<StepReport>, said: Value) -> Report {
     Report { outcome, steps, tool_result: (!said.is_null()).then_some(said) }
+}
+
+/// What is said where a mutation has run and its answer can't be told.
+fn unwritable() -> Value {
+    json!({ "isError": false, "error": { "code": "answer", "message": "it ran, and its answer can't be written as JSON" } })
 }
 
 /// What is said of a mutation that didn't end well: its own words, without its secrets. [WIRE-034] [LEAF-009]

@@ -38,6 +38,14 @@ struct Move {
 #[derive(Serialize)]
 struct Moved {
     left: u32,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    log: BTreeMap<Vec<u8>, u32>,
+}
+
+impl Moved {
+    fn left(left: u32) -> Self {
+        Self { left, log: BTreeMap::new() }
+    }
 }
 
 impl Stock {
@@ -156,11 +164,11 @@ impl Mutation for Stock {
         let pieces =
             |step: &Step| step.body.as_ref().and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok()).unwrap();
         if self.is("does nothing") {
-            return Ok(Moved { left: 0 });
+            return Ok(Moved::left(0));
         }
         let left = steps.run(self.step("first", &first.object, pieces(first))).await?;
         if self.is("stops midway") {
-            return Ok(Moved { left });
+            return Ok(Moved::left(left));
         }
         assert!(!self.is("panics between"), "told to");
         let Some(second) = steps.next() else { return Err(StepError::unknown("no-step", "one step only")) };
@@ -172,7 +180,12 @@ impl Mutation for Stock {
         if self.is("tells the token") {
             return Err(StepError::unknown("told", format!("with {}", arguments.token.unwrap_or_default())));
         }
-        Ok(Moved { left })
+        let mut moved = Moved::left(left);
+        if self.is("answers in bytes") {
+            // JSON has no names but texts.
+            moved.log.insert(vec![0xff], left);
+        }
+        Ok(moved)
     }
 }
 
@@ -285,6 +298,20 @@ async fn what_a_step_says_is_told_without_its_secrets() {
     assert_eq!(execution["toolResult"]["error"]["code"], "told");
     assert!(execution["toolResult"]["error"]["message"].as_str().unwrap().starts_with("with "));
     assert!(!execution.to_string().contains("s3cret"), "{execution}");
+}
+
+#[tokio::test]
+async fn an_answer_that_cannot_be_told_is_told_of() {
+    // [EXEC-003, WIRE-034]
+    let (bench, stock) = (Bench::new().await, Stock::new());
+    let mut client = client(&bench, &stock, Era::Modern).await;
+    let plan = bench.approved(&mut client, "move_stock", arguments()).await;
+    stock.goes_wrong("answers in bytes");
+    let execution = client.answer("approval_execute", json!({ "planId": plan["planId"] })).await;
+    assert_eq!(execution["outcome"], "applied");
+    let message = "it ran, and its answer can't be written as JSON";
+    assert_eq!(execution["toolResult"], json!({ "isError": false, "error": { "code": "answer", "message": message } }));
+    assert_eq!(stock.effects(), ["a=7", "b=3"]);
 }
 
 #[tokio::test]
