@@ -1,6 +1,6 @@
 //! Putting a gate around a server.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,6 +31,7 @@ pub struct GatedBuilder<H> {
     approvals: Approvals,
     requesters: Arc<dyn RequesterSource>,
     tools: BTreeMap<String, GatedTool>,
+    listed: BTreeSet<String>,
     prefix: String,
     server: Option<String>,
     time_limit: Option<Duration>,
@@ -62,6 +63,7 @@ impl<H: ServerHandler> GatedBuilder<H> {
             approvals,
             requesters: Arc::new(VerifiedRequester),
             tools: BTreeMap::new(),
+            listed: BTreeSet::new(),
             prefix: PREFIX.to_owned(),
             server: None,
             time_limit: Some(TIME_LIMIT),
@@ -111,6 +113,14 @@ impl<H: ServerHandler> GatedBuilder<H> {
         self
     }
 
+    /// Says which tools the server lists, for one that answers `list_tools` only: before a client has come, [`build`](Self::build)
+    /// knows of a server's tools what its `get_tool` says, which without a body of its own says that there is none.
+    #[must_use]
+    pub fn lists(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.listed.extend(names.into_iter().map(Into::into));
+        self
+    }
+
     /// Another prefix of the profile's tools than `approval_`.
     #[must_use]
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
@@ -136,14 +146,18 @@ impl<H: ServerHandler> GatedBuilder<H> {
     /// Puts the gate up.
     ///
     /// # Errors
-    /// When the server has a tool under a reserved name or that of a mutation, a mutation takes no object, or the prefix doesn't make
-    /// names of tools. A server that lists a tool under such a name later can't be listed any more.
+    /// When the server has a tool under a reserved name or that of a mutation, by its `get_tool` or by [`lists`](Self::lists); when
+    /// a mutation takes no object, or the prefix doesn't make names of tools.
+    ///
+    /// A tool that only `list_tools` tells of, and one that is there later, isn't seen here. Under such a name it is never called,
+    /// since the gate's own tool answers to it, and `tools/list` fails where it would be listed.
     pub fn build(self) -> Result<Gated<H>, BuildError> {
         if let Some(fault) = self.fault {
             return Err(fault);
         }
+        let has = |name: &str| self.listed.contains(name) || self.inner.get_tool(name).is_some();
         for (name, tool) in self.tools.iter().filter(|(_, tool)| tool.mutation.is_some()) {
-            if self.inner.get_tool(name).is_some() {
+            if has(name) {
                 return Err(BuildError::Duplicate(name.clone()));
             }
             if tool.definition().is_none() {
@@ -161,7 +175,7 @@ impl<H: ServerHandler> GatedBuilder<H> {
                 return Err(BuildError::Prefix(self.prefix));
             }
             // [WIRE-003]
-            if self.tools.contains_key(name) || self.inner.get_tool(name).is_some() {
+            if self.tools.contains_key(name) || has(name) {
                 return Err(BuildError::Reserved(name.to_owned()));
             }
         }

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::execution::on_tokio_time;
-use crate::support::{Bench, Client, Era};
+use crate::support::{Bench, Client, Era, Workshop};
 
 /// Stock that moves from shelf to shelf: to take from one and to put on the other are two steps.
 #[derive(Clone, Default)]
@@ -438,10 +438,35 @@ async fn what_cannot_be_listed_is_not_built() {
     assert_eq!(twice.build().unwrap_err(), fault("move_stock"));
     let both = gate().tool("move_stock", GatedTool::opaque()).mutation(Stock::new());
     assert_eq!(both.build().unwrap_err(), fault("move_stock"));
+    assert!(gate().lists(["move_shelf"]).mutation(Stock::new()).build().is_ok(), "the control");
+    let listed = gate().lists(["move_stock"]).mutation(Stock::new());
+    assert_eq!(listed.build().unwrap_err(), fault("move_stock"));
+    let reserved = gate().lists(["approval_status"]).build();
+    assert_eq!(reserved.unwrap_err(), BuildError::Reserved("approval_status".to_owned()));
     let shouts = gate().mutation(Shout);
     assert_eq!(shouts.build().unwrap_err(), BuildError::Arguments("shout".to_owned()));
     // The workshop has a tool of this name.
     assert_eq!(bench.gate("alice").mutation(Shout).build().unwrap_err(), fault("shout"));
+}
+
+#[tokio::test]
+async fn what_a_server_only_lists_under_a_name_of_the_gate_is_never_called() {
+    // [WIRE-003]
+    for (name, kind) in [("move_stock", "plan"), ("approval_status", "refusal")] {
+        for era in Era::BOTH {
+            let listed = Workshop { lists_only: true, late: Mutex::new(Some(name)), ..Default::default() };
+            let (bench, stock) = (Bench::around(listed).await, Stock::new());
+            let mut client = client(&bench, &stock, era).await;
+            assert_eq!(client.ask_in_vain("tools/list", json!({})).await["code"], -32603, "{name}");
+            assert_eq!(client.answer(name, arguments()).await["kind"], kind, "{name}");
+            let plan = bench.approved(&mut client, "move_stock", arguments()).await;
+            client.answer("approval_execute", json!({ "planId": plan["planId"] })).await;
+            assert_eq!(stock.effects(), ["a=7", "b=3"]);
+            assert!(bench.workshop.effects().is_empty(), "{name}");
+            *bench.workshop.late.lock().unwrap() = None;
+            assert!(client.ask("tools/list", json!({})).await["tools"].is_array(), "the control");
+        }
+    }
 }
 
 #[tokio::test]
