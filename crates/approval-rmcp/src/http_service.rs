@@ -8,6 +8,7 @@ use rmcp::transport::streamable_http_server::session::local::LocalSessionManager
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 
 use crate::gated::Gated;
+use crate::http_sessions::OwnSessions;
 
 /// The longest request: the longest arguments that are planned, and a MiB for what stands around them. Their limit is that of the
 /// canonical bytes, which escape as little as they can, and a client may escape each character: `x` is `\u0078`, six bytes for one.
@@ -26,7 +27,7 @@ pub fn streamable_http<H: ServerHandler>(
     gated: Arc<Gated<H>>,
     allowed_origins: impl IntoIterator<Item = impl Into<String>>,
     allowed_hosts: impl IntoIterator<Item = impl Into<String>>,
-) -> StreamableHttpService<Arc<Gated<H>>, LocalSessionManager> {
+) -> OwnSessions<StreamableHttpService<Arc<Gated<H>>, LocalSessionManager>> {
     let hosts: Vec<String> = allowed_hosts.into_iter().map(Into::into).collect();
     let mut config = StreamableHttpServerConfig::default()
         .with_allowed_origins(allowed_origins)
@@ -36,5 +37,6 @@ pub fn streamable_http<H: ServerHandler>(
     if !hosts.is_empty() {
         config = config.with_allowed_hosts(hosts);
     }
-    StreamableHttpService::new(move || Ok(Arc::clone(&gated)), Arc::new(LocalSessionManager::default()), config)
+    let sessions = Arc::new(LocalSessionManager::default());
+    OwnSessions::new(StreamableHttpService::new(move || Ok(Arc::clone(&gated)), sessions, config))
 }

@@ -12,6 +12,8 @@ mod gated_tool;
 mod guidance;
 #[cfg(feature = "http")]
 mod http_service;
+#[cfg(feature = "http")]
+mod http_sessions;
 mod mutation;
 mod names;
 mod opaque;
@@ -33,6 +35,8 @@ pub use gated::Gated;
 pub use gated_tool::GatedTool;
 #[cfg(feature = "http")]
 pub use http_service::streamable_http;
+#[cfg(feature = "http")]
+pub use http_sessions::OwnSessions;
 pub use mutation::{Mutation, MutationsOnly, StepError, Steps, still_holds};
 pub use names::{EXTENSION_ID, PROFILE_VERSION, ToolNames};
 pub use requester::{ConfiguredRequester, RequesterSource, VerifiedRequester};

@@ -10,6 +10,7 @@ use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use serde_json::{Value, json};
+use tower_service::Service as _;
 
 use crate::support::{Bench, Era, Workshop, assert_answers, request};
 
@@ -172,28 +173,61 @@ async fn the_configured_requester_answers_for_nobody_over_http() {
 }
 
 #[tokio::test]
-async fn the_requester_is_asked_for_per_request_not_per_session() {
+async fn a_plan_is_its_requesters_whoever_else_has_a_bearer() {
     // [WIRE-020]
-    for era in Era::BOTH {
-        let bench = Bench::new().await;
-        let url = serve(gate(&bench)).await;
-        let mut client = HttpClient::connect(&url, era, Some("alice")).await;
-        let plan = client.answer("write", json!({})).await;
-        let challenge = client.answer("approval_challenge", json!({ "planId": plan["planId"] })).await;
-        bench.decide(&challenge, "alice", Verdict::Approve).await.unwrap();
-        // The same session, another person: not their plan.
-        for bearer in [Some("bob"), Some("mallory")] {
-            client.bearer = bearer;
-            let answer = client.answer("approval_execute", json!({ "planId": plan["planId"] })).await;
-            assert_eq!(answer["reason"], "plan_not_found");
-        }
-        client.bearer = None;
-        let answer = client.answer("approval_execute", json!({ "planId": plan["planId"] })).await;
-        assert_eq!(answer["reason"], "requester_not_permitted");
-        assert!(bench.workshop.effects().is_empty());
-        client.bearer = Some("alice");
-        assert_eq!(client.answer("approval_execute", json!({ "planId": plan["planId"] })).await["outcome"], "applied");
+    let bench = Bench::new().await;
+    let url = serve(gate(&bench)).await;
+    let mut client = HttpClient::connect(&url, Era::Modern, Some("alice")).await;
+    let plan = client.answer("write", json!({})).await;
+    let challenge = client.answer("approval_challenge", json!({ "planId": plan["planId"] })).await;
+    bench.decide(&challenge, "alice", Verdict::Approve).await.unwrap();
+    for (bearer, reason) in
+        [(Some("bob"), "plan_not_found"), (Some("mallory"), "plan_not_found"), (None, "requester_not_permitted")]
+    {
+        client.bearer = bearer;
+        assert_eq!(client.answer("approval_execute", json!({ "planId": plan["planId"] })).await["reason"], reason);
     }
+    assert!(bench.workshop.effects().is_empty());
+    client.bearer = Some("alice");
+    assert_eq!(client.answer("approval_execute", json!({ "planId": plan["planId"] })).await["outcome"], "applied");
+}
+
+#[tokio::test]
+async fn a_session_is_not_there_for_others() {
+    // [WIRE-020]
+    let bench = Bench::new().await;
+    let url = serve(gate(&bench)).await;
+    let mut client = HttpClient::connect(&url, Era::Legacy, Some("alice")).await;
+    let plan = client.answer("write", json!({})).await;
+    let challenge = client.answer("approval_challenge", json!({ "planId": plan["planId"] })).await;
+    bench.decide(&challenge, "alice", Verdict::Approve).await.unwrap();
+    let (session, http) = (client.session.clone().unwrap(), client.http.clone());
+    let stream = |method: reqwest::Method, bearer: Option<&str>| {
+        let request = http.request(method, &url).header("mcp-session-id", &session);
+        let request = request.header("accept", "text/event-stream").header("mcp-protocol-version", "2025-11-25");
+        match bearer {
+            Some(bearer) => request.bearer_auth(bearer),
+            None => request,
+        }
+    };
+    for bearer in [Some("bob"), None] {
+        for method in [reqwest::Method::GET, reqwest::Method::DELETE] {
+            let answer = stream(method.clone(), bearer).send().await.unwrap();
+            assert_eq!(answer.status(), 404, "{method} by {bearer:?}");
+            let resumed = stream(method, bearer).header("last-event-id", "0/0").send().await.unwrap();
+            assert_eq!(resumed.status(), 404);
+        }
+        let mut other =
+            HttpClient { bearer, session: Some(session.clone()), ..HttpClient::connect(&url, Era::Modern, None).await };
+        other.era = Era::Legacy;
+        let execute = other.calling("approval_execute", json!({ "planId": plan["planId"] }));
+        assert_eq!(execute.send().await.unwrap().status(), 404, "by {bearer:?}");
+    }
+    // It is there for whom it belongs to.
+    assert_eq!(stream(reqwest::Method::GET, Some("alice")).send().await.unwrap().status(), 200);
+    assert!(bench.workshop.effects().is_empty());
+    assert_eq!(client.answer("approval_execute", json!({ "planId": plan["planId"] })).await["outcome"], "applied");
+    assert!(stream(reqwest::Method::DELETE, Some("alice")).send().await.unwrap().status().is_success());
 }
 
 #[tokio::test]
@@ -252,11 +286,11 @@ async fn longer_bodies_are_turned_away() {
     // Without a connection, on which the answer can cross what is still being sent.
     let bench = Bench::new().await;
     let client = HttpClient::connect("http://127.0.0.1/mcp", Era::Modern, None).await;
-    let service = streamable_http(Arc::new(gate(&bench)), [""; 0], [""; 0]);
+    let mut service = streamable_http(Arc::new(gate(&bench)), [""; 0], [""; 0]);
     for (mebibytes, status) in [(12, 200), (13, 413)] {
         let post = escaping(&client, 'x', (mebibytes << 20) / 6).header("host", "127.0.0.1").build().unwrap();
         let post = http::Request::<reqwest::Body>::try_from(post).unwrap();
-        assert_eq!(service.handle(post).await.status(), status, "{mebibytes} MiB");
+        assert_eq!(service.call(post).await.unwrap().status(), status, "{mebibytes} MiB");
     }
     assert!(bench.workshop.effects().is_empty());
 }
