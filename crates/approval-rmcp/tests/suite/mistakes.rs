@@ -200,3 +200,80 @@ async fn a_model_that_does_all_at_once_is_held_to_the_limit() {
     assert_eq!(kinds, [vec!["plan"; 3], vec!["rate_limited"; 5]].concat());
     assert!(bench.workshop.effects().is_empty());
 }
+
+#[tokio::test]
+async fn a_model_that_ignores_the_page_comes_to_the_limit_and_runs_once_it_is_approved() {
+    // [GATE-071, GATE-072, WIRE-038]
+    for era in Era::BOTH {
+        let limits = Limits { gate_attempts: 6, ..Limits::default() };
+        let policy = Policy::always(Terms { limits, ..Terms::same_subject() });
+        let bench = Bench { room: Room::with_policy(policy).await, workshop: Workshop::new() };
+        let mut client = bench.client(era).await;
+        let plan = client.answer("write", json!({ "path": "a" })).await;
+        let handle = json!({ "planId": plan["planId"] });
+        let challenge = client.answer("approval_challenge", handle.clone()).await;
+        for _ in 0..6 {
+            let refusal = client.answer("approval_execute", handle.clone()).await;
+            assert_eq!((&refusal["reason"], next(&refusal)), (&json!("approval_pending"), Some("approval_status")));
+            let status = client.answer("approval_status", refusal["next"]["arguments"].clone()).await;
+            assert_eq!((&status["state"], next(&status)), (&json!("awaiting_approval"), Some("approval_status")));
+        }
+        // From here on it is told so, and of no next call.
+        for _ in 0..3 {
+            let refusal = client.answer("approval_execute", handle.clone()).await;
+            assert_eq!((&refusal["reason"], next(&refusal)), (&json!("rate_limited"), None));
+        }
+        assert!(bench.workshop.effects().is_empty());
+        // The person hasn't lost anything by it.
+        bench.decide(&challenge, "alice", Verdict::Approve).await.unwrap();
+        let execution = client.answer("approval_execute", handle).await;
+        assert_eq!((&execution["outcome"], &execution["replayed"]), (&json!("applied"), &json!(false)));
+        assert_eq!(bench.workshop.effects(), [json!({ "path": "a" })]);
+    }
+}
+
+/// Calls a tool so many times at once, and returns the answers.
+async fn at_once(client: &mut Client, tool: &str, arguments: &Value, times: usize) -> Vec<Value> {
+    let mut started = Vec::new();
+    for _ in 0..times {
+        started.push(client.start("tools/call", json!({ "name": tool, "arguments": arguments })).await);
+    }
+    let mut answers = Vec::new();
+    for id in started {
+        answers.push(crate::support::assert_answers(client.finish(id).await["result"].take()));
+    }
+    answers
+}
+
+#[tokio::test]
+async fn a_model_that_asks_and_executes_many_times_at_once_has_one_challenge_and_one_effect() {
+    // [CHAL-001, INV-002]
+    for era in Era::BOTH {
+        let bench = Bench::new().await;
+        let mut client = bench.client(era).await;
+        let plan = client.answer("write", json!({ "path": "a" })).await;
+        let handle = json!({ "planId": plan["planId"], "planDigest": plan["planDigest"] });
+        let refusals = at_once(&mut client, "approval_execute", &handle, 8).await;
+        assert!(refusals.iter().all(|refusal| refusal["reason"] == "approval_required"), "{refusals:?}");
+        let challenges = at_once(&mut client, "approval_challenge", &handle, 8).await;
+        assert_eq!(challenges[0]["state"], "awaiting_approval");
+        assert!(challenges.iter().all(|challenge| *challenge == challenges[0]), "{challenges:?}");
+        assert!(bench.workshop.effects().is_empty());
+
+        bench.decide(&challenges[0], "alice", Verdict::Approve).await.unwrap();
+        let executions = at_once(&mut client, "approval_execute", &handle, 8).await;
+        let made = executions.iter().filter(|answer| answer["replayed"] == false).count();
+        assert_eq!(made, 1, "{executions:?}");
+        for answer in &executions {
+            // The others get its outcome, or meet it while it runs.
+            match answer["kind"].as_str() {
+                Some("execution") => assert_eq!(answer["outcome"], "applied"),
+                _ => assert_eq!(
+                    (&answer["reason"], next(answer)),
+                    (&json!("execution_in_progress"), Some("approval_status"))
+                ),
+            }
+        }
+        assert_eq!(bench.workshop.effects(), [json!({ "path": "a" })]);
+    }
+}
