@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use approval_core::Timer as _;
+use approval_rmcp::TokioTimer;
 use rmcp::model::*;
 use rmcp::service::{NotificationContext, RequestContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
@@ -128,7 +130,7 @@ impl ServerHandler for Workshop {
                 Ok(CallToolResult::success(Vec::new()).into())
             }
             "slow" => {
-                tokio::time::sleep(Duration::from_secs(60)).await;
+                TokioTimer.sleep(Duration::from_secs(60)).await;
                 Ok(CallToolResult::success(Vec::new()).into())
             }
             "ask" => Ok(InputRequiredResult::from_request_state("half done").into()),
