@@ -121,7 +121,10 @@ pub(super) async fn of_another_browser(stage: &Stage) -> Result<()> {
     let left = eve.leave("").await?;
     let link = callback(left, eve.clone()).await?;
     dora.unfit(&link, "another browser began it", &before).await?;
-    eve.unfit(&link, "no such login is under way", &before).await?;
+    // It ends nobody's login: Eve's own goes on.
+    eve.come_back(&link).await?.onward()?;
+    same("whether Eve is logged in", eve.is_logged_in().await?, true)?;
+    let (before, mut eve) = (stage.site.kept().await?, Visitor::new(&stage.site)?);
     // Eve's code, not redeemed yet, in the answer to a login of Dora's own: PKCE tells them apart.
     let left = eve.leave("").await?;
     let link = callback(left, eve.clone()).await?;
