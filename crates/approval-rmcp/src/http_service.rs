@@ -20,9 +20,11 @@ const LONGEST_BODY: usize = 6 * Limits::ARGUMENTS.max_bytes() + (1 << 20);
 /// A request with an `Origin` that isn't among `allowed_origins` is refused, also where that is empty; one without `Origin` passes
 /// [WIRE-023]. These are in rmcp's notation, with the port (`https://app.example:443`, `http://localhost:*`): to rmcp, an origin
 /// without one has any. A middleware before it may have a list of its own, which knows nothing of this one, and a page has to be on
-/// both. To `BearerGuard::allow_origins` of approval-web the first of these is `https://app.example`, as a browser writes it. `allowed_hosts` are the values of `Host` that are
-/// answered; where none is given, loopback's only. A body over 13 MiB is answered 413, before the gate sees anything of it: that is
-/// enough for arguments of the 2 MiB that a plan may have, with each character of theirs written as an escape.
+/// both. To `BearerGuard::allow_origins` of approval-web the first of these is `https://app.example`, as a browser writes it.
+///
+/// `allowed_hosts` are the values of `Host` that are answered; where none is given, loopback's only. A body over 13 MiB is answered
+/// 413, before the gate sees anything of it: that is enough for arguments of the 2 MiB that a plan may have, with each character of
+/// theirs written as an escape.
 pub fn streamable_http<H: ServerHandler>(
     gated: Arc<Gated<H>>,
     allowed_origins: impl IntoIterator<Item = impl Into<String>>,

@@ -68,9 +68,10 @@ impl PrivateFile {
         };
         let metadata = file.metadata().map_err(|error| self.io(&error))?;
         self.check_mode(&metadata)?;
-        // As long as it is known to be, so that the system is asked for nothing twice.
-        let mut text = String::with_capacity(usize::try_from(metadata.len()).unwrap_or_default());
-        file.take(metadata.len()).read_to_string(&mut text).map_err(|error| self.io(&error))?;
+        // Its length is asked for once, and is no more than a guess: a pipe has none, and a file may have grown. A file that is read by
+        // itself would ask again.
+        let mut text = String::with_capacity(usize::try_from(metadata.len()).unwrap_or_default().saturating_add(1));
+        file.take(u64::MAX).read_to_string(&mut text).map_err(|error| self.io(&error))?;
         Ok(text)
     }
 
@@ -175,4 +176,24 @@ fn private(options: &mut OpenOptions) -> &mut OpenOptions {
 #[cfg(not(unix))]
 fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     options
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn a_file_without_a_length_is_read_to_its_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        assert!(Command::new("mkfifo").args(["-m", "600"]).arg(&path).status().unwrap().success());
+        let writer = std::thread::spawn({
+            let path = path.clone();
+            move || fs::write(path, "as long as it is")
+        });
+        assert_eq!(PrivateFile::new(path).read().unwrap(), "as long as it is");
+        writer.join().unwrap().unwrap();
+    }
 }

@@ -75,8 +75,8 @@ pub struct SurfaceOptions {
     pub password_pace: Pace,
     /// Wrong passwords altogether: 60, and then one a second.
     pub password_pace_altogether: Pace,
-    /// Logins from one address (of IPv6: from one /64), at identity providers too, right ones not counted: 20, and then one in 5 seconds. Counted only where
-    /// the server says who is connected: see [`Surface::trusted_proxies`].
+    /// Logins from one address (of IPv6: from one /64), at identity providers too, right ones not counted: 20, and then one in 5
+    /// seconds. Counted only where the server says who is connected: see [`Surface::trusted_proxies`].
     pub address_pace: Pace,
     /// For how long no plan is taken from a requester whom a person mutes with a rejection: an hour. Zero offers no muting.
     pub mute: Duration,
