@@ -70,9 +70,9 @@ def installation(package, placeholders, own_port=True):
         environment = {**os.environ, **dict(zip(command.environment, filled))}
         line = [OTHER or programs()[package], *filled[count:], *(["--page", "127.0.0.1:0"] if own_port else [])]
         if OTHER:
-            # It has no place of its own to keep things, and makes no directory.
+            # It has no place of its own to keep things, makes no directory, and takes nothing for the operator's word.
             (pathlib.Path(root) / "notes").mkdir()
-            line += ["--state", "state"]
+            line += ["--state", "state", "--isolation", "same-user"]
         yield line, environment, pathlib.Path(root)
 
 

@@ -6,10 +6,11 @@ import hashlib
 import hmac
 import secrets
 import threading
-import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+from . import clock
 from .clock import b64
 from .policy import Identity
 
@@ -46,10 +47,10 @@ class Bucket:
 
     def __init__(self, size: int, seconds: float) -> None:
         self._size, self._seconds = size, seconds
-        self._left, self._at = float(size), time.monotonic()
+        self._left, self._at = float(size), _now()
 
     def take(self) -> bool:
-        now = time.monotonic()
+        now = max(_now(), self._at)
         self._left = min(self._size, self._left + (now - self._at) / self._seconds)
         self._at = now
         if self._left < 1:
@@ -73,10 +74,31 @@ class Accounts:
         self._login: dict[str, Bucket] = {}
         self._decide: dict[str, Bucket] = {}
         self._dummy = (secrets.token_bytes(16), secrets.token_bytes(32))
+        self._generation = 0
+        self.on_change: Callable[[str], None] | None = None  # is told of whom an account was changed [OPER-002]
 
-    def make(self, name: str, person: str, password: str) -> None:
+    def make(self, name: str, person: str, password: str, enabled: bool = True) -> None:
+        """Makes an account, or gives it another credential: what was begun with the one before is over [AUTH-003]."""
         salt = secrets.token_bytes(16)
-        self._accounts[name] = Account(name, person, salt, _verifier(password, salt))
+        self._generation += 1
+        self._accounts[name] = Account(name, person, salt, _verifier(password, salt), enabled, self._generation)
+
+    def replace(self, wanted: dict[str, tuple[str, str, bool]]) -> None:
+        """Takes these accounts in place of those that there are: person, password, and whether they are enabled."""
+        changed: list[str] = []
+        for name in [name for name in self._accounts if name not in wanted]:
+            changed.append(self._accounts.pop(name).person)
+        for name, (person, password, enabled) in wanted.items():
+            known = self._accounts.get(name)
+            if known is None or known.person != person or not hmac.compare_digest(_verifier(password, known.salt), known.verifier):
+                self.make(name, person, password, enabled)
+            elif known.enabled == enabled:
+                continue
+            else:
+                known.enabled = enabled
+            changed.append(person)
+        for person in changed if self.on_change is not None else ():
+            self.on_change(person)  # type: ignore[misc]
 
     def identity(self, session: Session) -> Identity:
         return Identity(session.person, "urn:mutation-approval:local-accounts", session.account)
@@ -96,7 +118,7 @@ class Accounts:
             self._login_all.give_back()
             if old is not None:
                 self._sessions.pop(_key(old), None)
-            now = time.monotonic()
+            now = _now()
             self._sessions[_key(new)] = Session(name, account.person, account.generation, now, now)
         return new
 
@@ -119,7 +141,7 @@ class Accounts:
             found = self._sessions.get(_key(name))
             if found is None:
                 return None
-            now = time.monotonic()
+            now = _now()
             account = self._accounts.get(found.account)
             if (account is None or not account.enabled or account.person != found.person
                     or account.generation != found.generation or now - found.used > IDLE_SECONDS
@@ -128,6 +150,14 @@ class Accounts:
                 return None
             found.used = now
             return found
+
+    def use_up(self, session: Session, form: str) -> bool:
+        """Whether this is the first time that a form is used [FORM-002]."""
+        with self._lock:
+            if form in session.forms:
+                return False
+            session.forms.add(form)
+            return True
 
     def log_out(self, name: str) -> None:
         with self._lock:
@@ -145,3 +175,8 @@ def _key(name: str) -> bytes:
 
 def _verifier(password: str, salt: bytes) -> bytes:
     return hashlib.scrypt(password.encode("utf-8"), salt=salt, n=2**14, r=8, p=1, dklen=32)
+
+
+def _now() -> float:
+    """Seconds, by the clock by which all else runs out."""
+    return clock.now() / 1000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from . import records, strictjson
+from . import clock, records, strictjson
 from .store import Transaction
 
 
@@ -19,7 +19,7 @@ def start_writer(tx: Transaction, enforcement: dict[str, str], forgotten: list[s
             named.add((head["writer"], head["sequence"], head["digest"]))
         last[event["writer"]] = (event["sequence"], document.digest)
     heads = [{"writer": writer, "sequence": sequence, "digest": digest}
-             for writer, (sequence, digest) in sorted(last.items()) if (writer, sequence, digest) not in named]
+             for writer, (sequence, digest) in sorted(last.items(), key=lambda item: clock.unb64(item[0])) if (writer, sequence, digest) not in named]
     tx.event(kind="audit.started", enforcement=enforcement, heads=heads or None, forgotten=forgotten or None)
 
 

@@ -11,11 +11,11 @@ from typing import Any, Final
 from . import clock, plans, records, strictjson
 from .anchor import Anchor, AnchorBroken
 from .audit import start_writer
-from .plans import ENDS_PLAN, OPEN, SETTLED, UNCOUNTED, Plan, Refusal
+from .plans import COUNTS, ENDS_PLAN, OPEN, SETTLED, Plan, Refusal
 from .policy import Configuration, Identity, Requester, satisfied, weaker
-from .seals import Keyring, SealBroken
+from .seals import KeyRevoked, Keyring, SealBroken
 from .store import Conflict, PlanRow, Store, StoreUnavailable, Transaction
-from .target import Directory, PlannerRefuses, Report
+from .target import Draft, PlannerRefuses, Report, Target, definition_digest, preview_digest
 
 MAX_WAIT: Final = 25  # seconds [WIRE-T-021]
 _PERMIT: Final = object()
@@ -58,7 +58,7 @@ class Authentication:
 class Gate:
     """All that reads and writes plans goes through here."""
 
-    def __init__(self, store: Store, keys: Keyring, configuration: Configuration, target: Directory,
+    def __init__(self, store: Store, keys: Keyring, configuration: Configuration, target: Target,
                  anchor: Anchor | None) -> None:
         self.store, self.keys, self.configuration = store, keys, configuration
         self.target, self.anchor = target, anchor
@@ -103,54 +103,37 @@ class Gate:
 
     # ---- planning (5.1)
 
-    def plan(self, requester: Requester, tool: str, arguments: dict[str, Any]) -> Plan:
-        """Plans a call; nothing is mutated [PLAN-008] [WIRE-T-001] [WIRE-T-002]."""
+    def plan(self, requester: Requester, tool: str, arguments: dict[str, Any], client: str | None = None) -> Plan:
+        """Plans a call; nothing is mutated [PLAN-008] [WIRE-T-001] [WIRE-T-002]. What refuses comes in the order of
+        PLAN-013."""
         person = requester.person
-        if not self.configuration.persons.get(person) or not self.configuration.persons[person].enabled:
-            raise Refusal("requester_not_permitted")  # [PLAN-001] [PERSON-002]
         try:
             strictjson.admit_value(arguments, strictjson.ARGUMENTS)  # [PLAN-003]
         except strictjson.Refused as refused:
             raise Refusal(payload_reason(refused.reason)) from None
-        try:
-            target = self.target.target()
-        except PlannerRefuses as refused:
-            raise Refusal(refused.reason) from None
-        if not self.configuration.may_request(person, tool, target["name"]):
+        if not self.configuration.is_enabled(person):  # [PLAN-001] [PERSON-002]
             raise Refusal("requester_not_permitted")
-        decision = self.configuration.evaluate(tool, target["name"], arguments)
+        try:
+            draft = self.target.plan(tool, arguments)
+        except PlannerRefuses as refused:  # [PLAN-011]
+            raise Refusal(refused.reason, member=refused.member) from None
+        effect_keys = list(dict.fromkeys(draft.effect_keys))  # [PLAN-004]
+        if not effect_keys:
+            raise Refusal("unsupported")
+        if not self.configuration.may_request(person, tool, draft.target["name"]):  # [PLAN-001]
+            raise Refusal("requester_not_permitted")
+        decision = self.configuration.evaluate(tool, draft.target["name"], arguments)
         if decision is None:  # [PLAN-002]
             self.store.commit(lambda tx: tx.event(kind="plan.denied", actor=self._pseudonym(person),
                                                   reason="policy_denied"))
             raise Refusal("policy_denied")
-        self.store.commit(lambda tx: self._admit_requester(tx, person, decision))
-        try:
-            draft = self.target.plan(tool, arguments)
-        except PlannerRefuses as refused:  # [PLAN-011]
-            raise Refusal(refused.reason) from None
-        effect_keys = list(dict.fromkeys(draft.effect_keys))  # [PLAN-004]
-        if not effect_keys:
-            raise Refusal("unsupported")
 
         def record(tx: Transaction) -> Plan:
-            self._admit_requester(tx, person, decision)
+            intent, review = self._documents(tx, tool, arguments, draft, effect_keys, client)
+            self._admit_muted(tx, person)
             self._admit_effects(tx, person, effect_keys)
+            self._admit_open(tx, person, decision)
             plan_id = clock.new_plan_id(tx.now)
-            intent = records.make(  # [DIG-100] [DIG-110]
-                "intent", salt=clock.new_salt(), arguments=arguments, target=draft.target, steps=draft.steps,
-                tool={"name": tool, "definitionDigest": self.target.definition_digest(tool)}, effectKeys=effect_keys)
-            attempts = self._attempts(tx, effect_keys, None)
-            review = records.make(  # [DIG-101] [PLAN-009] [REC-013]
-                "review", salt=clock.new_salt(), headline={"source": "server", "text": draft.headline},
-                findings=draft.findings or None, steps=[{"source": "server", "text": t} for t in draft.step_texts],
-                changes=draft.changes or None,
-                warnings=[{"code": "unresolved-attempt", "planId": other, "outcome": outcome or "unknown"}
-                          for other, outcome in sorted(attempts.items())] or None)
-            try:
-                for document in (intent, review):
-                    strictjson.admit_value(document, strictjson.PLAN)
-            except strictjson.Refused as refused:
-                raise Refusal(payload_reason(refused.reason)) from None
             header = records.make(  # [DIG-102] [DIG-103]
                 "plan", planId=plan_id, audience=self.keys.audience, requester=requester.identity.record(),
                 intentDigest=strictjson.digest(intent), reviewDigest=strictjson.digest(review), policy=decision,
@@ -169,17 +152,43 @@ class Gate:
             return self._load(tx, plan_id, person)
         return self.store.commit(record)
 
+    def _documents(self, tx: Transaction, tool: str, arguments: dict[str, Any], draft: Draft, effect_keys: list[str],
+                   client: str | None) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Intent and review, admitted within the limits of a whole plan [PLAN-003] [DIG-029]."""
+        intent = records.make(  # [DIG-100] [DIG-110]
+            "intent", salt=clock.new_salt(), arguments=arguments, target=draft.target, steps=draft.steps,
+            tool={"name": tool, "definitionDigest": definition_digest(self.target, tool)}, effectKeys=effect_keys,
+            normaliser=draft.normaliser)
+        attempts = self._attempts(tx, effect_keys, None)
+        quotes = [*draft.quotes, *([{"source": "agent", "text": client}] if client else [])]  # [WIRE-T-004]
+        review = records.make(  # [DIG-101] [PLAN-009] [REC-013]
+            "review", salt=clock.new_salt(), headline={"source": "server", "text": draft.headline},
+            findings=draft.findings or None, steps=[{"source": "server", "text": t} for t in draft.step_texts],
+            changes=draft.changes or None, quotes=quotes or None,
+            warnings=[{"code": "unresolved-attempt", "planId": other, "outcome": outcome or "unknown"}
+                      for other, outcome in sorted(attempts.items())] or None)
+        try:
+            size = sum(len(strictjson.admit_value(document, strictjson.PLAN)) for document in (intent, review))
+        except strictjson.Refused as refused:
+            raise Refusal(payload_reason(refused.reason)) from None
+        if size > strictjson.PLAN.size or strictjson.nodes(intent) + strictjson.nodes(review) > strictjson.PLAN.nodes:
+            raise Refusal("payload_too_large")
+        return intent, review
+
     def request_tag(self, tool: str, arguments: dict[str, Any]) -> str:
         """[DIG-123]; it never leaves the server."""
         request = {"type": records.type_of("request"), "audience": self.keys.audience, "tool": tool,
                    "arguments": arguments}
         return self.keys.tag("request-tag", strictjson.canonical(request))
 
-    def _admit_requester(self, tx: Transaction, person: str, decision: dict[str, Any]) -> None:
-        """Mutes and the number of open plans [PLAN-006] [PLAN-007]."""
+    def _admit_muted(self, tx: Transaction, person: str) -> None:
+        """[PLAN-006]"""
         mute = self._find(tx, "mute", self.keys.tags("pseudonym", person.encode()))
         if mute is not None and tx.now < clock.read_stamp(mute[1]["until"]):
             raise Refusal("rate_limited")
+
+    def _admit_open(self, tx: Transaction, person: str, decision: dict[str, Any]) -> None:
+        """[PLAN-007]"""
         limit = decision["limits"]["openPlans"]
         open_plans = 0
         for row in tx.plans_of(self.keys.tags("pseudonym", person.encode()), 1_000_000):
@@ -239,11 +248,13 @@ class Gate:
                 continue
             try:
                 opened = tx.open("plan-state", plan_id, plan_id)
-            except SealBroken:
-                opened = None
-            if opened is None:
-                found[plan_id] = "unknown"  # what can't be read may have run
+            except KeyRevoked:
+                found[plan_id] = "unknown"  # until an operator says what it did [KEYS-032]
                 continue
+            except SealBroken:
+                raise Refusal("integrity_failure") from None  # what can't be read may have run
+            if opened is None:
+                raise Refusal("integrity_failure")
             state = opened[0].value
             if state["state"] == "executing":
                 alive = tx.now < clock.read_stamp(state["claim"]["lease"])
@@ -315,6 +326,8 @@ class Gate:
             refusal = refusal or self._ended(plan)  # [CHAL-004]
             if refusal is not None:
                 return refusal
+            if plan.state["pruned"]:
+                return Refusal("already_executed", plan_id=plan_id)
             if plan.state["state"] != "planned":
                 return plan
             until = min(tx.now + 1000 * plan.limits["challengeSeconds"], plan.expires_at)  # [CHAL-002]
@@ -371,14 +384,14 @@ class Gate:
         self._attempt(claimed, enforcement)
         settled: Plan = self._called(plan_id, requester, None, lambda tx, plan: plan)
         if settled.execution is None:
-            raise Refusal("execution_in_progress", plan_id=plan_id)
+            raise Refusal("store_unavailable", plan_id=plan_id)  # the outcome couldn't be recorded yet
         return settled, False
 
     def _counted(self, tx: Transaction, requester: Requester, plan: Plan, answer: Any) -> Any:
-        """Counts and chains a refusal on a plan whose records hold together [GATE-071] [GATE-006]. Beyond the limit
-        nothing is written any more, so that nobody fills the audit."""
-        if (isinstance(answer, Refusal) and answer.reason not in UNCOUNTED
-                and plan.state["gateAttempts"] < plan.limits["gateAttempts"]):
+        """Counts and chains a refusal of a plan that is open, as the table says [GATE-071] [GATE-073]; of an end that the anchor
+        alone knows too [ANCHOR-008]. Beyond the limit nothing is written any more, so that nobody fills the audit."""
+        if (isinstance(answer, Refusal) and (answer.reason in COUNTS or answer.reason in ("approval_rejected", "approval_withdrawn"))
+                and plan.state["state"] in OPEN and plan.state["gateAttempts"] < plan.limits["gateAttempts"]):
             plans.change(tx, plan, {"kind": "execution.refused", "reason": answer.reason,
                                     "actor": self._pseudonym(requester.person)},
                          gateAttempts=plan.state["gateAttempts"] + 1)
@@ -423,13 +436,13 @@ class Gate:
             return Refusal("policy_changed")
         if weaker(self.configuration.enforcement(requester.assurance), plan.header.value["enforcement"]):  # [GATE-093]
             return Refusal("policy_changed")
-        if self.target.definition_digest(tool) != intent["tool"]["definitionDigest"]:  # [GATE-094]
+        if definition_digest(self.target, tool) != intent["tool"]["definitionDigest"]:  # [GATE-094]
             return Refusal("tool_changed")
         try:
-            if self.target.target()["identity"] != target["identity"]:  # [GATE-095]
+            if self.target.identity(intent) != target["identity"]:  # [GATE-095]
                 return Refusal("target_changed")
-        except PlannerRefuses as refused:
-            return Refusal(refused.reason)
+        except PlannerRefuses:
+            pass  # out of reach: step 10 says so, after what comes before it there
         return None
 
     def _step_10(self, plan: Plan) -> Refusal | None:
@@ -438,12 +451,13 @@ class Gate:
         if refusal is not None:
             return refusal
         assert plan.intent is not None
+        steps = plan.intent.value["steps"]
         try:
-            for step in plan.intent.value["steps"]:
+            self.target.identity(plan.intent.value)
+            for step in steps:
                 self.target.hold_preconditions(step)  # [GATE-102] [GATE-103]
-            for step in plan.intent.value["steps"]:
-                if "previewDigest" in step and self.target.preview_digest(step) != step["previewDigest"]:
-                    return Refusal("preview_changed")
+            if any("previewDigest" in step and preview_digest(self.target.preview(step)) != step["previewDigest"] for step in steps):
+                return Refusal("preview_changed")
         except PlannerRefuses as refused:
             return Refusal(refused.reason)
         return None
@@ -465,8 +479,9 @@ class Gate:
         refusal.plan_id = plan_id
 
         def transition(tx: Transaction, plan: Plan) -> Refusal | None:
-            if plan.state["state"] not in OPEN:
-                return self._counted(tx, requester, plan, self._steps_4_to_8(tx, plan, None))
+            if plan.state["state"] not in OPEN or self._ended(plan) is not None:  # [GATE-008]
+                again = self._steps_4_to_8(tx, plan, None)
+                return again if isinstance(again, Refusal) else None
             if refusal.reason in ENDS_PLAN:
                 plans.change(tx, plan, {"kind": "plan.stale", "reason": refusal.reason,
                                         "actor": self._pseudonym(requester.person)}, state="stale")
@@ -495,42 +510,45 @@ class Gate:
         """Runs the attempt in a thread of its own: a caller that goes away does not stop it [GATE-111] [WIRE-T-033]."""
         with self._idle:
             self._running += 1
-        done = threading.Event()
+        done, told = threading.Event(), threading.Event()
         threading.Thread(target=self._renew, args=(plan, done), daemon=True).start()
-        worker = threading.Thread(target=self._run, args=(plan, enforcement, done))
-        worker.start()
-        worker.join()
+        threading.Thread(target=self._run, args=(plan, enforcement, done, told), daemon=True).start()
+        told.wait()
 
-    def _run(self, plan: Plan, enforcement: dict[str, str], done: threading.Event) -> None:
+    def _run(self, plan: Plan, enforcement: dict[str, str], done: threading.Event, told: threading.Event) -> None:
         try:
-            refused = self._enter_claim(plan)
-            if refused is not None:
-                self._settle(plan, refused, None, None, enforcement)
-                return
-            alive = self.store.commit(lambda tx: self._lease_alive(tx, plan))
-            if not alive:  # [GATE-113]
-                self._settle(plan, "failed", None, None, enforcement)
-                return
-            assert plan.intent is not None
-            permit = Permit(_PERMIT, plan.intent.value, clock.read_stamp(plan.state["claim"]["deadline"]))
-            try:
-                report = self.target.execute(permit.spend(), permit.may_start)
-            except Exception:  # [EXEC-004]
-                report = Report("unknown", [], None)
-            self._settle(plan, report.outcome, report.steps, report.tool_result, enforcement)
-        except (StoreUnavailable, Refusal, Conflict):
-            pass  # the lease passes, and whoever meets it records `unknown` [STATE-022]
+            self._settle(plan, self._carry_out(plan), enforcement, done, told)
+        except (Refusal, Conflict, SealBroken):
+            pass  # somebody else has settled it, or the records don't hold together any more
         finally:
             done.set()
+            told.set()
             with self._idle:
                 self._running -= 1
                 self._idle.notify_all()
 
-    def wait_idle(self) -> None:
-        """At the end of the process, for attempts that run."""
+    def _carry_out(self, plan: Plan) -> Report:
+        """From the claim's commit to what came of it: the anchor, the permit, the executor."""
+        refused = self._enter_claim(plan)
+        if refused is not None:
+            return Report(refused, [], None)
+        try:
+            alive = self.store.commit(lambda tx: self._lease_alive(tx, plan))
+        except StoreUnavailable:
+            alive = False
+        if not alive:  # [GATE-113]
+            return Report("failed", [], None)
+        assert plan.intent is not None
+        permit = Permit(_PERMIT, plan.intent.value, clock.read_stamp(plan.state["claim"]["deadline"]))
+        try:
+            return self.target.execute(permit.spend(), permit.may_start)
+        except Exception:  # [EXEC-004]
+            return Report("unknown", [], None)
+
+    def wait_idle(self, seconds: float = 10) -> None:
+        """At the end of the process, for attempts that run. One that takes longer is lost, and settled by its lease."""
         with self._idle:
-            while self._running:
-                self._idle.wait(1)
+            self._idle.wait_for(lambda: not self._running, seconds)
 
     def _lease_alive(self, tx: Transaction, plan: Plan) -> bool:
         found = tx.open("plan-state", plan.plan_id, plan.plan_id)
@@ -561,9 +579,10 @@ class Gate:
             except (StoreUnavailable, SealBroken, Conflict):
                 continue
 
-    def _settle(self, plan: Plan, outcome: str, steps: list[dict[str, str]] | None, tool_result: Any,
-                enforcement: dict[str, str]) -> None:
-        """Step 13, also where the outcome comes late [STATE-021] [STATE-031]."""
+    def _settle(self, plan: Plan, report: Report, enforcement: dict[str, str], done: threading.Event,
+                told: threading.Event) -> None:
+        """Step 13, also where the outcome comes late [STATE-021] [STATE-031]. Where the store can't be written, the caller is
+        told so and it is tried again, for as long as the process lives."""
         claim_id = plan.state["claim"]["claimId"]
 
         def transition(tx: Transaction) -> None:
@@ -577,20 +596,17 @@ class Gate:
             late = state == "unknown" and current.execution_revision == 0
             if state != "executing" and not late:
                 raise Refusal("internal")
-            digest: str | None = None
-            if tool_result is not None:  # [REC-031] [EXEC-005]
-                result = {"type": records.type_of("result"), "salt": clock.new_salt(), "toolResult": tool_result}
-                try:
-                    strictjson.admit_value(result, strictjson.PLAN)
-                    digest = tx.insert("result", plan.plan_id, plan.plan_id, 0, result)
-                except strictjson.Refused:
-                    digest = None
-            plans.settle(tx, current, outcome, steps, digest, enforcement, late=late)
-        for _ in range(5):
+            digest = None
+            if report.tool_result is not None:  # [REC-031]
+                digest = tx.insert("result", plan.plan_id, plan.plan_id, 0, kept_result(report.tool_result))
+            plans.settle(tx, current, report.outcome, report.steps, digest, enforcement, late=late)
+        while True:
             try:
                 self.store.commit(transition)
+                done.set()
                 return
             except StoreUnavailable:
+                told.set()
                 time.sleep(0.5)
 
     # ---- the anchor
@@ -601,7 +617,7 @@ class Gate:
         try:
             return self.anchor.entries()
         except AnchorBroken:
-            raise Refusal("internal", detail="anchor") from None
+            raise Refusal("store_unavailable", detail="anchor") from None  # [ANCHOR-008]
 
     def _store_has_claim(self, tx: Transaction, plan_id: str, claim_id: str) -> bool:
         try:
@@ -626,11 +642,12 @@ class Gate:
             return "failed"
         if known is None:
             return None
-        return "unknown" if known["kind"] == "claimed" else "failed"
+        another = known["kind"] == "claimed" and known["claimId"] != plan.state["claim"]["claimId"]
+        return "unknown" if another else "failed"
 
     def _anchor_end(self, plan: Plan) -> None:
         """Rejections and withdrawals, once they have committed, and claims that the anchor lacks [ANCHOR-003]."""
-        if self.anchor is None:
+        if self.anchor is None or plan.intent is None:  # of what was pruned nothing can be entered any more
             return
         state = plan.state
         kind = {"rejected": "rejected"}.get(state["state"])
@@ -664,13 +681,24 @@ class Gate:
         return answer
 
     def _may_read(self, plan: Plan, person: str) -> bool:
-        found = self.configuration.persons.get(person)
-        return found is not None and found.enabled and (
+        return not plan.state["pruned"] and self.configuration.is_enabled(person) and (  # [STATE-033]
             plan.requester == person or self.configuration.may_approve(person, plan.policy["rule"], plan.requester))
 
     def _may_read_broken(self, tx: Transaction, plan_id: str, person: str) -> bool:
+        """Of a plan that doesn't hold together, whoever its header or its index says."""
         row = tx.plan_row(plan_id)
-        return row is not None and row.requester in self.keys.tags("pseudonym", person.encode())
+        if not self.configuration.is_enabled(person) or row is None:
+            return False
+        if row.requester in self.keys.tags("pseudonym", person.encode()):
+            return True
+        try:
+            found = tx.open("header", plan_id, plan_id)
+        except SealBroken:
+            return False
+        if found is None:
+            return False
+        header = found[0].value
+        return self.configuration.may_approve(person, header["policy"]["rule"], header["requester"]["person"])
 
     def decide(self, who: Authentication, plan_id: str, digest: str, challenge_id: str, verdict: str,
                comment: str | None, rendered_at: int) -> Plan:
@@ -816,7 +844,7 @@ class Gate:
                     continue
                 waits = plan.state["state"] == "awaiting_approval" and self.configuration.may_approve(
                     person, plan.policy["rule"], plan.requester)
-                if plan.requester == person or waits:
+                if not plan.state["pruned"] and (plan.requester == person or waits):
                     found.append(plan)
             return found
         return self.store.commit(transition)
@@ -854,6 +882,23 @@ class Gate:
                                     "actor": self._pseudonym(operator)}, reconciliation=recorded)
         self.store.commit(transition)
 
+    def prune(self, plan_id: str) -> None:
+        """Removes what a plan held, once it has ended and is resolved [STATE-032] [STATE-033]."""
+        def transition(tx: Transaction) -> None:
+            plan = self._load(tx, plan_id, None)
+            state = plan.state["state"]
+            unresolved = state in ("partial", "unknown") and plan.reconciliation is None
+            if state in OPEN or state == "executing" or unresolved or plan.state["pruned"]:
+                raise Refusal("internal", detail="nothing to prune")
+            tx.prune(plan_id)
+            plans.change(tx, plan, {"kind": "plan.pruned"}, pruned=True)
+        self.store.commit(transition)
+
+    def account_changed(self, operator: str, person: str) -> None:
+        """[OPER-002]"""
+        self.store.commit(lambda tx: tx.event(kind="account.changed", actor=self._pseudonym(operator),
+                                              subject=self._pseudonym(person)))
+
     def unmute(self, operator: str, person: str) -> None:
         """[PLAN-006]"""
         def transition(tx: Transaction) -> None:
@@ -864,6 +909,16 @@ class Gate:
 
     def _pseudonym(self, person: str) -> str:
         return self.keys.tag("pseudonym", person.encode())
+
+
+def kept_result(tool_result: Any) -> dict[str, Any]:
+    """The record of a tool's answer; what can't be kept is left out, and says so [EXEC-005]."""
+    result = {"type": records.type_of("result"), "salt": clock.new_salt(), "toolResult": tool_result}
+    try:
+        strictjson.admit_value(result, strictjson.PLAN)
+    except strictjson.Refused:
+        result["toolResult"] = {"omitted": "the tool's answer can't be kept: it is no strict JSON within the limits"}
+    return result
 
 
 def payload_reason(reason: str) -> str:

@@ -1,7 +1,7 @@
 """What an operator may do, at the machine and never over MCP [OPER-003]:
 
-    python -m server.operator --dir DIR --state STATEDIR (pause | resume | reconcile PLAN applied|not-applied |
-                                                          unmute PERSON | export | verify)
+    python -m server.operator (--config FILE | --dir DIR --state STATEDIR --isolation WORD)
+        (pause | resume | reconcile PLAN applied|not-applied | prune PLAN | mute PERSON SECONDS | unmute PERSON | export | verify)
 """
 
 from __future__ import annotations
@@ -9,12 +9,11 @@ from __future__ import annotations
 import argparse
 import getpass
 import sys
-from pathlib import Path
 
-from .__main__ import open_gate
+from .__main__ import from_command_line, from_file, parser
 from .audit import verify
 from .gate import Gate
-from .policy import Configuration
+from .plans import Refusal
 
 
 def export(gate: Gate) -> list[bytes]:
@@ -23,14 +22,12 @@ def export(gate: Gate) -> list[bytes]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="server.operator")
-    parser.add_argument("--dir", type=Path, required=True)
-    parser.add_argument("--state", type=Path, required=True)
-    parser.add_argument("what", choices=("pause", "resume", "reconcile", "unmute", "export", "verify"))
-    parser.add_argument("more", nargs="*")
-    arguments = parser.parse_args()
-    gate = open_gate(arguments.state, arguments.dir, Configuration({}, []), False, True)
-    who, more = getpass.getuser(), arguments.more
+    found = parser("server.operator")
+    found.add_argument("what", choices=("pause", "resume", "reconcile", "prune", "mute", "unmute", "export", "verify"))
+    found.add_argument("more", nargs="*")
+    arguments = found.parse_args()
+    installation = from_file(arguments.config)[0] if arguments.config is not None else from_command_line(arguments, found)
+    gate = installation.gate(False)
     if arguments.what in ("export", "verify"):  # reading starts no writer
         lines = export(gate)
         if arguments.what == "export":
@@ -40,14 +37,26 @@ def main() -> None:
         print("the chain holds" if fault is None else f"line {fault[0]}: {fault[1]}")
         raise SystemExit(0 if fault is None else 1)
     gate.start("environment")
-    if arguments.what in ("pause", "resume"):
-        gate.pause(who, arguments.what == "pause")
-    elif arguments.what == "reconcile" and len(more) == 2 and more[1] in ("applied", "not-applied"):
-        gate.reconcile(who, more[0], more[1])
-    elif arguments.what == "unmute" and len(more) == 1:
-        gate.unmute(who, more[0])
-    else:
-        parser.error("arguments")
+    try:
+        act(gate, getpass.getuser(), arguments.what, arguments.more, found)
+    except Refusal as refusal:
+        raise SystemExit(f"that can't be done: {refusal}") from None
+
+
+def act(gate: Gate, who: str, what: str, more: list[str], found: argparse.ArgumentParser) -> None:
+    match what, more:
+        case ("pause" | "resume"), []:
+            gate.pause(who, what == "pause")
+        case "reconcile", [plan_id, ("applied" | "not-applied") as finding]:
+            gate.reconcile(who, plan_id, finding)
+        case "prune", [plan_id]:
+            gate.prune(plan_id)
+        case "mute", [person, seconds] if seconds.isdigit():
+            gate.mute(person, int(seconds), who)
+        case "unmute", [person]:
+            gate.unmute(who, person)
+        case _:
+            found.error("arguments")
 
 
 if __name__ == "__main__":

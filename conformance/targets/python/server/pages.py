@@ -31,7 +31,7 @@ _ENFORCED: Final = {"on-write": "enforced by the target, as part of the write",
 
 
 def frame(title: str, content: str, logged_in: bool) -> str:
-    out = '<form method="post" action="/logout"><button>Log out</button></form>' if logged_in else ""
+    out = '<form method="post" action="/logout"><button type="submit">Log out</button></form>' if logged_in else ""
     return (f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
             f'<link rel="stylesheet" href="/style.css"></head><body><main>{content}</main>{out}</body></html>')
 
@@ -39,7 +39,7 @@ def frame(title: str, content: str, logged_in: bool) -> str:
 def login(sealed: str) -> str:
     return ('<h1>Log in</h1><form method="post" action="/login">'
             f'<input type="hidden" name="form" value="{html.escape(sealed)}">'
-            '<label>Account <input name="account" autocomplete="username"></label>'
+            '<label>Account <input name="account" type="text" autocomplete="username"></label>'
             '<label>Password <input name="password" type="password" autocomplete="current-password"></label>'
             '<button type="submit">Log in</button></form>')
 
@@ -90,7 +90,7 @@ def _change(change: dict[str, Any]) -> str:
         else:
             lines += [f'<span class="removed">- {text.show(line)}</span>' for line in before[a:b]]
             lines += [f'<span class="added">+ {text.show(line)}</span>' for line in after[c:d]]
-    return f"{head}<pre>{chr(10).join(lines)}</pre>"
+    return f"{head}<pre>{chr(10)}{chr(10).join(lines)}</pre>"
 
 
 def _step(number: int, step: dict[str, Any]) -> str:
@@ -189,10 +189,14 @@ def decision(shown: Plan, verdicts: list[str], sealed: str) -> str:
     """The form. Its first button does nothing, so that no key decides [FORM-005]; saying no takes only the password."""
     assert shown.review is not None and shown.intent is not None
     high = any(f["severity"] == "high" for f in shown.review.value.get("findings", []))
-    typed = ('<label>To approve, type the target\'s name <input name="target" autocomplete="off"></label>'
+    name = shown.intent.value["target"]["name"]
+    typed = (f'<label>To approve, type the target\'s name: <strong>{text.show(name)}</strong>'
+             ' <input name="target" type="text" autocomplete="off" required></label>'
              if high and "approve" in verdicts else "")
     words = {"reject": "Reject", "withdraw": "Withdraw my approval", "approve": "Approve"}
-    buttons = "".join(f'<button name="verdict" value="{v}">{words[v]}</button>' for v in verdicts)
+    # What an approval takes is not asked of a rejection or a withdrawal [FORM-008].
+    buttons = "".join(f'<button type="submit" name="verdict" value="{v}"{"" if v == "approve" else " formnovalidate"}>{words[v]}'
+                      "</button>" for v in verdicts)
     return (f'<section><h2>Decide</h2><form method="post" action="/plans/{shown.plan_id}/decision">'
             '<button type="submit" disabled hidden></button>'
             f'<input type="hidden" name="form" value="{html.escape(sealed)}">{typed}'

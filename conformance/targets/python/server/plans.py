@@ -22,8 +22,8 @@ RETRY: Final = {
     "rate_limited": "same", "recently_rejected": "never", "requester_not_permitted": "never",
     "store_unavailable": "same", "target_changed": "replan", "target_unavailable": "same", "tool_changed": "replan",
     "unsupported": "never"}  # gate.md, section 9 [GATE-003] [GATE-007]
-UNCOUNTED: Final = frozenset({"store_unavailable", "internal", "target_unavailable", "paused", "rate_limited",
-                              "execution_in_progress"})  # [GATE-006]
+COUNTS: Final = frozenset({"approval_hash_mismatch", "approval_pending", "approval_required", "challenge_expired",
+                           "outcome_unknown"})  # [GATE-006] [GATE-073]
 ENDS_PLAN: Final = frozenset({"requester_not_permitted", "approver_not_permitted", "policy_changed", "tool_changed",
                               "target_changed", "precondition_failed", "preview_changed", "dry_run_failed"})  # [GATE-005]
 
@@ -74,6 +74,13 @@ class Plan:
     def expires_at(self) -> int:
         return clock.read_stamp(self.header.value["expiresAt"])
 
+    def approvals(self) -> int:
+        """Distinct persons whose approval counts; of a plan that was pruned, by the decisions that its state still names."""
+        if not self.state["pruned"]:
+            return len(self.approvers())
+        ended_by_person = self.state["state"] == "rejected" or self.state.get("cause") == "withdrawn"
+        return max(0, len(self.state.get("decisions", [])) - (1 if ended_by_person else 0))
+
     def approvers(self) -> dict[str, dict[str, Any]]:
         """Whose approval counts, by person: given on this digest, under this challenge, while it was live, with an
         authentication newer than it, by somebody whom the rule can count [GATE-080] [RULE-001] [CHAL-003]."""
@@ -99,111 +106,122 @@ def load(tx: Transaction, keys: Keyring, plan_id: str, *, requester: str | None)
     if clock.PLAN_ID.match(plan_id) is None:  # [GATE-010] [REC-003]
         raise Refusal("plan_not_found")
     row = tx.plan_row(plan_id)
-    header: strictjson.Document | None = None
-    present = row is not None
-    try:
-        found = tx.open("header", plan_id, plan_id)
-        header, present = (None, present) if found is None else (found[0], True)
-    except SealBroken:
-        present = True
-    if not present:
+    if row is None:
         raise Refusal("plan_not_found")
-    if requester is not None:  # [GATE-020]: by the header, and by the index only where the header can't say
-        if header is not None:
-            mine = header.value["requester"]["person"] == requester
-        else:
-            mine = row is not None and row.requester in keys.tags("pseudonym", requester.encode())
-        if not mine:
-            raise Refusal("plan_not_found")
+    if requester is not None and row.requester not in keys.tags("pseudonym", requester.encode()):  # [GATE-020]
+        raise Refusal("plan_not_found")
     try:
-        plan = _step_3(tx, keys, plan_id, row, header)
+        plan = _step_3(tx, keys, plan_id, row)
     except SealBroken:
         raise Refusal("integrity_failure", plan_id=plan_id) from None
     _step_4(plan)
     return plan
 
 
-def _step_3(tx: Transaction, keys: Keyring, plan_id: str, row: PlanRow | None,
-            header: strictjson.Document | None) -> Plan:
-    """The seals hold, and the records are complete [GATE-030] [GATE-031]."""
-    if row is None or header is None:
-        raise SealBroken
+def _step_3(tx: Transaction, keys: Keyring, plan_id: str, row: PlanRow) -> Plan:
+    """The seals hold, and the records are complete and match [GATE-030] [GATE-031]."""
+    header, _ = _must(tx.open("header", plan_id, plan_id))
     value = header.value
     state, revision = _must(tx.open("plan-state", plan_id, plan_id))
-    if (value["planId"] != plan_id or value["audience"] != keys.audience or state.value["planId"] != plan_id
-            or state.value["revision"] != revision):
-        raise SealBroken
     plan = Plan(plan_id, row, header, state.value)
     person = value["requester"]["person"]
-    if (row.state != plan.state["state"] or row.created_at != value["createdAt"]
-            or row.requester not in keys.tags("pseudonym", person.encode())):  # [STORE-008]
-        raise SealBroken
+    _hold(value["planId"] == plan_id and value["audience"] == keys.audience and state.value["planId"] == plan_id
+          and state.value["revision"] == revision)
+    _hold(row.state == plan.state["state"] and row.created_at == value["createdAt"]
+          and row.requester in keys.tags("pseudonym", person.encode()))  # [STORE-008]
     _follow_events(tx, plan)
-    if plan.state["pruned"]:
+    _hold_state(plan)
+    if plan.state["pruned"]:  # [STATE-033]
+        _hold(not any(tx.has(kind, plan_id) for kind in ("intent", "review", "secrets", "execution", "result")))
         return plan
     plan.intent = _must(tx.open("intent", plan_id, plan_id))[0]
     plan.review = _must(tx.open("review", plan_id, plan_id))[0]
     touched = tx.effects_of(plan_id)
     effect_keys = plan.intent.value["effectKeys"]
-    if len(touched) != len(effect_keys) or any(
-            not touched & set(keys.tags("effect-tag", key.encode())) for key in effect_keys):  # [STORE-008]
-        raise SealBroken
-    if plan.intent.value.get("secretLeaves") or plan.review.value.get("secretLeaves"):
-        raise SealBroken  # this server's planner names no secret leaf [LEAF-006]
+    _hold(len(touched) == len(effect_keys) and all(
+        touched & set(keys.tags("effect-tag", key.encode())) for key in effect_keys))  # [STORE-008]
+    # This server's planners name no secret leaf [LEAF-006].
+    _hold(not plan.intent.value.get("secretLeaves") and not plan.review.value.get("secretLeaves")
+          and plan.state["secretsErased"] and not tx.has("secrets", plan_id))
     _open_named(tx, plan)
+    _hold_named(plan)
     return plan
+
+
+def _hold(what: bool) -> None:
+    if not what:
+        raise SealBroken
+
+
+def _hold_state(plan: Plan) -> None:
+    """What of the list of GATE-031 the plan state says by itself, pruned or not."""
+    state = plan.state
+    name, cause = state["state"], state.get("cause")
+    claimed, settled = name == "executing" or name in SETTLED, name in SETTLED
+    _hold(("claim" in state) == claimed and ("execution" in state) == settled)
+    _hold("reconciliation" not in state or name in ("partial", "unknown"))
+    decisions = state.get("decisions", [])
+    _hold("challenge" in state or not (claimed or decisions or name in ("awaiting_approval", "approved")))
+    _hold(not (name == "planned" and decisions) and len(set(decisions)) == len(decisions))
+    until = state.get("approvalExpiresAt")
+    _hold(until is not None or not (claimed or name == "approved" or cause == "approval"))
+    _hold(until is None or (name not in ("planned", "awaiting_approval") and clock.read_stamp(until) <= plan.expires_at))
+    _hold(cause in {"cancelled": ("cancelled", "withdrawn"), "expired": ("plan", "approval")}.get(name, (None,)))
+    _hold(name in OPEN or state["secretsErased"])
+    _hold(not state["pruned"] or (name not in OPEN and name != "executing"
+                                  and (name not in ("partial", "unknown") or "reconciliation" in state)))
+    if claimed:
+        at, lease, deadline = (clock.read_stamp(state["claim"][n]) for n in ("claimedAt", "lease", "deadline"))
+        _hold(deadline == at + 1000 * plan.limits["executionSeconds"] and lease >= at + 1000 * plan.limits["leaseSeconds"])
+
+
+def _hold_named(plan: Plan) -> None:
+    """What of that list is about the records that the plan state names."""
+    name, cause = plan.state["state"], plan.state.get("cause")
+    verdicts = [decision["verdict"] for decision in plan.decisions]
+    if name not in OPEN:
+        _hold(("reject" in verdicts) == (name == "rejected") and ("withdraw" in verdicts) == (cause == "withdrawn"))
+    claim = plan.state.get("claim", {}).get("claimId")
+    for record in (plan.execution, plan.reconciliation):
+        _hold(record is None or (record["planId"] == plan.plan_id and record["claimId"] == claim))
+    _hold(plan.execution is None or plan.execution["outcome"] == name)
 
 
 def _open_named(tx: Transaction, plan: Plan) -> None:
     """The records that the plan state names by digest [REC-040]."""
     state, plan_id = plan.state, plan.plan_id
-    if ("challenge" in state) != (plan.row.challenge_id is not None):
-        raise SealBroken
+    _hold(("challenge" in state) == (plan.row.challenge_id is not None))  # [STORE-008]
     if plan.row.challenge_id is not None:
         challenge, _ = _must(tx.open("challenge", plan.row.challenge_id, plan_id))
-        if challenge.digest != state["challenge"] or challenge.value["challengeId"] != plan.row.challenge_id:
-            raise SealBroken
+        _hold(challenge.digest == state["challenge"] and challenge.value["challengeId"] == plan.row.challenge_id
+              and challenge.value["planId"] == plan_id)
         plan.challenge = challenge.value
     for number, expected in enumerate(state.get("decisions", [])):
-        if plan.challenge is None:
-            raise SealBroken
+        assert plan.challenge is not None
         decision, _ = _must(tx.open("decision", f"{plan.challenge['challengeId']}.{number}", plan_id))
-        if decision.digest != expected or decision.value["planId"] != plan_id:
-            raise SealBroken
+        _hold(decision.digest == expected and decision.value["planId"] == plan_id)
         plan.decisions.append(decision.value)
     if "execution" in state:
         execution, plan.execution_revision = _must(tx.open("execution", plan_id, plan_id))
+        _hold(execution.digest == state["execution"])
         plan.execution = execution.value
-        if (execution.digest != state["execution"] or plan.execution["planId"] != plan_id or "claim" not in state
-                or plan.execution["claimId"] != state["claim"]["claimId"]
-                or plan.execution["outcome"] != state["state"]):
-            raise SealBroken
         if "resultDigest" in plan.execution:
             result, _ = _must(tx.open("result", plan_id, plan_id))
-            if result.digest != plan.execution["resultDigest"]:
-                raise SealBroken
+            _hold(result.digest == plan.execution["resultDigest"])
             plan.result = result.value
     if "reconciliation" in state:
         reconciliation, _ = _must(tx.open("reconciliation", plan_id, plan_id))
-        if reconciliation.digest != state["reconciliation"]:
-            raise SealBroken
+        _hold(reconciliation.digest == state["reconciliation"])
         plan.reconciliation = reconciliation.value
-    claimed = state["state"] == "executing" or state["state"] in SETTLED
-    if claimed != ("claim" in state) or (state["state"] in SETTLED) != ("execution" in state):
-        raise SealBroken
-    if state["state"] in ("awaiting_approval", "approved", "rejected") and plan.challenge is None:
-        raise SealBroken
 
 
 def _follow_events(tx: Transaction, plan: Plan) -> None:
     """The plan's events link, and the last is the one that the state names [SEAL-007]."""
     last: str | None = None
     for event in tx.events(plan.plan_id):
-        if event.value.get("planPrevious") != last or event.value["event"].get("planId") != plan.plan_id:
-            raise SealBroken
+        _hold(event.value.get("planPrevious") == last and event.value["event"].get("planId") == plan.plan_id)
         last = event.digest
-    if last != plan.state["lastEvent"]:
-        raise SealBroken
+    _hold(last == plan.state["lastEvent"])
 
 
 def _step_4(plan: Plan) -> None:
@@ -271,23 +289,21 @@ def tick(tx: Transaction, plan: Plan) -> None:
     if state == "executing":
         claim = plan.state["claim"]
         if tx.now >= clock.read_stamp(claim["lease"]):  # [STATE-022]
-            settle(tx, plan, "unknown", None, None, plan.header.value["enforcement"])
+            settle(tx, plan, "unknown", None, None,
+                   {**plan.header.value["enforcement"], "requesterAssurance": "environment"})
         return
     if state not in OPEN:
         return
-    if state == "approved":
-        until = clock.read_stamp(plan.state["approvalExpiresAt"])
-        if tx.now >= until and until < plan.expires_at:
-            change(tx, plan, {"kind": "plan.expired", "reason": "approval_expired"}, state="expired", cause="approval")
-            return
-    if tx.now >= plan.expires_at:
-        change(tx, plan, {"kind": "plan.expired", "reason": "plan_expired"}, state="expired", cause="plan")
+    if tx.now >= plan.expires_at:  # before the approval, whichever ran out first [GATE-060]
+        change(tx, plan, {"kind": "plan.expired"}, state="expired", cause="plan")
+        return
+    if state == "approved" and tx.now >= clock.read_stamp(plan.state["approvalExpiresAt"]):
+        change(tx, plan, {"kind": "plan.expired"}, state="expired", cause="approval")
         return
     if state == "awaiting_approval":
         assert plan.challenge is not None
         if tx.now >= clock.read_stamp(plan.challenge["expiresAt"]):  # [STATE-012] [CHAL-003]
-            change(tx, plan, {"kind": "challenge.expired", "challengeId": plan.challenge["challengeId"]},
-                   state="planned", decisions=None)
+            change(tx, plan, {"kind": "challenge.expired"}, state="planned", decisions=None)
             plan.decisions = []
 
 

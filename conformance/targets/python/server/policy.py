@@ -44,7 +44,7 @@ class Person:
     name: str
     enabled: bool = True
     groups: frozenset[str] = frozenset()
-    may_request: bool = True
+    may_request: bool | frozenset[str] = True  # or the tools that they may request
     may_approve: bool = True
 
 
@@ -56,6 +56,8 @@ class Clause:
     rule: dict[str, Any] | None
     target: str | None = None
     arguments: tuple[tuple[str, Any], ...] = ()
+    limits: dict[str, int] | None = None  # None: those of the configuration
+    requester_reads_target: bool | None = None
 
     def matches(self, tool: str, target: str, arguments: dict[str, Any]) -> bool:
         return (self.tool in (None, tool) and self.target in (None, target)
@@ -76,16 +78,27 @@ class Configuration:
 
     def evaluate(self, tool: str, target: str, arguments: dict[str, Any]) -> dict[str, Any] | None:
         """The decision for a call: the first clause that matches, else the default [POLICY-001] [POLICY-002]."""
-        rule = next((c.rule for c in self.clauses if c.matches(tool, target, arguments)), self.default)
-        if rule is None:
+        clause = next((c for c in self.clauses if c.matches(tool, target, arguments)), Clause(None, self.default))
+        if clause.rule is None:
             return None
-        return {"type": records.type_of("policy"), "rule": dict(rule), "limits": dict(self.limits),
-                "requesterReadsTarget": self.requester_reads_target}
+        reads = clause.requester_reads_target
+        return {"type": records.type_of("policy"), "rule": dict(clause.rule), "limits": dict(clause.limits or self.limits),
+                "requesterReadsTarget": self.requester_reads_target if reads is None else reads}
+
+    def refresh(self) -> None:
+        """Takes what the operator has changed; here nobody has."""
+
+    def is_enabled(self, person: str) -> bool:
+        """[PERSON-002]"""
+        found = self.persons.get(person)
+        return found is not None and found.enabled
 
     def may_request(self, person: str, tool: str, target: str) -> bool:
         """[PLAN-001] [PERSON-002] [GATE-091]"""
-        found = self.persons.get(person)
-        return found is not None and found.enabled and found.may_request
+        if not self.is_enabled(person):
+            return False
+        allowed = self.persons[person].may_request
+        return allowed if isinstance(allowed, bool) else tool in allowed
 
     def may_approve(self, person: str, rule: dict[str, Any], requester: str) -> bool:
         """Whether the rule asks for this person, who is enabled and permitted [RULE-002] [RULE-003] [RULE-004]."""

@@ -120,7 +120,7 @@ _EVENT_KINDS: Final = (
     "decision.refused", "decision.rejected", "decision.withdrawn", "execution.applied", "execution.claimed",
     "execution.conflict", "execution.failed", "execution.partial", "execution.reconciled", "execution.refused",
     "execution.settled_late", "execution.unknown", "key.rotated", "plan.cancelled", "plan.created", "plan.denied",
-    "plan.expired", "plan.stale", "requester.muted", "requester.unmuted", "server.paused", "server.resumed")
+    "plan.expired", "plan.pruned", "plan.stale", "requester.muted", "requester.unmuted", "server.paused", "server.resumed")
 
 _TABLES: Final[dict[str, tuple[dict[str, Form], dict[str, Form]]]] = {
     "plan": ({"planId": _plan_id, "audience": _name, "requester": _object(_identity_members), "intentDigest": _digest,

@@ -30,6 +30,10 @@ class SealBroken(Exception):
     """A seal that does not hold, or whose key may not open [SEAL-005]."""
 
 
+class KeyRevoked(SealBroken):
+    """A seal under a key that the operator has revoked: it proves nothing any more [KEYS-032]."""
+
+
 def hchacha20(key: bytes, nonce: bytes) -> bytes:
     """HChaCha20 (draft-irtf-cfrg-xchacha): the subkey of XChaCha20 from the first 16 bytes of its nonce."""
     state = list(struct.unpack("<16I", b"expand 32-byte k" + key + nonce))
@@ -90,6 +94,7 @@ class Keyring:
         self.audience = audience
         self.active = active[0]
         self._good = {key.key_id: key for key in keys if key.state in ("active", "verify-only")}
+        self._revoked = {key.key_id for key in keys if key.state == "revoked"}
         self._subkeys: dict[tuple[str, str], bytes] = {}
 
     def _subkey(self, key: MasterKey, label: str) -> bytes:
@@ -128,9 +133,10 @@ class Keyring:
         if sealed[:1] != form or len(sealed) < 2:
             raise SealBroken
         split = 2 + sealed[1]
-        key = self._good.get(sealed[2:split].decode("ascii", "replace"))
+        name = sealed[2:split].decode("ascii", "replace")
+        key = self._good.get(name)
         if key is None or sealed[1] == 0:
-            raise SealBroken
+            raise KeyRevoked if name in self._revoked else SealBroken
         associated = self._associated(key.key_id, kind, record_id, plan_id, revision)
         if kind in ENCRYPTED:
             nonce, rest = sealed[split:split + 24], sealed[split + 24:]

@@ -39,7 +39,7 @@ from .plans import Refusal
 from .policy import Clause, Configuration, Identity, Person, Requester
 from .seals import load_or_make
 from .store import Store
-from .target import Directory
+from .directory import Directory
 from .tools import ANSWER_SCHEMA, EXTENSION
 
 PASSWORD = "correct horse battery staple"
@@ -95,7 +95,7 @@ class Browser:
     def ask(self, method: str, path: str, fields: dict[str, str] | None = None,
             headers: dict[str, str] | None = None) -> tuple[int, str]:
         connection = http.client.HTTPConnection(self.host, timeout=20)
-        sent = dict(headers or {})
+        sent = dict(headers if headers is not None else {"Origin": f"http://{self.host}"} if method == "POST" else {})
         if self.cookie:
             sent["Cookie"] = self.cookie
         body = None
@@ -256,7 +256,7 @@ async def flow(client: Client, directory: Path, assurance: str) -> None:
 
 def command(directory: Path, state: Path, *more: str) -> list[str]:
     return [sys.executable, "-m", "server", "--dir", str(directory), "--state", str(state), "--person", "alice",
-            "--page", "127.0.0.1:0", *more]
+            "--page", "127.0.0.1:0", "--isolation", "same-user", *more]
 
 
 ENVIRONMENT = {**os.environ, "QUICKSTART_PASSWORD": PASSWORD, "PYTHONPATH": os.pathsep.join(
@@ -303,11 +303,13 @@ def raw_http(url: str, token: str) -> None:
 
     def post(body: str, **headers: str) -> tuple[int, Any]:
         connection = http.client.HTTPConnection(split.netloc, timeout=10)
-        connection.request("POST", "/mcp", body.encode(), {"Content-Type": "application/json", **headers})
+        connection.request("POST", "/mcp", body.encode(), {"Content-Type": "application/json", "Accept": "application/json, text/event-stream", **headers})
         response = connection.getresponse()
         text = response.read()
         connection.close()
-        return response.status, json.loads(text) if text else None
+        if text.startswith(b"event:"):  # the answer is the last event
+            text = text.strip().rpartition(b"data: ")[2]
+        return response.status, json.loads(text) if text.startswith(b"{") else None
     bearer = {"Authorization": f"Bearer {token}"}
     listing = '{"jsonrpc":"2.0","id":1,"method":"tools/list"}'
     check("401 without a bearer", post(listing)[0] == 401 and post(listing, Authorization="Bearer x")[0] == 401)
@@ -463,7 +465,7 @@ def _after_a_crash(gate: Gate, directory: Path, state: Path) -> None:
     gate.configuration.limits["leaseSeconds"] = 1
     plan_id, other = approved(gate, "crash"), approved(gate, "crash")
     attempt, gate._attempt = gate._attempt, lambda *a: None  # type: ignore[method-assign]
-    check("claimed and gone", reason(lambda: gate.execute(ALICE, plan_id, None)) == "execution_in_progress")
+    check("claimed and gone", reason(lambda: gate.execute(ALICE, plan_id, None)) == "store_unavailable")
     gate._attempt = attempt  # type: ignore[method-assign]
     check("collision", reason(lambda: gate.execute(ALICE, other, None)) == "execution_in_progress")
     HANDS.advance(1100)
@@ -496,11 +498,15 @@ def _tampered(gate: Gate, state: Path) -> None:
     database.execute("UPDATE plans SET state = 'planned', challenge_id = NULL WHERE plan_id = ?", (plan_id,))
     check("older state", reason(lambda: gate.execute(ALICE, plan_id, None)) == "integrity_failure")
     plan_id = approved(gate, "t-col")
-    for column in ("state", "requester", "created_at", "challenge_id"):
+    for column in ("state", "created_at", "challenge_id"):
         before = database.execute(f"SELECT {column} FROM plans WHERE plan_id = ?", (plan_id,)).fetchone()[0]
         database.execute(f"UPDATE plans SET {column} = 'planned' WHERE plan_id = ?", (plan_id,))
         check("edited column", reason(lambda: gate.execute(ALICE, plan_id, None)) == "integrity_failure")
         database.execute(f"UPDATE plans SET {column} = ? WHERE plan_id = ?", (before, plan_id))
+    database.execute("UPDATE plans SET requester = ? WHERE plan_id = ?", (gate.keys.tag("pseudonym", b"bob"), plan_id))
+    check("edited requester", reason(lambda: gate.execute(ALICE, plan_id, None)) == "plan_not_found"
+          and reason(lambda: gate.execute(BOB, plan_id, None)) == "integrity_failure")
+    database.execute("UPDATE plans SET requester = ? WHERE plan_id = ?", (gate.keys.tag("pseudonym", b"alice"), plan_id))
     check("whole again", gate.execute(ALICE, plan_id, None)[0].state["state"] == "applied")
     database.close()
 

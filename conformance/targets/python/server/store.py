@@ -96,6 +96,16 @@ class Transaction:
     def delete(self, kind: str, record_id: str) -> None:
         self._db.execute("DELETE FROM records WHERE kind = ? AND id = ?", (kind, record_id))
 
+    def has(self, kind: str, plan_id: str) -> bool:
+        """Whether a plan has any record of a kind."""
+        row = self._db.execute("SELECT 1 FROM records WHERE kind = ? AND plan_id = ? LIMIT 1", (kind, plan_id)).fetchone()
+        return row is not None
+
+    def prune(self, plan_id: str) -> None:
+        """Removes all records of a plan but header and plan state, and what finds it by its effects [STATE-033]."""
+        self._db.execute("DELETE FROM records WHERE plan_id = ? AND kind NOT IN ('header', 'plan-state')", (plan_id,))
+        self._db.execute("DELETE FROM effects WHERE plan_id = ?", (plan_id,))
+
     # the index of plans
 
     def plan_row(self, plan_id: str) -> PlanRow | None:

@@ -390,6 +390,16 @@ def admit_value(value: Any, limits: Limits) -> bytes:
     return form
 
 
+def nodes(value: Any) -> int:
+    """How many nodes a value has that was admitted (digest.md, section 1)."""
+    count, stack = 0, [value]
+    while stack:
+        node = stack.pop()
+        count += 1
+        stack.extend(node.values() if isinstance(node, dict) else node if isinstance(node, list) else ())
+    return count
+
+
 def _admit_string(text: str) -> None:
     try:
         text.encode("utf-8")

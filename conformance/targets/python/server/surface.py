@@ -15,7 +15,7 @@ from .gate import Authentication, Gate
 from .plans import Plan, Refusal
 from .seals import SealBroken
 from .store import StoreUnavailable
-from .transport import Handler
+from .web import Handler, say_where
 
 MAX_REQUEST: Final = 64 * 1024  # [SURF-021]
 MAX_COMMENT: Final = 2000
@@ -47,8 +47,12 @@ def surface_handler(gate: Gate, accounts: Accounts, origin: list[str]) -> type[H
         def do_POST(self) -> None:
             self.serve(self.post)
 
+        def turned_away(self, code: int) -> None:
+            self.page(code, "Not that way", "<p>That can't be asked for here.</p>")
+
         def serve(self, what: Any) -> None:
             try:
+                gate.configuration.refresh()
                 if self.one("Host") != origin[0].partition("//")[2]:  # [SURF-014], before any login
                     self.close_connection = True
                     return self.page(421, "Another host", "<p>This is not the host that you asked for.</p>")
@@ -61,7 +65,8 @@ def surface_handler(gate: Gate, accounts: Accounts, origin: list[str]) -> type[H
                 self.refused(Refusal("store_unavailable"))
             except (ConnectionError, TimeoutError):
                 self.close_connection = True
-            except Exception:
+            except Exception as error:
+                say_where(error)
                 self.close_connection = True
                 self.page(500, "Internal error", "<p>Something went wrong; nothing was decided by this answer.</p>")
 
@@ -175,7 +180,8 @@ def surface_handler(gate: Gate, accounts: Accounts, origin: list[str]) -> type[H
                 return self.nothing(plan, "The target's name has to be typed as it is shown.", 400)
             if not accounts.confirm(self.session, form.get("password", "")):  # [AUTH-010]
                 return self.nothing(plan, "The password is not right, or there were too many attempts.", 403)
-            self.session.forms.add(sealed["nonce"])  # [FORM-002]
+            if not accounts.use_up(self.session, sealed["nonce"]):  # [FORM-002]
+                return self.nothing(plan, "The form was used already.", 409)
             who = Authentication(accounts.identity(self.session), clock.now())
             try:
                 decided = gate.decide(who, plan_id, sealed["planDigest"], sealed["challengeId"], verdict, comment or None,
@@ -232,9 +238,9 @@ def surface_handler(gate: Gate, accounts: Accounts, origin: list[str]) -> type[H
             return None if found is None else found.value
 
         def same_origin(self) -> bool:
-            """By what the browser says of the form's origin, where it says anything."""
-            site, sent = self.one("Sec-Fetch-Site"), self.headers.get_all("Origin")
-            return site in (None, "same-origin") and (sent is None or sent == [origin[0]])
+            """By what the browser says of the form's origin; one that says nothing is refused too."""
+            site, sent = self.headers.get_all("Sec-Fetch-Site"), self.headers.get_all("Origin")
+            return (site or sent) is not None and site in (None, ["same-origin"]) and sent in (None, [origin[0]])
 
         def fields(self, body: bytes) -> dict[str, str] | None:
             """A form's fields, each once."""

@@ -81,5 +81,5 @@ def _script(character: str) -> str | None:
 
 
 def block(text: str) -> str:
-    """A longer text, line by line."""
-    return f"<pre>{show(text, lines=True)}</pre>"
+    """A longer text, line by line. A reader of HTML drops the line break that a `pre` begins with: so there is one of ours."""
+    return f"<pre>\n{show(text, lines=True)}</pre>"

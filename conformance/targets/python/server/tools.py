@@ -11,9 +11,8 @@ from . import plans, strictjson
 from .gate import Gate, payload_reason
 from .plans import Plan, Refusal
 from .policy import Requester
-from .seals import SealBroken
-from .store import Conflict, StoreUnavailable
-from .target import READ_FILE, WRITE_FILE
+from .store import StoreUnavailable
+from .web import say_where
 
 EXTENSION: Final = "io.github.mutation-approval/profile"
 ANSWER_SCHEMA: Final[dict[str, Any]] = json.loads(
@@ -62,67 +61,67 @@ class Tools:
     def __init__(self, gate: Gate, origin: str) -> None:
         self.gate = gate
         self.origin = origin  # of the approval surface
-        ungated = [READ_FILE]
-        gated = [WRITE_FILE]
-        names = {tool["name"] for tool in (*ungated, *gated)}
-        if names & set(TOOL_NAMES.values()):  # [WIRE-003]
+        self._roles = {name: role for role, name in TOOL_NAMES.items()}
+        self.listed()
+
+    def _definitions(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """Those that run at once, and those that are gated."""
+        ungated, gated = self.gate.target.ungated(), self.gate.target.gated()
+        if {tool["name"] for tool in (*ungated, *gated)} & set(self._roles):  # [WIRE-003]
             raise ValueError("a tool has the name of one of the four tools")
         if any(tool["annotations"].get("readOnlyHint") is not True for tool in ungated):  # [WIRE-010]
             raise ValueError("a tool that doesn't say that it only reads has to be gated")
-        self._gated = {tool["name"] for tool in gated}
-        self._roles = {name: role for role, name in TOOL_NAMES.items()}
-        self._listed = [*ungated, *(  # [WIRE-011]
+        return ungated, gated
+
+    def extensions(self) -> dict[str, dict[str, Any]]:
+        """[WIRE-001] [WIRE-K-001]"""
+        return {EXTENSION: {"version": "v0", "bindings": ["T"], "digest": "sha256-jcs", "audience": self.gate.keys.audience,
+                            "approvalOrigin": self.origin, "tools": dict(TOOL_NAMES)}}
+
+    def listed(self) -> list[dict[str, Any]]:
+        """The same for all callers [WIRE-013]."""
+        ungated, gated = self._definitions()
+        return [*ungated, *(  # [WIRE-011]
             {**tool, "outputSchema": ANSWER_SCHEMA, "_meta": {EXTENSION: {"gated": True}}} for tool in gated), *(
             {"name": TOOL_NAMES[role], "description": _DESCRIPTIONS[role],  # [WIRE-012]
              "inputSchema": {"type": "object", "additionalProperties": False, "required": ["planId"],
                              "properties": _PROPERTIES[role]},
              "outputSchema": ANSWER_SCHEMA, "annotations": _HINTS[role]} for role in ROLES)]
 
-    def capabilities(self) -> dict[str, Any]:
-        """[WIRE-001] [WIRE-K-001]"""
-        return {"tools": {}, "extensions": {EXTENSION: {
-            "version": "v0", "bindings": ["T"], "digest": "sha256-jcs", "audience": self.gate.keys.audience,
-            "approvalOrigin": self.origin, "tools": dict(TOOL_NAMES)}}}
-
-    def listed(self) -> list[dict[str, Any]]:
-        """The same for all callers [WIRE-013]."""
-        return self._listed
-
     def page(self, plan_id: str) -> str:
         """From the configured address of the surface alone; it confers nothing [SURF-002] [WIRE-T-011]."""
         return f"{self.origin}/plans/{plan_id}"
 
-    def call(self, requester: Requester | None, params: Any, gone: Callable[[], bool]) -> dict[str, Any]:
-        """A `tools/call`: the result, or BadParameters."""
-        if not isinstance(params, dict) or not isinstance(params.get("name"), str):
-            raise BadParameters
-        name, raw = params["name"], params.get("arguments", strictjson.RawText(b"{}"))
-        if name not in self._gated and name not in self._roles and name != "read_file":
+    def call(self, requester: Requester | None, name: str, raw: strictjson.RawText, *, answers: bool, client: str | None,
+             gone: Callable[[], bool]) -> dict[str, Any]:
+        """A `tools/call`: the result, or BadParameters. `answers` says that it comes with an answer to a request for input,
+        and `client` how the client calls itself."""
+        gated = {tool["name"] for tool in self._definitions()[1]}
+        ungated = {tool["name"] for tool in self._definitions()[0]}
+        if name not in gated and name not in ungated and name not in self._roles:
             raise BadParameters  # [WIRE-040]
-        if not isinstance(raw, strictjson.RawText):
-            raise BadParameters  # not an object
-        if "_meta" in params and not isinstance(params["_meta"], dict):
-            raise BadParameters
-        if name == "read_file":
-            return self.gate.target.read_file(self._admit(raw, lambda reason: BadParameters()))
+        if name in ungated:
+            return self.gate.target.call_ungated(name, self._admit(raw, lambda reason: BadParameters()))
         try:
             if requester is None:  # [WIRE-022], before the arguments are looked at
                 raise Refusal("requester_not_permitted")
-            if name in self._gated:
-                if "inputResponses" in params or "requestState" in params:  # [WIRE-043]
+            self.gate.configuration.refresh()
+            if name in gated:
+                if answers:  # [WIRE-043]
                     raise Refusal("payload_invalid")
                 arguments = self._admit(raw, lambda reason: Refusal(payload_reason(reason)))
-                plan = self.gate.plan(requester, name, arguments)
+                plan = self.gate.plan(requester, name, arguments, client)
                 return self._result(self._plan_answer(plan))
             arguments = self._admit(raw, lambda reason: Refusal("payload_invalid"))
             return self._result(self._call_role(requester, self._roles[name], arguments, gone))
+        except BadParameters:
+            raise
         except Refusal as refusal:
             return self._refusal(refusal, name in self._roles)
         except StoreUnavailable:
             return self._refusal(Refusal("store_unavailable"), name in self._roles)
-        except (SealBroken, Conflict, Exception) as error:
-            if isinstance(error, BadParameters):
-                raise
+        except Exception as error:
+            say_where(error)
             return self._refusal(Refusal("internal"), name in self._roles)
 
     @staticmethod
@@ -214,7 +213,7 @@ class Tools:
                          "expiresAt": plan.header.value["expiresAt"],
                          "challengeExpiresAt": plan.challenge["expiresAt"] if live and plan.challenge else None,
                          "approvalExpiresAt": plan.state.get("approvalExpiresAt"),
-                         "approvals": len(plan.approvers()), "approvalsRequired": plan.policy["rule"]["required"],
+                         "approvals": plan.approvals(), "approvalsRequired": plan.policy["rule"]["required"],
                          "next": self._next_by_state(plan)})
 
     def _execution_answer(self, plan: Plan, replayed: bool) -> dict[str, Any]:
