@@ -1,0 +1,60 @@
+//! What messages look like: the harness's own schemas of the profile's answers, written from profile.md, section 4.
+
+use jsonschema::{Draft, Validator};
+use serde_json::Value;
+
+/// The profile's answers, closed (profile.md, 4.4).
+const ANSWER: &str = include_str!("../../schema/answer.json");
+/// What is advertised (profile.md, 4.1).
+const ADVERTISEMENT: &str = include_str!("../../schema/advertisement.json");
+
+/// The harness's own schemas, compiled once.
+#[derive(Debug)]
+pub(crate) struct Schemas {
+    advertisement: Validator,
+    answer: Validator,
+}
+
+impl Schemas {
+    /// Compiles them.
+    ///
+    /// # Errors
+    /// Where one of them is none: a fault of the harness.
+    pub(crate) fn new() -> Result<Self, String> {
+        Ok(Self { advertisement: own(ADVERTISEMENT)?, answer: own(ANSWER)? })
+    }
+
+    /// What is wrong with `value` as what a server advertises.
+    pub(crate) fn advertisement(&self, value: &Value) -> Vec<String> {
+        complaints(&self.advertisement, value)
+    }
+
+    /// What is wrong with `value` as the structured content of an answer.
+    pub(crate) fn answer(&self, value: &Value) -> Vec<String> {
+        complaints(&self.answer, value)
+    }
+
+    /// Compiles the schema that a server lists.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(crate) fn listed(schema: &Value) -> Result<Validator, String> {
+        jsonschema::options().with_draft(Draft::Draft202012).build(schema).map_err(|error| error.to_string())
+    }
+}
+
+/// What is wrong with `value` by `validator`, each with its place.
+pub(crate) fn complaints(validator: &Validator, value: &Value) -> Vec<String> {
+    let complaint = |error: jsonschema::ValidationError<'_>| {
+        let place = error.instance_path().to_string();
+        // A value can be long, and secret.
+        let masked = error.masked();
+        if place.is_empty() { masked.to_string() } else { format!("at {place}: {masked}") }
+    };
+    validator.iter_errors(value).take(3).map(complaint).collect()
+}
+
+fn own(text: &str) -> Result<Validator, String> {
+    let schema = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    Schemas::listed(&schema)
+}

@@ -1,0 +1,213 @@
+//! MCP over the standard input and output of a process that the harness starts.
+
+use std::collections::HashMap;
+use std::process::Stdio as Pipe;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::process::{Child, ChildStdin, Command};
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use super::http::{is_answer, parse};
+use super::message::initialize_params;
+use super::{Capabilities, Endpoint, Raw, Request, Revision, WireError, notification};
+
+/// How much of its standard error is kept.
+const KEPT: usize = 64 * 1024;
+/// A line of more bytes than this is no answer of a server of the profile.
+const LONGEST: u64 = 64 * 1024 * 1024;
+
+/// A process, and who waits for its answers.
+#[derive(Debug)]
+pub(crate) struct Stdio {
+    child: tokio::sync::Mutex<Child>,
+    input: tokio::sync::Mutex<Option<ChildStdin>>,
+    waiting: Arc<Waiting>,
+    said: Arc<Mutex<Vec<u8>>>,
+    ids: AtomicU64,
+    initialized: Option<Value>,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    answers: HashMap<u64, oneshot::Sender<Result<Value, WireError>>>,
+    ended: Option<WireError>,
+}
+
+impl Waiting {
+    fn enter(&self, id: u64) -> Result<oneshot::Receiver<Result<Value, WireError>>, WireError> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(error) = &state.ended {
+            return Err(error.clone());
+        }
+        let (sender, receiver) = oneshot::channel();
+        state.answers.insert(id, sender);
+        Ok(receiver)
+    }
+
+    fn answer(&self, message: Value) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let id = state.answers.keys().copied().find(|id| message.get("id").and_then(Value::as_u64) == Some(*id));
+        // An error without an id is about a message that couldn't be read: of the one that waits, if it is one.
+        let alone =
+            || state.answers.keys().next().copied().filter(|id| state.answers.len() == 1 && is_answer(&message, *id));
+        if let Some(sender) = id.or_else(alone).and_then(|id| state.answers.remove(&id)) {
+            drop(sender.send(Ok(message)));
+        }
+    }
+
+    fn end(&self, error: &WireError) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.ended = Some(error.clone());
+        for (_, sender) in state.answers.drain() {
+            drop(sender.send(Err(error.clone())));
+        }
+    }
+
+    fn leave(&self, id: u64) {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).answers.remove(&id);
+    }
+}
+
+impl Stdio {
+    /// Starts the server for `person`, and says hello where the revision asks for it.
+    pub(crate) async fn start(
+        endpoint: &Endpoint,
+        person: &str,
+        (revision, capabilities, name): (Revision, Capabilities, &str),
+        within: Duration,
+    ) -> Result<Self, WireError> {
+        let Endpoint::Stdio { command, environment, directory } = endpoint else {
+            return Err(WireError::Gone("the server isn't one of standard input and output".to_owned()));
+        };
+        let mut words = command.iter().map(|word| word.replace("{{person}}", person));
+        let program = words.next().ok_or_else(|| WireError::Gone("`command` is empty".to_owned()))?;
+        let mut child = Command::new(&program)
+            .args(words)
+            .envs(environment)
+            .current_dir(directory)
+            .stdin(Pipe::piped())
+            .stdout(Pipe::piped())
+            .stderr(Pipe::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|error| WireError::Gone(format!("`{program}` can't be started: {error}")))?;
+        let (waiting, said) = (Arc::new(Waiting::default()), Arc::new(Mutex::new(Vec::new())));
+        if let Some(output) = child.stdout.take() {
+            tokio::spawn(read(output, Arc::clone(&waiting)));
+        }
+        if let Some(error) = child.stderr.take() {
+            tokio::spawn(keep(error, Arc::clone(&said)));
+        }
+        let input = tokio::sync::Mutex::new(child.stdin.take());
+        let child = tokio::sync::Mutex::new(child);
+        let mut stdio = Self { child, input, waiting, said, ids: AtomicU64::new(1), initialized: None };
+        if revision == Revision::V2025_11_25 {
+            let hello = Request { id: 0, method: "initialize", params: initialize_params(capabilities, name) };
+            stdio.initialized = Some(stdio.request(&hello, within).await?);
+            stdio.write(notification("notifications/initialized", None).to_string().as_bytes()).await?;
+        }
+        Ok(stdio)
+    }
+
+    pub(crate) fn next_id(&self) -> u64 {
+        self.ids.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// The whole answer to `initialize`: of 2025-11-25 only.
+    pub(crate) fn initialized(&self) -> Option<&Value> {
+        self.initialized.as_ref()
+    }
+
+    /// What it has said on standard error, as far as it is kept.
+    pub(crate) fn said(&self) -> String {
+        String::from_utf8_lossy(&self.said.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
+    }
+
+    /// Ends its input, as a client does that goes away, and waits for its end.
+    pub(crate) async fn close(&self, within: Duration) -> Result<(), WireError> {
+        self.input.lock().await.take();
+        let mut child = self.child.lock().await;
+        match timeout(within, child.wait()).await {
+            Ok(_) => Ok(()),
+            Err(_) => {
+                drop(child.kill().await);
+                Err(WireError::Late(within))
+            }
+        }
+    }
+
+    pub(super) async fn request(&self, request: &Request, within: Duration) -> Result<Value, WireError> {
+        let answer = self.send(request.to_json().to_string().as_bytes(), request.id, within).await?;
+        answer.ok_or(WireError::Late(within))
+    }
+
+    pub(super) async fn raw(&self, raw: &Raw<'_>, within: Duration) -> Result<Option<Value>, WireError> {
+        self.send(raw.bytes, raw.id, within).await
+    }
+
+    async fn send(&self, bytes: &[u8], id: u64, within: Duration) -> Result<Option<Value>, WireError> {
+        let receiver = self.waiting.enter(id)?;
+        let answer = async {
+            self.write(bytes).await?;
+            receiver.await.unwrap_or_else(|_| Err(WireError::Gone("the server's output ended".to_owned())))
+        };
+        match timeout(within, answer).await {
+            Ok(answer) => answer.map(Some),
+            Err(_) => {
+                self.waiting.leave(id);
+                Ok(None)
+            }
+        }
+    }
+
+    async fn write(&self, bytes: &[u8]) -> Result<(), WireError> {
+        let mut input = self.input.lock().await;
+        let Some(input) = input.as_mut() else {
+            return Err(WireError::Gone("the server's input was closed".to_owned()));
+        };
+        let written = async {
+            input.write_all(bytes).await?;
+            input.write_all(b"\n").await?;
+            input.flush().await
+        };
+        written.await.map_err(|error: std::io::Error| WireError::Gone(format!("the server's input: {error}")))
+    }
+}
+
+/// Hands out what the process says, until it ends or says what is no message.
+async fn read(output: impl AsyncRead + Unpin, waiting: Arc<Waiting>) {
+    let mut lines = BufReader::new(output);
+    let error = loop {
+        let mut line = Vec::new();
+        match (&mut lines).take(LONGEST).read_until(b'\n', &mut line).await {
+            Ok(0) => break WireError::Gone("the server's output ended".to_owned()),
+            Err(error) => break WireError::Gone(format!("the server's output: {error}")),
+            Ok(_) => {}
+        }
+        match parse(line.trim_ascii()) {
+            Ok(message) => waiting.answer(message),
+            Err(garbage) => break garbage,
+        }
+    };
+    waiting.end(&error);
+}
+
+async fn keep(mut error: impl AsyncRead + Unpin, said: Arc<Mutex<Vec<u8>>>) {
+    let mut bytes = [0; 4096];
+    while let Ok(read @ 1..) = error.read(&mut bytes).await {
+        let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
+        said.extend_from_slice(bytes.get(..read).unwrap_or_default());
+        let over = said.len().saturating_sub(KEPT);
+        said.drain(..over);
+    }
+}
