@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
+use time::OffsetDateTime;
 
 use crate::agent::{Agent, Challenge, Plan};
 use crate::driver::{Decided, Form, Op, Opened, PersonVerdict};
@@ -14,6 +16,9 @@ use crate::target::{Drift, Rule, Target, Tool};
 use crate::verdict::{Checked, Stop, ensure};
 use crate::wire::{Capabilities, Revision};
 use crate::world::{CLIENT, World};
+
+/// What clocks may differ by, and timers be late.
+const MARGIN: Duration = Duration::from_millis(250);
 
 /// What a check has at hand.
 #[derive(Debug)]
@@ -337,6 +342,18 @@ impl Scene {
         let (tool, arguments) = (call.tool.use_of.clone(), call.arguments.clone());
         let held = self.op::<Held>(Op::Held { tool, arguments, seconds: self.target().server.answer_seconds }).await?;
         ensure(held.held, || "the execution never reached the target".to_owned())
+    }
+
+    /// What is held goes on.
+    pub(crate) async fn release(&self) -> Checked {
+        self.has(Op::Release).await
+    }
+
+    /// Waits until `moment` has passed: for limits that are declared to be short. Nothing else is waited for by the clock.
+    pub(crate) async fn until(&self, moment: OffsetDateTime) {
+        let left = moment - OffsetDateTime::now_utc() + MARGIN;
+        self.recorder.keep("harness", format!("waits {left} until {moment} has passed"));
+        tokio::time::sleep(left.try_into().unwrap_or_default()).await;
     }
 
     /// Gives back what is still open.
