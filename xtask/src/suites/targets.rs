@@ -20,8 +20,8 @@ pub(crate) const SUITE: Suite = Suite {
 
 const DIRECTORY: &str = "conformance/targets/python";
 const PROGRAM: &str = "conformance/targets/python/serve";
-/// What it tests itself with: end to end, and against the vectors.
-const OWN: &[&str] = &["server.selftest", "server.vectors"];
+/// What it tests itself with: end to end, by its driver for the conformance harness, and against the vectors.
+const OWN: &[&str] = &["server.selftest", "driven", "server.vectors"];
 
 fn run(context: &Context) -> Result<Report> {
     let packages = match python_packages(context) {

@@ -98,6 +98,8 @@ _count = _number(2**32 - 1)
 _integer = _number(2**53 - 1)
 _digest: Form = strictjson.is_digest
 
+is_timestamp, is_plan_id, is_id, is_salt = _timestamp, _plan_id, _id, _salt
+
 OUTCOMES: Final = ("applied", "failed", "partial", "unknown")
 STATES: Final = ("planned", "awaiting_approval", "approved", "executing", *OUTCOMES, "rejected", "expired", "cancelled",
                  "stale")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import logging
 import socket
 import threading
 from collections.abc import Callable
@@ -92,6 +93,7 @@ def serve_tools(tools: Tools) -> Server[Any]:
         "python-target", version=__version__, instructions=_INSTRUCTIONS, on_list_tools=list_tools, on_call_tool=call_tool,
         get_tool_input_schema=lambda name: None,  # no argument of a tool here is repeated in a header
         cache_hints={"tools/list": CacheHint(0, "private"), "server/discover": CacheHint(0, "private")})  # [WIRE-013]
+    logging.getLogger("mcp").setLevel(logging.CRITICAL)  # it tells what it was sent, and what a result held [SEC-002]
     server.extensions = tools.extensions()  # [WIRE-001] [WIRE-K-001]
     server.middleware = [_with_extensions(server)]
     return server

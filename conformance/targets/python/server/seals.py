@@ -29,9 +29,25 @@ RECORD_TYPE: Final = {"header": "plan"}  # the kind's name, where it isn't the t
 class SealBroken(Exception):
     """A seal that does not hold, or whose key may not open [SEAL-005]."""
 
+    code = "broken"  # as the vectors call it; to everybody else all of them are the same
+
+
+class SealMalformed(SealBroken):
+    """Bytes that aren't a seal of the form that is expected."""
+
+    code = "malformed"
+
+
+class KeyUnknown(SealBroken):
+    """A seal under a key that this server never had."""
+
+    code = "unknown_key"
+
 
 class KeyRevoked(SealBroken):
     """A seal under a key that the operator has revoked: it proves nothing any more [KEYS-032]."""
+
+    code = "revoked_key"
 
 
 def hchacha20(key: bytes, nonce: bytes) -> bytes:
@@ -129,24 +145,25 @@ class Keyring:
 
     def open(self, kind: str, record_id: str, plan_id: str | None, revision: int, sealed: bytes) -> strictjson.Document:
         """Opens a seal against what is expected [SEAL-015], then the record against its type [GATE-030]."""
-        form = b"\x02" if kind in ENCRYPTED else b"\x01"
-        if sealed[:1] != form or len(sealed) < 2:
-            raise SealBroken
-        split = 2 + sealed[1]
-        name = sealed[2:split].decode("ascii", "replace")
+        form = sealed[:1]
+        size, tail = {b"\x01": (32, 0), b"\x02": (24, 16)}.get(form, (0, 0))
+        split = 2 + sealed[1] if len(sealed) > 1 else 0
+        name = sealed[2:split].decode("latin-1")
+        if not size or not records.is_key_id(name) or len(sealed) < split + size + tail:
+            raise SealMalformed
         key = self._good.get(name)
-        if key is None or sealed[1] == 0:
-            raise KeyRevoked if name in self._revoked else SealBroken
+        if key is None:
+            raise KeyRevoked if name in self._revoked else KeyUnknown
+        encrypted = kind in ENCRYPTED
+        if encrypted != (form == b"\x02"):  # the form, too, is what is expected
+            raise SealBroken
         associated = self._associated(key.key_id, kind, record_id, plan_id, revision)
-        if kind in ENCRYPTED:
-            nonce, rest = sealed[split:split + 24], sealed[split + 24:]
-            if len(nonce) != 24 or len(rest) < 16:
-                raise SealBroken
-            data = xchacha_open(self._subkey(key, "encrypt"), nonce, rest, associated)
+        head, data = sealed[split:split + size], sealed[split + size:]
+        if encrypted:
+            data = xchacha_open(self._subkey(key, "encrypt"), head, data, associated)
         else:
-            code, data = sealed[split:split + 32], sealed[split + 32:]
             expected = self._code(self._subkey(key, "authenticate"), associated, data)
-            if not hmac.compare_digest(code, expected):  # [SEAL-008]
+            if not hmac.compare_digest(head, expected):  # [SEAL-008]
                 raise SealBroken
         try:
             document = strictjson.read_stored(data)

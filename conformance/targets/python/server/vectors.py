@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 from unittest import mock
 
-from . import seals, strictjson
+from . import records, seals, strictjson
 from .gate import Gate, cool_down_text
 from .seals import ENCRYPTED, Keyring, MasterKey, SealBroken
 
@@ -63,8 +63,8 @@ def seal(given: dict[str, Any]) -> dict[str, Any] | None:
     try:
         with mock.patch.object(seals.records, "check"):  # what is sealed there is no record
             opened = ring.open(*where, read_bytes(given["sealed"]))
-    except SealBroken:
-        return {"verdict": "refused"}  # here there is one reason for all of them
+    except SealBroken as broken:
+        return {"verdict": "refused", "reason": broken.code}
     return {"verdict": "opened", "body": {"text": opened.canonical.decode("utf-8")}}
 
 
@@ -82,22 +82,44 @@ def tag(given: dict[str, Any]) -> dict[str, Any]:
     return {"tag": ring.tag(given["purpose"], over)}
 
 
+def form(given: dict[str, Any]) -> dict[str, Any]:
+    """A text against the form of a member."""
+    good = {"digest": strictjson.is_digest, "timestamp": records.is_timestamp, "plan-id": records.is_plan_id,
+            "challenge-id": records.is_id, "salt": records.is_salt}[given["form"]](given["text"])
+    return {"verdict": "accepted" if good else "refused"}
+
+
+def digests(given: dict[str, Any]) -> dict[str, Any]:
+    """Header, intent and review: their digests, and whether they belong together [GATE-041]."""
+    found = {f"{name}Digest": strictjson.digest(given[document])
+             for name, document in (("plan", "header"), ("intent", "intent"), ("review", "review"))}
+    if all(given["header"][f"{name}Digest"] == found[f"{name}Digest"] for name in ("intent", "review")):
+        return {"verdict": "accepted", **found}
+    return {"verdict": "refused", "reason": "approval_hash_mismatch", **found}
+
+
+def answers(category: str, content: dict[str, Any]) -> list[dict[str, Any] | None]:
+    """What this server makes of each vector of a file, in its form; None where it has no part for it."""
+    found: list[dict[str, Any] | None] = []
+    for vector in content["vectors"]:
+        answer = CATEGORIES[category](vector["input"]) if category in CATEGORIES else None
+        if answer is not None and category == "accepted-documents" and "canonical" not in vector["expect"]:
+            del answer["canonical"]  # which is told of short ones only
+        found.append(answer)
+    return found
+
+
 CATEGORIES: Final[dict[str, Callable[[dict[str, Any]], dict[str, Any] | None]]] = {
-    "accepted-documents": document, "refused-documents": document, "seals": seal, "tags": tag}
+    "accepted-documents": document, "refused-documents": document, "forms": form, "digests": digests,
+    "seals": seal, "tags": tag}
 
 
 def held(category: str) -> Iterator[tuple[str, Any, Any]]:
     """The vectors of a category that this server has an answer to: name, answer, and what is expected of it."""
-    for vector in json.loads((VECTORS / f"{category}.json").read_text(encoding="utf-8"))["vectors"]:
-        answer = CATEGORIES[category](vector["input"])
-        if answer is None:
-            continue
-        expected = dict(vector["expect"])
-        if category == "accepted-documents" and "canonical" not in expected:
-            del answer["canonical"]
-        if category == "seals":
-            expected.pop("reason", None)
-        yield vector["name"], answer, expected
+    content = json.loads((VECTORS / f"{category}.json").read_text(encoding="utf-8"))
+    for vector, answer in zip(content["vectors"], answers(category, content), strict=True):
+        if answer is not None:
+            yield vector["name"], answer, vector["expect"]
 
 
 def main() -> int:
