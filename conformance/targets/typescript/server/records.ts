@@ -54,9 +54,10 @@ function some(form: Form, how: "distinct" | "sorted" | "" = ""): Form {
   return (value, at) => {
     must(Array.isArray(value) && value.length > 0, at);
     list(form)(value, at);
-    const texts = (value as Json[]).map((element) => Buffer.from(String(element)));
-    if (how === "distinct") must(new Set(value as Json[]).size === texts.length, at);
-    if (how === "sorted") must(texts.every((text, at) => at === 0 || Buffer.compare(texts[at - 1]!, text) < 0), at);
+    if (how === "") return;
+    const texts = (value as string[]).map((element) => Buffer.from(element));
+    if (how === "distinct") must(new Set(value as string[]).size === texts.length, at);
+    else must(texts.every((text, at) => at === 0 || Buffer.compare(texts[at - 1]!, text) < 0), at);
   };
 }
 

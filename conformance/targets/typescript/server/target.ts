@@ -30,7 +30,7 @@ export class Notes {
   /** [PLAN-008, PLAN-011] */
   async plan(arguments_: JsonObject): Promise<Planned> {
     const { shelf, name, ...body } = arguments_ as { shelf: string; name: string } & JsonObject;
-    const place = `${encodeURIComponent(shelf)}/${encodeURIComponent(name)}`;
+    const place = placeOf(shelf, name);
     const before = await this.#note(place);
     const preview = await this.#dryRun(place, body);
     const where = `on the shelf \`${shelf}\``;
@@ -83,7 +83,7 @@ export class Notes {
     const { expected } = step.preconditions![0] as Precondition;
     const condition: [string, string] = typeof expected === "string" ? ["If-Match", expected] : ["If-None-Match", "*"];
     try {
-      const response = await this.#fetch("PUT", `notes/${step.object}`, step.body!, [condition], left);
+      const response = await this.#fetch("PUT", `notes/${path(step.object)}`, step.body!, [condition], left);
       if (response.ok) return told("applied", "The note was written.");
       if (response.status === 412) return told("failed", "Somebody else has changed the note; nothing was written.", "changed");
       if (response.status < 500) return told("failed", "The service refused; nothing was written.", "refused");
@@ -97,18 +97,18 @@ export class Notes {
 
   async read(arguments_: JsonObject): Promise<Json | undefined> {
     const { shelf, name } = arguments_ as { shelf: string; name: string };
-    return (await this.#note(`${encodeURIComponent(shelf)}/${encodeURIComponent(name)}`)).body;
+    return (await this.#note(placeOf(shelf, name))).body;
   }
 
   async #note(place: string): Promise<Note> {
-    const response = await this.#ask("GET", `notes/${place}`);
+    const response = await this.#ask("GET", `notes/${path(place)}`);
     const service = response.headers.get("notes-service") ?? "";
     if (response.status === 404) return { body: undefined, etag: null, service };
     return { body: (await response.json()) as Json, etag: response.headers.get("etag"), service };
   }
 
   async #dryRun(place: string, body: Json): Promise<Json> {
-    const response = await this.#ask("POST", `dry-run/${place}`, body);
+    const response = await this.#ask("POST", `dry-run/${path(place)}`, body);
     if (!response.ok) throw new Refusal("dry_run_failed", `the service answers ${response.status}`);
     return (await response.json()) as Json;
   }
@@ -133,6 +133,11 @@ export class Notes {
     });
   }
 }
+
+/** Shelf and name as persons read them, and never two places alike. */
+const placeOf = (shelf: string, name: string): string => [shelf, name].map((part) => part.replaceAll("%", "%25").replaceAll("/", "%2F")).join("/");
+const path = (place: string): string =>
+  place.split("/").map((part) => encodeURIComponent(part.replaceAll("%2F", "/").replaceAll("%25", "%"))).join("/");
 
 const previewDigest = (preview: Json): string => digestOf({ type: "mutation-approval/preview/v0", preview });
 

@@ -20,6 +20,7 @@ export function answers(file: File): (Json | null)[] {
 const JUDGES: Record<string, (input: JsonObject, file: File) => Json | null> = {
   "accepted-documents": document,
   "refused-documents": document,
+  digests,
   forms: (input) => ({ verdict: isForm(input["form"] as string, input["text"] as string) ? "accepted" : "refused" }),
   records: record,
   "secret-leaves": leaves,
@@ -50,6 +51,13 @@ function document(input: JsonObject): Json {
     if (!(error instanceof Refused)) throw error;
     return { offset: error.offset ?? null, reason: error.reason, verdict: "refused" };
   }
+}
+
+function digests(input: JsonObject): Json {
+  const { header, intent, review } = input as Record<string, JsonObject>;
+  const found = { intentDigest: digestOf(intent!), planDigest: digestOf(header!), reviewDigest: digestOf(review!) };
+  const own = header!["intentDigest"] === found.intentDigest && header!["reviewDigest"] === found.reviewDigest;
+  return { ...found, ...(own ? { verdict: "accepted" } : { reason: "approval_hash_mismatch", verdict: "refused" }) };
 }
 
 function record(input: JsonObject, file: File): Json {
