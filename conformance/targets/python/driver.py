@@ -274,7 +274,10 @@ class Driver:
         return {"effects": self.world.service.effects(use, request["arguments"])}
 
     def drift(self, request: dict[str, Any]) -> None:
-        service, path = self.world.service, place(request)
+        service = self.world.service
+        if request["how"] == "restored" and "tool" not in request:
+            return service.restore(None)
+        path = place(request)
         match request["how"], path.startswith("/clerk/"):
             case "moved", False:
                 service.move(path)
@@ -293,7 +296,7 @@ class Driver:
         self.world.service.hold(place(request))
 
     def release(self, request: dict[str, Any]) -> None:
-        self.world.service.release(place(request))
+        self.world.service.release(place(request) if "tool" in request else None)
 
     def held(self, request: dict[str, Any]) -> dict[str, Any]:
         return {"held": self.world.service.held(place(request), float(request.get("seconds", 0)))}

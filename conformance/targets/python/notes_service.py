@@ -88,18 +88,20 @@ class Service:
         with self._lock:
             self._drift.setdefault(path, set()).add(how)
 
-    def restore(self, path: str) -> None:
+    def restore(self, path: str | None) -> None:
+        """Of one note, or of all."""
         with self._lock:
-            self._drift.pop(path, None)
+            for known in [path] if path is not None else list(self._drift):
+                self._drift.pop(known, None)
         self.release(path)
 
     def hold(self, path: str) -> None:
         with self._lock:
             self._held.add(path)
 
-    def release(self, path: str) -> None:
+    def release(self, path: str | None) -> None:
         with self._lock:
-            self._held.discard(path)
+            self._held -= {path} if path is not None else set(self._held)
             self._lock.notify_all()
 
     def held(self, path: str, seconds: float) -> bool:
