@@ -108,10 +108,20 @@ impl Agent {
 
     /// Sends bytes as they are, in the place of `request`, and gives what comes back for it.
     pub(crate) async fn raw(&self, bytes: &[u8], request: &Request) -> Result<Option<Value>, WireError> {
+        self.raw_within(bytes, request, self.world.answer_within()).await
+    }
+
+    /// As `raw`, where it may well be that nothing comes.
+    pub(crate) async fn raw_within(
+        &self,
+        bytes: &[u8],
+        request: &Request,
+        within: Duration,
+    ) -> Result<Option<Value>, WireError> {
         let way = self.way();
         self.recorder.keep(format!("{way} → server"), String::from_utf8_lossy(bytes));
         let raw = Raw { bytes, id: request.id, named: (request.method, request.tool()) };
-        let answer = self.connection.raw(&raw, self.world.answer_within()).await;
+        let answer = self.connection.raw(&raw, within).await;
         match &answer {
             Ok(Some(message)) => self.recorder.keep(format!("server → {way}"), message.to_string()),
             Ok(None) => self.recorder.keep(format!("server → {way}"), "(nothing)"),
@@ -126,10 +136,20 @@ impl Agent {
         request: &Request,
         headers: &[(&str, Option<&str>)],
     ) -> Result<Option<HttpReply>, WireError> {
+        self.odd_within(request, headers, self.world.answer_within()).await
+    }
+
+    /// As `odd`, where the answer takes its time.
+    pub(crate) async fn odd_within(
+        &self,
+        request: &Request,
+        headers: &[(&str, Option<&str>)],
+        within: Duration,
+    ) -> Result<Option<HttpReply>, WireError> {
         let Some(http) = self.http() else { return Ok(None) };
         let way = self.way();
         self.recorder.keep(format!("{way} → server, with {headers:?}"), request.to_json().to_string());
-        let reply = http.odd(request, headers, self.world.answer_within()).await?;
+        let reply = http.odd(request, headers, within).await?;
         self.recorder.keep(format!("server → {way}"), format!("{} {}", reply.status, reply.body));
         Ok(Some(reply))
     }

@@ -193,6 +193,8 @@ fn next(listing: &Listing, request: &Request, answer: &Answer) -> Option<Result<
 /// The next call by the table; `Err` where it depends on what the answer doesn't say.
 fn next_tool<'a>(names: &'a Names, kind: &str, answer: &Answer) -> Option<Result<Option<&'a str>, ()>> {
     Some(Ok(match kind {
+        // The gated call itself, sent again while nobody has decided. [WIRE-M-006]
+        "status" if !names.all().contains(&answer.tool.as_str()) => Some(&names.execute),
         "plan" => Some(&names.challenge),
         "challenge" | "status" => match answer.text("state")? {
             "planned" => Some(&names.challenge),

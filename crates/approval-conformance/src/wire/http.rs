@@ -47,6 +47,17 @@ pub(crate) struct HttpReply {
     pub(crate) body: String,
 }
 
+impl HttpReply {
+    /// The messages in it, whether it is one message or a stream of events.
+    pub(crate) fn messages(&self) -> Vec<Value> {
+        if let Ok(message) = parse(self.body.as_bytes()) {
+            return vec![message];
+        }
+        let data = Events::default().push(self.body.as_bytes());
+        data.iter().filter_map(|data| parse(data.as_bytes()).ok()).collect()
+    }
+}
+
 impl Http {
     pub(crate) fn new(
         client: Client,

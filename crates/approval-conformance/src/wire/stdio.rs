@@ -1,6 +1,6 @@
 //! MCP over the standard input and output of a process that the harness starts.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::process::Stdio as Pipe;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,6 +18,8 @@ use super::{Capabilities, Endpoint, Raw, Request, Revision, WireError, notificat
 
 /// How much of its standard error is kept.
 const KEPT: usize = 64 * 1024;
+/// How many notifications are.
+const NOTICES: usize = 100;
 /// A line of more bytes than this is no answer of a server of the profile.
 const LONGEST: u64 = 64 * 1024 * 1024;
 
@@ -40,6 +42,8 @@ struct Waiting {
 #[derive(Debug, Default)]
 struct State {
     answers: HashMap<u64, oneshot::Sender<Result<Value, WireError>>>,
+    /// The last notifications.
+    notices: VecDeque<Value>,
     ended: Option<WireError>,
 }
 
@@ -56,6 +60,12 @@ impl Waiting {
 
     fn answer(&self, message: Value) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if message.get("method").is_some() {
+            state.notices.push_back(message);
+            let over = state.notices.len().saturating_sub(NOTICES);
+            state.notices.drain(..over);
+            return;
+        }
         let id = state.answers.keys().copied().find(|id| message.get("id").and_then(Value::as_u64) == Some(*id));
         // An error without an id is about a message that couldn't be read: of the one that waits, if it is one.
         let alone =
@@ -126,6 +136,12 @@ impl Stdio {
     /// The whole answer to `initialize`: of 2025-11-25 only.
     pub(crate) fn initialized(&self) -> Option<&Value> {
         self.initialized.as_ref()
+    }
+
+    /// The notifications that have come.
+    pub(crate) fn notices(&self) -> Vec<Value> {
+        let state = self.waiting.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.notices.iter().cloned().collect()
     }
 
     /// What it has said on standard error, as far as it is kept.
