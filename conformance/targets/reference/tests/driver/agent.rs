@@ -31,7 +31,7 @@ impl Agent {
     /// The id of a plan that is made.
     pub(crate) async fn planned(&self, tool: &str, arguments: &Value) -> String {
         let plan = self.call(tool, arguments).await;
-        plan["plan"]["planId"].as_str().unwrap_or_else(|| panic!("no plan: {plan}")).to_owned()
+        plan["planId"].as_str().unwrap_or_else(|| panic!("no plan: {plan}")).to_owned()
     }
 
     /// The whole answer; nothing where the connection broke.

@@ -17,7 +17,8 @@ pub(crate) struct Hook {
 impl Hook {
     pub(crate) async fn new(arguments: &[&str]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_reference-driver"));
-        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+        // What is done to the server here it would tell of.
+        command.args(arguments).env("RUST_LOG", "off").stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().unwrap();
         let (requests, answers) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
         Self { child, requests, answers: BufReader::new(answers).lines(), last: 0 }

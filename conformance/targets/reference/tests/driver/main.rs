@@ -39,7 +39,10 @@ impl Bench {
     pub(crate) async fn decide(&self, plan: &str, person: &str, verdict: &str) -> u16 {
         let challenge = self.alice.call("approval_challenge", &json!({ "planId": plan })).await;
         let url = challenge["url"].as_str().unwrap_or_else(|| panic!("{challenge}")).to_owned();
-        Person::log_in(&self.start, person, &url).await.decide(&url, verdict).await
+        match Person::log_in(&self.start, person, &url).await {
+            Some(person) => person.decide(&url, verdict).await,
+            None => 401,
+        }
     }
 
     pub(crate) async fn execute(&self, plan: &str) -> Value {

@@ -52,12 +52,12 @@ async fn processes_share_an_installation() {
     let (mut alice, mut bob) = (Agent::start(&start, "alice").await, Agent::start(&start, "bob").await);
     let note = json!({ "name": "a", "text": "hello", "shelf": "short-lease" });
     let plan = alice.call("write_note", &note).await.unwrap();
-    assert_eq!(plan["plan"]["enforcement"]["isolation"], "same-user");
-    let plan = json!({ "planId": plan["plan"]["planId"] });
+    assert_eq!(plan["header"]["enforcement"]["isolation"], "same-user");
+    let plan = json!({ "planId": plan["planId"] });
     assert_eq!(bob.call("approval_execute", &plan).await.unwrap()["reason"], "plan_not_found");
     let challenge = alice.call("approval_challenge", &plan).await.unwrap();
     let url = challenge["url"].as_str().unwrap();
-    assert_eq!(Person::log_in(&start, "alice", url).await.decide(url, "approve").await, 303);
+    assert_eq!(Person::log_in(&start, "alice", url).await.unwrap().decide(url, "approve").await, 303);
 
     // Only the process that writes dies of it.
     hook.ask(json!({ "op": "kill", "when": "after-effect" })).await;

@@ -60,7 +60,7 @@ async fn an_announcement_is_known_by_its_answer_only() {
     {
         let announcement = json!({ "topic": how, "text": "hello" });
         let plan = bench.approved("alice", "announce", &announcement).await;
-        bench.hook.ask(json!({ "op": "answer", "how": how })).await;
+        bench.hook.ask(json!({ "op": "answer", "arguments": announcement, "how": how })).await;
         assert_eq!(bench.execute(&plan).await["outcome"], outcome, "{how}");
         assert_eq!(bench.effects("opaque", &announcement).await, 1);
     }

@@ -65,7 +65,7 @@ impl Driver {
         let world = self.world.read().await;
         let world = world.as_ref().context("the server has not been started")?;
         match operation {
-            Operation::Answer { how } => world.notes.answer_next(how),
+            Operation::Answer { arguments, how } => world.notes.answer_next(&Object::of(&arguments)?, how),
             Operation::Drift { arguments, how } => world.notes.drift(&Object::of(&arguments)?, how),
             Operation::Held { arguments, seconds } => {
                 let held = world.notes.is_held(&Object::of(&arguments)?, seconds).await;
@@ -76,7 +76,8 @@ impl Driver {
                 let effects = world.notes.effects(&Object::of(&arguments)?, &arguments);
                 return Ok(members([("effects", json!(effects))]));
             }
-            Operation::Release { arguments } => world.notes.release(&Object::of(&arguments)?),
+            Operation::Release { arguments: Some(arguments) } => world.notes.release(&Object::of(&arguments)?),
+            Operation::Release { arguments: None } => world.notes.release_all(),
             operation => return instruments::run(operation, world).await,
         }
         Ok(Map::new())

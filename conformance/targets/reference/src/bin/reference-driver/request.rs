@@ -11,6 +11,7 @@ pub(crate) enum Operation {
         seconds: u64,
     },
     Answer {
+        arguments: Map<String, Value>,
         how: Answering,
     },
     Audit,
@@ -66,7 +67,7 @@ pub(crate) enum Operation {
         finding: String,
     },
     Release {
-        arguments: Map<String, Value>,
+        arguments: Option<Map<String, Value>>,
     },
     Reset,
     Restart,

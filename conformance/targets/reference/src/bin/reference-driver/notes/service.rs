@@ -80,9 +80,14 @@ impl NotesService {
         timeout(patience, waiting.wait_for(|waiting| *waiting > 0)).await.is_ok_and(|held| held.is_ok())
     }
 
-    /// How the next announcement is answered.
-    pub(crate) fn answer_next(&self, how: Answering) {
-        self.shelf.lock().answer = Some(how);
+    /// All that is held anywhere goes on.
+    pub(crate) fn release_all(&self) {
+        self.shelf.lock().release_all();
+    }
+
+    /// How the next announcement on a topic is answered.
+    pub(crate) fn answer_next(&self, object: &Object, how: Answering) {
+        self.shelf.lock().answers.insert(object.clone(), how);
     }
 
     /// The server dies at its next write.
@@ -157,7 +162,7 @@ async fn announce(State(shared): State<Shared>, headers: HeaderMap, body: String
     wait_while_held(&shared, &object).await;
     let (death, answer) = {
         let mut shelf = shared.lock();
-        (shelf.death.take(), shelf.answer.take().unwrap_or(Answering::Ordinary))
+        (shelf.death.take(), shelf.answers.remove(&object).unwrap_or(Answering::Ordinary))
     };
     let content = announcement.into_iter().filter(|(member, _)| member != "topic").collect();
     let applied = apply(&shared, &object, content, death, &headers).await;

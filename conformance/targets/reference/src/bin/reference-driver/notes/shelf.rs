@@ -14,11 +14,11 @@ pub(super) struct Shelf {
     notes: BTreeMap<Object, Stored>,
     effects: Vec<(Object, Value)>,
     faults: BTreeMap<Object, Faults>,
-    pub(super) holds: BTreeMap<Object, Hold>,
+    holds: BTreeMap<Object, Hold>,
     /// When the server that writes next dies.
     pub(super) death: Option<Death>,
-    /// How the next announcement is answered.
-    pub(super) answer: Option<Answering>,
+    /// How the next announcements are answered.
+    pub(super) answers: BTreeMap<Object, Answering>,
     versions: u64,
 }
 
@@ -96,6 +96,12 @@ impl Shelf {
 
     pub(super) fn release(&mut self, object: &Object) {
         self.hold_of(object).is_on.send_replace(false);
+    }
+
+    pub(super) fn release_all(&self) {
+        for hold in self.holds.values() {
+            hold.is_on.send_replace(false);
+        }
     }
 
     pub(super) fn hold_of(&mut self, object: &Object) -> &Hold {
