@@ -6,6 +6,8 @@ use std::time::Instant;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::time::begin;
+
 /// No message is kept longer than this.
 const LONGEST: usize = 32 * 1024;
 /// No check keeps more than these: the last ones.
@@ -32,7 +34,7 @@ pub(crate) struct Recorder {
 
 impl Recorder {
     pub(crate) fn new() -> Self {
-        Self { begun: Instant::now(), messages: Arc::default() }
+        Self { begun: begin(), messages: Arc::default() }
     }
 
     pub(crate) fn keep(&self, way: impl Into<String>, text: impl AsRef<str>) {

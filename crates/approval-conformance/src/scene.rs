@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -16,9 +15,6 @@ use crate::target::{Drift, Rule, Target, Tool};
 use crate::verdict::{Checked, Stop, ensure};
 use crate::wire::{Capabilities, Revision};
 use crate::world::{CLIENT, World};
-
-/// What clocks may differ by, and timers be late.
-const MARGIN: Duration = Duration::from_millis(250);
 
 /// What a check has at hand.
 #[derive(Debug)]
@@ -351,9 +347,8 @@ impl Scene {
 
     /// Waits until `moment` has passed: for limits that are declared to be short. Nothing else is waited for by the clock.
     pub(crate) async fn until(&self, moment: OffsetDateTime) {
-        let left = moment - OffsetDateTime::now_utc() + MARGIN;
-        self.recorder.keep("harness", format!("waits {left} until {moment} has passed"));
-        tokio::time::sleep(left.try_into().unwrap_or_default()).await;
+        self.recorder.keep("harness", format!("waits until {moment} has passed"));
+        crate::time::until(moment).await;
     }
 
     /// Gives back what is still open.

@@ -124,12 +124,15 @@ impl Driver {
         line.push(b'\n');
         let answer = async {
             let mut input = self.input.lock().await;
-            let input = input.as_mut().ok_or_else(|| DriverError::Fault("its input was closed".to_owned()))?;
+            let input =
+                input.as_mut().ok_or_else(|| DriverError::Fault("it ended: its input was closed".to_owned()))?;
             let written = async {
                 input.write_all(&line).await?;
                 input.flush().await
             };
-            written.await.map_err(|error: std::io::Error| DriverError::Fault(format!("its input: {error}")))?;
+            written.await.map_err(|error: std::io::Error| {
+                DriverError::Fault(format!("it ended: its input takes nothing more ({error})"))
+            })?;
             Ok(())
         };
         answer.await?;

@@ -7,6 +7,7 @@ use anstyle::{AnsiColor, Style};
 use super::{CheckReport, Conclusion, Report};
 use crate::check::Level;
 use crate::checks;
+use crate::levels::Levels;
 use crate::requirements::Requirements;
 use crate::verdict::Verdict;
 
@@ -21,12 +22,14 @@ pub struct Terminal<W> {
     is_verbose: bool,
     done: usize,
     of: usize,
+    /// What was told last: what keeps many checks from running is told once.
+    last: Option<String>,
 }
 
 impl<W: Write> Terminal<W> {
     /// Over `out`, which takes colours as escape sequences.
     pub fn new(out: W, is_verbose: bool) -> Self {
-        Self { out, is_verbose, done: 0, of: 0 }
+        Self { out, is_verbose, done: 0, of: 0, last: None }
     }
 
     /// So many checks are going to run.
@@ -44,9 +47,11 @@ impl<W: Write> Terminal<W> {
     /// Where it can't be written.
     pub fn done(&mut self, check: &CheckReport) -> io::Result<()> {
         self.done += 1;
-        if !self.is_verbose && matches!(check.verdict, Verdict::Pass | Verdict::NotApplicable) {
+        let is_repeated = check.verdict == Verdict::NotTestable && check.message == self.last;
+        if !self.is_verbose && (is_repeated || matches!(check.verdict, Verdict::Pass | Verdict::NotApplicable)) {
             return Ok(());
         }
+        self.last.clone_from(&check.message);
         let (style, verdict) = (style(check.verdict), check.verdict.as_str());
         let (name, expected) = (name(check), if check.expected.is_some() { " (expected)" } else { "" });
         let (done, of) = (self.done.min(self.of), self.of);
@@ -116,13 +121,19 @@ impl<W: Write> Terminal<W> {
     }
 }
 
-/// All checks, as `list` tells them.
+/// All checks up to `level`, and what no check shows.
 ///
 /// # Errors
 /// Where it can't be written.
 pub fn list(out: &mut impl Write, level: Level) -> io::Result<()> {
     for about in checks::abouts().filter(|about| about.level <= level) {
         writeln!(out, "{:<34} {}  {}", about.id, about.level, about.requirements.join(" "))?;
+    }
+    let levels = Levels::embedded();
+    writeln!(out, "\nOnly a review of the server can show:\n  {}", levels.review.join(" "))?;
+    writeln!(out, "\nNo check shows:")?;
+    for (id, why) in levels.unchecked.iter().chain(&levels.untried) {
+        writeln!(out, "  {id:<22} {why}")?;
     }
     Ok(())
 }

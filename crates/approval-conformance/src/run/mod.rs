@@ -5,11 +5,10 @@ mod selection;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use reqwest::{Client, redirect};
-use time::OffsetDateTime;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
@@ -24,6 +23,7 @@ use crate::report::{CheckReport, Memory, Report, ServerReport};
 use crate::requirements::Requirements;
 use crate::scene::Scene;
 use crate::target::Target;
+use crate::time::{begin, now, unique};
 use crate::verdict::{Checked, Stop, Verdict};
 use crate::watch::{RULES, Watch};
 use crate::wire::Revision;
@@ -58,7 +58,7 @@ pub async fn run(
 ) -> Result<Report, OptionsError> {
     let requirements = Requirements::embedded();
     let selection = Selection::of(options, &target)?;
-    let begun = (OffsetDateTime::now_utc(), Instant::now());
+    let begun = (now(), begin());
     let target = Arc::new(target);
     let mut runner = Runner {
         target: Arc::clone(&target),
@@ -69,7 +69,8 @@ pub async fn run(
         early: None,
         silent: 0,
     };
-    (runner.progress)(Progress::Begun(selection.len()));
+    // And the look at the server.
+    (runner.progress)(Progress::Begun(selection.len() + 1));
     let server = runner.all(&selection).await;
     let mut reports = runner.reports;
     reports.sort_by(|one, other| (one.level, &one.id, one.revision).cmp(&(other.level, &other.id, other.revision)));
@@ -123,7 +124,7 @@ impl<P: FnMut(Progress<'_>)> Runner<'_, P> {
     }
 
     async fn with(&mut self, makings: &Makings, selection: &Selection) -> ServerReport {
-        let begun = Instant::now();
+        let begun = begin();
         let recorder = Recorder::new();
         let (world, looked) = match World::start(makings, &Op::Start).await {
             Ok(world) => {
@@ -181,7 +182,7 @@ impl<P: FnMut(Progress<'_>)> Runner<'_, P> {
                 self.done(report);
                 continue;
             }
-            let begun = Instant::now();
+            let begun = begin();
             let (checked, messages, _) = match World::start(makings, &Op::Reset).await {
                 Ok(fresh) => match fresh.look(instance.revision, &Recorder::new()).await {
                     Ok(()) => one(&fresh, instance).await,
@@ -262,8 +263,8 @@ impl<P: FnMut(Progress<'_>)> Runner<'_, P> {
 
 /// Runs one check, and gives back what it left open.
 async fn one(world: &Arc<World>, instance: &Instance) -> (Checked, Vec<Message>, Duration) {
-    let begun = Instant::now();
-    let prefix = format!("c{}", uuid::Uuid::new_v4().simple());
+    let begun = begin();
+    let prefix = format!("c{}", unique());
     let scene = Arc::new(Scene::new(Arc::clone(world), instance.revision, prefix));
     let checked = match timeout(LONGEST_CHECK, (instance.run)(Arc::clone(&scene))).await {
         Ok(checked) => checked,

@@ -35,12 +35,22 @@ const OTHER_LANGUAGES: &[&str] = &["feature", "go", "js", "mjs", "py", "sh", "sq
 /// Servers that share no code with the crates: what they enforce, the crates do not.
 const TARGETS: &str = "conformance/targets";
 
+/// It enforces nothing and checks others. Its checks name requirements in their code: `requirements: &["GATE-012"]`.
+const HARNESS: &str = "crates/approval-conformance";
+
 /// Every citation: production code of the crates and their templates enforces, tests and vectors check, examples and other
 /// implementations show.
 pub(super) fn find(root: &Path) -> Result<Vec<Citation>> {
     let mut found = Vec::new();
     for crate_directory in directories(&root.join("crates"))? {
         let source = files(&crate_directory.join("src"), &["rs"])?;
+        if crate_directory == root.join(HARNESS) {
+            for file in &source {
+                rust(root, file, &mut found, |_| Role::Check);
+                quoted(root, file, &mut found);
+            }
+            continue;
+        }
         let tests = TestsOnly::find(&source)?;
         for file in &source {
             rust(
@@ -103,6 +113,15 @@ fn text(root: &Path, file: &SourceFile, role: Role, found: &mut Vec<Citation>) {
 fn note(root: &Path, file: &SourceFile, line: usize, text: &str, role: Role, found: &mut Vec<Citation>) {
     let path = file.path.strip_prefix(root).unwrap_or(&file.path).display();
     found.extend(bracketed(text).map(|id| Citation { id: id.to_owned(), role, place: format!("{path}:{line}") }));
+}
+
+/// The ids that stand as string literals.
+fn quoted(root: &Path, file: &SourceFile, found: &mut Vec<Citation>) {
+    let path = file.path.strip_prefix(root).unwrap_or(&file.path).display();
+    for (index, line) in file.text.lines().enumerate() {
+        let ids = line.split('"').skip(1).step_by(2).filter(|literal| is_id(literal));
+        found.extend(ids.map(|id| Citation { id: id.to_owned(), role: Role::Check, place: format!("{path}:{}", index + 1) }));
+    }
 }
 
 /// The ids in `[GATE-012]` and `[GATE-012, GATE-013]`; brackets that hold anything else are no citation.

@@ -1,11 +1,12 @@
 //! Challenges: one at a time (gate.md, 5.2), and waiting for them.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::check::{Check, Level, Scope, run};
 use crate::driver::PersonVerdict;
 use crate::oracle;
 use crate::scene::Scene;
+use crate::time::begin;
 use crate::verdict::{Checked, Stop, ensure};
 
 /// How long a wait is tried for: much longer than an answer takes.
@@ -89,7 +90,7 @@ async fn status_waits(scene: &Scene) -> Checked {
     let (agent, call) = (scene.agent().await?, scene.plain()?);
     let (plan, challenge) = scene.challenged(&agent, &call).await?;
     let person = scene.approvers(&agent, &call)?.into_iter().next().unwrap_or_else(|| agent.person.clone());
-    let begun = Instant::now();
+    let begun = begin();
     let waiting = async {
         let status = agent.status_waiting(&plan, 25).await;
         (status, begun.elapsed())
@@ -102,7 +103,7 @@ async fn status_waits(scene: &Scene) -> Checked {
         format!("it waited {} s though the plan was decided on", took.as_secs())
     })?;
     let (plan, _) = scene.challenged(&agent, &scene.plain()?).await?;
-    let begun = Instant::now();
+    let begun = begin();
     agent.status_waiting(&plan, WAIT).await?.stands("awaiting_approval")?;
     let took = begun.elapsed();
     // Timers may be a little early by another clock.

@@ -1,10 +1,9 @@
 //! Limits on whoever asks (gate.md, 5.1 and step 7).
 
-use time::OffsetDateTime;
-
 use crate::check::{Check, Level, Scope, run};
 use crate::driver::PersonVerdict;
 use crate::scene::Scene;
+use crate::time::now;
 use crate::verdict::{Checked, Stop};
 
 /// So many calls of one check are few.
@@ -111,8 +110,8 @@ async fn cool_down_ends(scene: &Scene) -> Checked {
     let (_, challenge) = scene.challenged(&agent, &call).await?;
     let person = scene.approvers(&agent, &call)?.into_iter().next().unwrap_or_else(|| agent.person.clone());
     scene.must_decide(&person, PersonVerdict::Reject, &challenge).await?;
-    let rejected = OffsetDateTime::now_utc();
+    let rejected = now();
     agent.call(&call.tool.name, &call.arguments).await?.refused(&["recently_rejected"])?;
-    scene.until(rejected + time::Duration::seconds(seconds.into())).await;
+    scene.until(rejected + ::time::Duration::seconds(seconds.into())).await;
     scene.plan(&agent, &call).await.map(drop)
 }
