@@ -73,6 +73,10 @@ class Driver {
       await this.#operator({ do: "checkpoint" });
       return { lines: (await this.#operator({ do: "audit" })) as unknown as Json };
     },
+    receipt: async ({ planId }) => ({
+      receipt: (await this.#operator({ do: "receipt", planId: planId! })) as unknown as string,
+      keys: JSON.stringify(await this.#operator({ do: "keys" })),
+    }),
     vectors: ({ content }) => ({ answers: answers(content as unknown as File) }),
   };
 

@@ -11,6 +11,10 @@ import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
+// Programs that check vectors, which share no code with this server: they verify what it has signed.
+import { verify as verifyAudit } from "../../../spec/v0/vectors/check/typescript/audit.ts";
+import { verify as verifyReceipt } from "../../../spec/v0/vectors/check/typescript/receipts.ts";
+import { readKeySet } from "../../../spec/v0/vectors/check/typescript/signatures.ts";
 import { digestOf, same, type Json, type JsonObject } from "./server/json.ts";
 
 type Started = { url: string; tokens: Record<string, string>; accounts: Record<string, { account: string; password: string }> };
@@ -448,6 +452,49 @@ test("pruned", async () => {
   await drive("prune", { planId: planned.planId });
   await refused(execute(planned), "already_executed");
   equal("its page", (await open("alice", planned.url)).status, 404);
+});
+
+test("receipts", async () => {
+  const ends: [string, () => Promise<Answer>][] = [
+    ["applied", async () => {
+      const planned = await approved(note());
+      await execute(planned);
+      return planned;
+    }],
+    ["rejected", async () => {
+      const planned = await plan(note());
+      await decide("alice", (await challenge(planned)).url, "reject", { comment: "no" });
+      return planned;
+    }],
+    ["cancelled", async () => {
+      const planned = await plan(note());
+      await call("approval_cancel", { planId: planned.planId });
+      return planned;
+    }],
+    ["withdrawn", async () => {
+      const planned = await approved(note());
+      await decide("alice", planned.url, "withdraw");
+      return planned;
+    }],
+  ];
+  for (const [how, end] of ends) {
+    const { planId, planDigest } = await end();
+    const { receipt, keys } = (await drive("receipt", { planId })) as { receipt: string; keys: string };
+    const { audience } = JSON.parse(keys) as { audience: string };
+    const told = verifyReceipt(Buffer.from(receipt), readKeySet(Buffer.from(keys)), audience, new Date().toISOString()) as JsonObject;
+    equal(`the receipt of a plan that was ${how}`, [told["planDigest"], (told["claims"] as string[]).includes(how === "applied" ? "executed" : "not-executed")], [planDigest, true]);
+  }
+});
+
+test("audit", async () => {
+  const planned = await plan(note());
+  const { lines } = (await drive("audit")) as { lines: string[] };
+  await call("approval_cancel", { planId: planned.planId });
+  const { keys } = (await drive("receipt", { planId: planned.planId })) as { keys: string };
+  const { audience } = JSON.parse(keys) as { audience: string };
+  const told = verifyAudit(Buffer.from(lines.map((line) => `${line}\n`).join("")), { keys: readKeySet(Buffer.from(keys)), audience, anchor: [] }) as JsonObject;
+  const { events, proven } = told as { events: number; proven: number };
+  equal("all are proven", [events > 50, proven], [true, events]);
 });
 
 async function reset(): Promise<void> {

@@ -3,6 +3,7 @@
 import { createHash, randomBytes } from "node:crypto";
 
 import type { Anchor } from "./anchor.ts";
+import type { Signing } from "./config.ts";
 import { admit, canonical, digest, type Json, type JsonObject } from "./json.ts";
 import type { Enforcement } from "./records.ts";
 import type { Ring } from "./seals.ts";
@@ -27,7 +28,7 @@ export class Audit {
   constructor(
     readonly store: Store,
     readonly ring: Ring,
-    readonly seed: Buffer,
+    readonly signing: Signing,
   ) {
     for (const number of store.table("event").keys()) this.#count = Math.max(this.#count, Number(number) + 1);
     for (const [number, row] of this.#rows()) this.#learn(number, row, this.#body(row));
@@ -97,7 +98,7 @@ export class Audit {
     const made = this.store.transition((tx) => {
       this.append(tx, { kind: "audit.checkpoint" });
       const pending = this.#pending!;
-      const order = createHash("sha256").update(Buffer.from(latest?.order ?? "0".repeat(64), "hex"));
+      const order = createHash("sha256").update(Buffer.from(latest?.order.slice("sha256:".length) ?? "0".repeat(64), "hex"));
       for (let at = latest?.events ?? 0; at < pending.events; at += 1)
         order.update(createHash("sha256").update(this.#opened(tx.get("event", String(at))!)).digest());
       const own: Head = { digest: pending.previous!, sequence: pending.sequence, writer: this.#writer };
@@ -111,10 +112,10 @@ export class Audit {
         events: pending.events,
         writers: new Set([...this.#heads.keys(), this.#writer]).size,
         heads: heads.sort(byWriter) as unknown as Json,
-        order: order.digest("hex"),
+        order: `sha256:${order.digest("hex")}`,
       };
       const bytes = canonical(payload);
-      const envelope = sign(this.seed, "checkpoint", bytes);
+      const envelope = sign(this.signing.seed, "checkpoint", bytes);
       const { number } = payload;
       for (const [id, revision] of [[String(number), 0], ["latest", number]] as const)
         tx.put("checkpoint", id, {

@@ -165,7 +165,9 @@ function readObject(path: string): Json {
   return admit(readFileSync(path)).value;
 }
 
-export type Keys = { ring: Key[]; seed: Buffer };
+/** The key that signs, and from when on. */
+export type Signing = { seed: Buffer; notBefore: string };
+export type Keys = { ring: Key[]; signing: Signing };
 
 /** The keys, made at the first start. */
 export function keys(directory: string): Keys {
@@ -173,12 +175,14 @@ export function keys(directory: string): Keys {
   if (!existsSync(path)) {
     const random = (): string => randomBytes(32).toString("base64url");
     const id = `k-${randomUUID().slice(0, 8)}`;
-    writeFileSync(path, JSON.stringify({ masters: [{ id, master: random(), state: "active" }], seed: random() }), { mode: 0o600 });
+    const made = { masters: [{ id, master: random(), state: "active" }], seed: random(), notBefore: new Date().toISOString() };
+    writeFileSync(path, JSON.stringify(made), { mode: 0o600 });
   }
-  const { masters, seed } = readObject(path) as unknown as { masters: (Omit<Key, "master"> & { master: string })[]; seed: string };
+  type File = { masters: (Omit<Key, "master"> & { master: string })[]; seed: string; notBefore: string };
+  const { masters, seed, notBefore } = readObject(path) as unknown as File;
   return {
     ring: masters.map((key) => ({ ...key, master: Buffer.from(key.master, "base64url") })),
-    seed: Buffer.from(seed, "base64url"),
+    signing: { seed: Buffer.from(seed, "base64url"), notBefore },
   };
 }
 

@@ -37,7 +37,7 @@ if (directory === undefined) throw new Error("which directory?");
 process.umask(0o077);
 
 const config = new Config(directory);
-const { ring: masters, seed } = keys(directory);
+const { ring: masters, signing } = keys(directory);
 const ring = new Ring(masters, config.settings.audience);
 const store = new Store(join(directory, "journal"));
 const anchorPath = join(directory, "anchor");
@@ -45,7 +45,7 @@ const claims = [...store.table("index").values()].some((row) => ["executing", "a
 const renewed = claims && !existsSync(anchorPath);
 if (renewed && values["dangerous-new-anchor"] !== true) throw new Error("the store holds claims, and the anchor is missing"); // [ANCHOR-006]
 const anchor = new Anchor(anchorPath, ring.audience);
-const audit = new Audit(store, ring, seed);
+const audit = new Audit(store, ring, signing);
 const plans = new Plans({ store, ring, anchor, audit, config, target: new Notes(() => config.settings.target) });
 
 const forgotten = [...anchor.entries].filter((entry) => {

@@ -10,6 +10,7 @@ import { createInterface } from "node:readline";
 
 import type { Json, JsonObject } from "./json.ts";
 import type { Plans } from "./plans.ts";
+import { keySet, receipt } from "./receipts.ts";
 
 export function serveOperator(plans: Plans, path: string): Server {
   const operator = userInfo().username;
@@ -22,9 +23,11 @@ export function serveOperator(plans: Plans, path: string): Server {
   const commands: Record<string, (command: JsonObject) => Json | void> = {
     audit: () => audit.export(),
     checkpoint: () => audit.checkpoint(anchor),
+    keys: () => keySet(plans.parts.ring.audience, audit.signing),
     mute: (command) => plans.mute(text(command, "person"), Number(command["seconds"] ?? 3600), operator),
     pause: () => plans.pause(true, operator),
     prune: (command) => plans.prune(text(command, "planId")),
+    receipt: (command) => receipt(plans.load(text(command, "planId")), audit.signing).toString("utf8"),
     reconcile: (command) => {
       const finding = text(command, "finding");
       if (finding !== "applied" && finding !== "not-applied") throw new Error("`finding` is `applied` or `not-applied`");

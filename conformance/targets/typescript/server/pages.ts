@@ -111,7 +111,7 @@ ${reconciliation && html`<p>Found by the operator ${name(reconciliation.operator
   return html`<aside><h2>Now</h2><p>No digest covers this part.</p>
 <p>State: <strong>${state.state}</strong> ${state.cause}. ${gate.isOpen(state.state) && html`Time left: ${left} seconds.`} Approvals: ${gate.approvers(plan).size} of ${header.policy.rule.required}.</p>
 <ul>${decisions.map(({ approver, verdict, decidedAt, comment }) => html`<li>${name(approver.person)}: ${verdict} at ${decidedAt}${comment !== undefined && html`, saying <q>${hostile(comment)}</q>`}</li>`)}</ul>
-${outcome}<h3>Other open plans of the requester</h3>${latest(others.open)}<h3>Recent rejections on the same things</h3>${latest(others.rejected)}</aside>`;
+${outcome}${!gate.isOpen(state.state) && state.state !== "executing" && html`<p><a href="/plans/${plan.planId}/receipt.json">Receipt</a></p>`}<h3>Other open plans of the requester</h3>${latest(others.open)}<h3>Recent rejections on the same things</h3>${latest(others.rejected)}</aside>`;
 }
 
 const FEW = 10;

@@ -9,6 +9,7 @@ import { Refusal, type Plan } from "./gate.ts";
 import { canonical, type Json } from "./json.ts";
 import * as pages from "./pages.ts";
 import type { Plans } from "./plans.ts";
+import { receipt } from "./receipts.ts";
 import type { Verdict } from "./records.ts";
 import { equal } from "./seals.ts";
 import { html, type Html } from "./text.ts";
@@ -85,12 +86,23 @@ export class Surface {
 
   #show(response: ServerResponse, pathname: string, session: Session): void {
     if (pathname === "/") return this.#send(response, 200, pages.inbox(session, this.#inbox(session.person)));
-    const [, planId, document] = /^\/plans\/([^/]*)(?:\/(header|intent|review)\.json)?$/.exec(pathname) ?? [];
+    const [, planId, document] = /^\/plans\/([^/]*)(?:\/(header|intent|review|receipt)\.json)?$/.exec(pathname) ?? [];
     const plan = this.#plan(response, planId, session);
     if (plan === undefined) return;
+    if (document === "receipt") return this.#receipt(response, plan);
     // [DIG-113]
     if (document !== undefined) return this.#sendAs(response, 200, "application/json", canonical(plan[document as "header"] as unknown as Json));
     this.#send(response, 200, this.#page(plan, session));
+  }
+
+  /** [RCPT-030] */
+  #receipt(response: ServerResponse, plan: Plan): void {
+    try {
+      this.#sendAs(response, 200, "application/json", receipt(plan, this.plans.parts.audit.signing));
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      this.#send(response, 409, pages.message("No receipt yet", html`<p>The plan hasn't ended (${error.reason}).</p>`));
+    }
   }
 
   /** The plan that a person may see; otherwise the answer was sent. [SURF-001] */
