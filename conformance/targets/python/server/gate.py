@@ -93,13 +93,17 @@ class Gate:
         found = []
         for plan_id, entry in self._anchor_entries().items():
             if entry["kind"] == "claimed" and not self._store_has_claim(tx, plan_id, entry["claimId"]):
-                try:
-                    resolved = tx.open("reconciliation", plan_id, plan_id)
-                except SealBroken:
-                    resolved = None
-                if resolved is None:
+                if not self._is_resolved(tx, plan_id):
                     found.append(entry["claimId"])
         return sorted(found)
+
+    @staticmethod
+    def _is_resolved(tx: Transaction, plan_id: str) -> bool:
+        """Whether an operator has said what an attempt did that the store lacks or can't open (audit.md, section 7)."""
+        try:
+            return tx.open("reconciliation", f"anchor.{plan_id}", None) is not None
+        except SealBroken:
+            return False
 
     # ---- planning (5.1)
 
@@ -240,16 +244,14 @@ class Gate:
         claimed = {i: e for i, e in entries.items() if e["kind"] == "claimed" and set(tags) & set(e["effects"])}
         for plan_id in sorted((candidates | set(claimed)) - {except_plan}):
             if plan_id in claimed and not self._store_has_claim(tx, plan_id, claimed[plan_id]["claimId"]):
-                try:  # [ANCHOR-002] [ANCHOR-010]
-                    if tx.open("reconciliation", plan_id, plan_id) is None:
-                        found[plan_id] = "unknown"
-                except SealBroken:
+                if not self._is_resolved(tx, plan_id):  # [ANCHOR-002] [ANCHOR-010]
                     found[plan_id] = "unknown"
                 continue
             try:
                 opened = tx.open("plan-state", plan_id, plan_id)
             except KeyRevoked:
-                found[plan_id] = "unknown"  # until an operator says what it did [KEYS-032]
+                if not self._is_resolved(tx, plan_id):
+                    found[plan_id] = "unknown"  # until an operator says what it did [KEYS-032]
                 continue
             except SealBroken:
                 raise Refusal("integrity_failure") from None  # what can't be read may have run
@@ -869,8 +871,20 @@ class Gate:
         self.store.commit(transition)
 
     def reconcile(self, operator: str, plan_id: str, finding: str) -> None:
-        """Once, what an operator found out about an unresolved attempt [STATE-030]."""
+        """Once, what an operator found out about an unresolved attempt [STATE-030], also of one that the anchor alone knows
+        [ANCHOR-010]."""
+        def forgotten(tx: Transaction, claim_id: str) -> None:
+            if self._is_resolved(tx, plan_id):
+                raise Refusal("internal", detail="nothing to reconcile")
+            record = records.make("reconciliation", planId=plan_id, claimId=claim_id, finding=finding,
+                                  operator=operator, at=clock.stamp(tx.now))
+            recorded = tx.insert("reconciliation", f"anchor.{plan_id}", None, 0, record)
+            tx.event(kind="execution.reconciled", claimId=claim_id, recordDigest=recorded, actor=self._pseudonym(operator))
+
         def transition(tx: Transaction) -> None:
+            entry = self._anchor_entries().get(plan_id)
+            if entry is not None and entry["kind"] == "claimed" and not self._store_has_claim(tx, plan_id, entry["claimId"]):
+                return forgotten(tx, entry["claimId"])
             plan = self._load(tx, plan_id, None)
             if plan.state["state"] not in ("unknown", "partial") or plan.reconciliation is not None:
                 raise Refusal("internal", detail="nothing to reconcile")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import difflib
 import html
-import json
 from typing import Any, Final
 
-from . import clock, text
+from . import clock, strictjson, text
 from .plans import OPEN, SETTLED, Plan
 
 STYLE: Final = """
@@ -18,9 +17,9 @@ pre { background: #f4f4f4; padding: .5rem; margin: .3rem 0 }
 .warn, .high { background: #fff0d0; border-left: .4rem solid #c60; padding: .3rem .6rem }
 .high { background: #ffd9d9; border-color: #a00 }
 .info, .said { background: #e8f1ff; border-left: .4rem solid #36c; padding: .3rem .6rem }
-.added { background: #dfd } .removed { background: #fdd }
+ins, del { text-decoration: none } .added { background: #dfd } .removed { background: #fdd }
 blockquote { border-left: .3rem solid #999; margin: .5rem 0; padding: .1rem .8rem }
-section { margin: 1.5rem 0 } .live { border: 2px dashed #777; padding: .5rem 1rem }
+dl dl, dd ol { border-left: .1rem solid #ccc; padding-left: .6rem; margin: .2rem 0 } section { margin: 1.5rem 0 } .live { border: 2px dashed #777; padding: .5rem 1rem }
 dt { font-weight: 600 } .points { color: #555; font-size: .85em }
 label { display: block; margin: .5rem 0 } button { margin-right: .7rem; padding: .3rem .9rem }
 """
@@ -55,9 +54,17 @@ def inbox(found: list[Plan], person: str) -> str:
 
 
 def _value(value: Any) -> str:
+    """A value as what it is: its texts as texts, and beside them of what kind they are."""
     if isinstance(value, str):
-        return text.block(value) + f'<p class="points">a text of {len(value)} characters</p>'
-    return text.block(json.dumps(value, ensure_ascii=False, indent=2, sort_keys=True))
+        return f'{text.block(value)}<p class="points">a text of {len(value)} characters</p>'
+    if isinstance(value, list):
+        items = "".join(f"<li>{_value(item)}</li>" for item in value)
+        return f'<ol start="0">{items}</ol>' if value else '<p class="points">an empty list</p>'
+    if isinstance(value, dict):
+        members = "".join(f"<dt>{text.name(name)}</dt><dd>{_value(member)}</dd>" for name, member in sorted(value.items()))
+        return f"<dl>{members}</dl>" if value else '<p class="points">an object without members</p>'
+    kind = "" if value is None else "a truth value" if isinstance(value, bool) else "a number"
+    return f'<code>{html.escape(strictjson.canonical(value).decode("utf-8"))}</code> <span class="points">{kind}</span>'
 
 
 def _items(pairs: list[tuple[str, str]]) -> str:
@@ -70,27 +77,55 @@ def _change(change: dict[str, Any]) -> str:
     if "before" not in change and "after" not in change:
         return f"<h4>{name}: nothing before and nothing after</h4>"
     if "before" not in change:
-        return f'<h4>{name} <span class="added">is created</span></h4><div class="added">{_value(change["after"])}</div>'
+        return f'<h4>{name} <strong>is created</strong></h4>{_added(change["after"])}'
     if "after" not in change:
-        return f'<h4>{name} <span class="removed">is removed</span></h4><div class="removed">{_value(change["before"])}</div>'
-    if change["before"] == change["after"] and isinstance(change["before"], type(change["after"])):
-        return f"<h4>{name}: stays as it is</h4>{_value(change['after'])}"
-    head = f"<h4>{name} is changed</h4>"
-    if not isinstance(change["before"], str) or not isinstance(change["after"], str):
-        return (f'{head}<p>before:</p><div class="removed">{_value(change["before"])}</div><p>after:</p>'
-                f'<div class="added">{_value(change["after"])}</div>')
-    before, after = change["before"].split("\n"), change["after"].split("\n")
-    if len(before) + len(after) > 4000:  # a difference of long texts costs too much; both are shown whole
-        return (f'{head}<p>before:</p><div class="removed">{_value(change["before"])}</div><p>after:</p>'
-                f'<div class="added">{_value(change["after"])}</div>')
+        return f'<h4>{name} <strong>is removed</strong></h4>{_removed(change["before"])}'
+    before, after = change["before"], change["after"]
+    if _same(before, after):
+        return f"<h4>{name}: stays as it is</h4>{_value(after)}"
+    return f"<h4>{name} <strong>is changed</strong></h4>{_difference(before, after)}"
+
+
+def _same(before: Any, after: Any) -> bool:
+    return strictjson.canonical(before) == strictjson.canonical(after)
+
+
+def _added(value: Any) -> str:
+    return f'<ins class="added">{_value(value)}</ins>'
+
+
+def _removed(value: Any) -> str:
+    return f'<del class="removed">{_value(value)}</del>'
+
+
+def _difference(before: Any, after: Any) -> str:
+    """Of objects member by member, of texts line by line, of everything else the one and the other."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        parts = []
+        for member in sorted(before.keys() | after.keys()):
+            label = text.name(member)
+            if member not in before:
+                parts.append(f"<dt>{label} <strong>is created</strong></dt><dd>{_added(after[member])}</dd>")
+            elif member not in after:
+                parts.append(f"<dt>{label} <strong>is removed</strong></dt><dd>{_removed(before[member])}</dd>")
+            elif _same(before[member], after[member]):
+                parts.append(f"<dt>{label}: stays as it is</dt><dd>{_value(after[member])}</dd>")
+            else:
+                parts.append(f"<dt>{label} <strong>is changed</strong></dt><dd>{_difference(before[member], after[member])}</dd>")
+        return f"<dl>{''.join(parts)}</dl>"
+    if not isinstance(before, str) or not isinstance(after, str):
+        return f"<p>before:</p>{_removed(before)}<p>after:</p>{_added(after)}"
+    old, new = before.split("\n"), after.split("\n")
+    if len(old) + len(new) > 4000:  # a difference of long texts costs too much; both are shown whole
+        return f"<p>before:</p>{_removed(before)}<p>after:</p>{_added(after)}"
     lines = []
-    for tag, a, b, c, d in difflib.SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+    for tag, a, b, c, d in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
         if tag == "equal":
-            lines += [f"  {text.show(line)}" for line in before[a:b]]
+            lines += [f"  {text.show(line)}" for line in old[a:b]]
         else:
-            lines += [f'<span class="removed">- {text.show(line)}</span>' for line in before[a:b]]
-            lines += [f'<span class="added">+ {text.show(line)}</span>' for line in after[c:d]]
-    return f"{head}<pre>{chr(10)}{chr(10).join(lines)}</pre>"
+            lines += [f'<del class="removed">- {text.show(line)}</del>' for line in old[a:b]]
+            lines += [f'<ins class="added">+ {text.show(line)}</ins>' for line in new[c:d]]
+    return f"<pre>{chr(10)}{chr(10).join(lines)}</pre>"
 
 
 def _step(number: int, step: dict[str, Any]) -> str:

@@ -42,6 +42,7 @@ class Refused(Exception):
         super().__init__(reason if offset is None else f"{reason} at {offset}")
         self.reason = reason
         self.offset = offset
+        self.member: str | None = None  # of the outermost object, where the fault lies in its value
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,7 @@ def parse(text: bytes, limits: Limits = ARGUMENTS, set_aside: tuple[str, ...] | 
     try:
         value = reader.outermost()
     except Refused as fault:
+        fault.member = reader.path[0] if reader.path else None
         # Whatever lies before the malformed bytes comes first; at their offset they do. [DIG-003] [DIG-014]
         if malformed is not None and fault.offset is not None and fault.offset >= malformed:
             raise Refused("invalid_utf8", malformed) from None

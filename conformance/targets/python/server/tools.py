@@ -101,7 +101,7 @@ class Tools:
         if name not in gated and name not in ungated and name not in self._roles:
             raise BadParameters  # [WIRE-040]
         if name in ungated:
-            return self.gate.target.call_ungated(name, self._admit(raw, lambda reason: BadParameters()))
+            return self.gate.target.call_ungated(name, self._admit(raw, lambda fault: BadParameters()))
         try:
             if requester is None:  # [WIRE-022], before the arguments are looked at
                 raise Refusal("requester_not_permitted")
@@ -109,10 +109,10 @@ class Tools:
             if name in gated:
                 if answers:  # [WIRE-043]
                     raise Refusal("payload_invalid")
-                arguments = self._admit(raw, lambda reason: Refusal(payload_reason(reason)))
+                arguments = self._admit(raw, refused_payload)
                 plan = self.gate.plan(requester, name, arguments, client)
                 return self._result(self._plan_answer(plan))
-            arguments = self._admit(raw, lambda reason: Refusal("payload_invalid"))
+            arguments = self._admit(raw, lambda fault: Refusal("payload_invalid", member=fault.member))
             return self._result(self._call_role(requester, self._roles[name], arguments, gone))
         except BadParameters:
             raise
@@ -125,7 +125,7 @@ class Tools:
             return self._refusal(Refusal("internal"), name in self._roles)
 
     @staticmethod
-    def _admit(raw: strictjson.RawText, refuse: Callable[[str], Exception]) -> dict[str, Any]:
+    def _admit(raw: strictjson.RawText, refuse: Callable[[strictjson.Refused], Exception]) -> dict[str, Any]:
         """Arguments are admitted as the text that they are [DIG-001] [PLAN-003]. Text that no two readers read alike is
         an error of the message [WIRE-041]."""
         try:
@@ -133,7 +133,7 @@ class Tools:
         except strictjson.Refused as refused:
             if refused.reason in ("duplicate_name", "syntax", "invalid_utf8", "not_an_object", "trailing_data"):
                 raise BadParameters from None
-            raise refuse(refused.reason) from None
+            raise refuse(refused) from None
 
     def _call_role(self, requester: Requester, role: str, arguments: dict[str, Any],
                    gone: Callable[[], bool]) -> dict[str, Any]:
@@ -260,6 +260,12 @@ class Tools:
         if len(strictjson.canonical(with_text)) <= strictjson.RESULT_TO_MODEL - 512:
             return with_text
         return result
+
+
+def refused_payload(fault: strictjson.Refused) -> Refusal:
+    """What a fault of the arguments is called, and in which of them it lies [PLAN-003] [WIRE-044]."""
+    reason = payload_reason(fault.reason)
+    return Refusal(reason, member=fault.member if reason == "payload_invalid" else None)
 
 
 def _present(members: dict[str, Any]) -> dict[str, Any]:
