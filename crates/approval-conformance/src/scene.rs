@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use time::OffsetDateTime;
 
 use crate::agent::{Agent, Challenge, Plan};
-use crate::driver::{Decided, Form, Op, Opened, PersonVerdict};
+use crate::driver::{Decided, Form, Op, Opened, PersonVerdict, Visitor};
 use crate::recorder::Recorder;
 use crate::target::{Drift, Rule, Target, Tool};
 use crate::verdict::{Checked, Stop, ensure};
@@ -256,6 +256,14 @@ impl Scene {
         let opened = self.world.people().open(person, url, method, headers).await?;
         self.recorder.keep(format!("page → {who}"), format!("{} {:?}\n{}", opened.status, opened.headers, opened.body));
         Ok(opened)
+    }
+
+    /// A browser of its own, in which nobody has logged in, and the account of `person`.
+    pub(crate) fn visitor(&self, person: &str) -> Checked<Visitor> {
+        let visitor = self.world.people().visitor(person, self.recorder.clone())?;
+        visitor.ok_or_else(|| {
+            Stop::NotTestable("the driver uses the pages: the harness can't log in by itself".to_owned())
+        })
     }
 
     /// The decision form that `person` has on the page at `url`, filled in.

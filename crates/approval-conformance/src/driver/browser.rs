@@ -7,7 +7,7 @@ use reqwest::header::{COOKIE, LOCATION, SET_COOKIE};
 use reqwest::{Client, Method, Url};
 use tokio::sync::Mutex;
 
-use super::html::{Page, PageForm};
+use super::html::{Field, Page, PageForm};
 use super::process::DriverError;
 use super::protocol::{Account, Form, Opened, PersonVerdict};
 
@@ -103,8 +103,13 @@ impl Browser {
         Ok(Opened { status, headers, body: response.text().await.map_err(failed)? })
     }
 
+    /// Whose it is.
+    pub(super) fn account(&self) -> Option<&Account> {
+        self.account.as_ref()
+    }
+
     /// Follows redirects within the origin, and says where it ended.
-    async fn follow(&self, url: &str, sent: &Sent<'_>) -> Result<(Url, Opened), DriverError> {
+    pub(super) async fn follow(&self, url: &str, sent: &Sent<'_>) -> Result<(Url, Opened), DriverError> {
         let mut at = parse(url)?;
         let mut sent = sent.clone();
         for _ in 0..REDIRECTS {
@@ -128,14 +133,9 @@ impl Browser {
     }
 
     async fn log_in(&self, at: &Url, form: &PageForm, account: &Account) -> Result<(), DriverError> {
-        let name = |field: Option<&super::html::Field>| field.map(|field| field.name.clone()).unwrap_or_default();
-        let (user, password) = (name(form.account()), name(form.password()));
-        let mut fields = hidden(form);
-        fields.push((user, account.account.clone()));
-        fields.push((password, account.password.clone()));
-        let url = join(at, &form.action)?;
-        let sent = Sent { method: "POST", headers: own_origin(&url), fields: Some(&fields) };
-        let opened = self.send(url.as_str(), &sent).await?;
+        let form = login(at, form, account)?;
+        let sent = Sent { method: "POST", headers: form.headers, fields: Some(&form.fields) };
+        let (url, opened) = (&form.url, self.send(&form.url, &sent).await?);
         if Page::read(&opened.body).login().is_some() || opened.status >= 400 {
             return Err(DriverError::Fault(format!(
                 "`{}` can't log in: the surface answers {} at {url}",
@@ -174,6 +174,20 @@ impl Browser {
     pub(super) async fn session(&self, url: &str) -> Result<String, DriverError> {
         Ok(self.cookies(&parse(url)?).await)
     }
+}
+
+/// The form to log in with, on the page at `at`, filled in.
+pub(super) fn login(at: &Url, form: &PageForm, account: &Account) -> Result<Form, DriverError> {
+    let name = |field: Option<&Field>| field.map(|field| field.name.clone()).unwrap_or_default();
+    let (user, password) = (name(form.account()), name(form.password()));
+    let mut fields = hidden(form);
+    let seal = fields.iter().map(|(name, _)| name.clone()).collect();
+    fields.push((user.clone(), account.account.clone()));
+    fields.push((password.clone(), account.password.clone()));
+    let url = join(at, &form.action)?;
+    let headers = own_origin(&url);
+    let method = "POST".to_owned();
+    Ok(Form { method, url: url.into(), headers, fields, seal, credential: vec![password], typed: vec![user] })
 }
 
 /// What a browser says of a form that it sends from the page itself.

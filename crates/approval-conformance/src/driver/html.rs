@@ -17,6 +17,8 @@ pub(crate) struct Page {
     pub(crate) inline: Vec<String>,
     /// Where its links lead.
     pub(crate) links: Vec<String>,
+    /// What it loads besides scripts: style sheets, images.
+    pub(crate) assets: Vec<String>,
 }
 
 /// A form.
@@ -53,6 +55,8 @@ pub(crate) struct Button {
     pub(crate) is_disabled: bool,
     /// `formmethod="dialog"`: it sends nothing.
     pub(crate) is_dialog: bool,
+    /// A key presses it, wherever the focus is.
+    pub(crate) has_key: bool,
 }
 
 impl Page {
@@ -140,6 +144,10 @@ impl Reader {
         self.page.text.push(' ');
         match name.as_str() {
             "a" => self.page.links.extend(attribute("href")),
+            "img" => self.page.assets.extend(attribute("src")),
+            "link" => self.page.assets.extend(attribute("href")),
+            // A block of data is no script.
+            "script" if attribute("type").is_some_and(|kind| !is_script(&kind)) => self.silent = Some(name),
             "script" | "iframe" | "object" | "embed" | "style" | "template" | "title" => {
                 self.page.scripts.push((name.clone(), attribute("src")));
                 self.silent = Some(name);
@@ -162,7 +170,8 @@ impl Reader {
                 if matches!(kind.as_str(), "submit" | "image" | "button") {
                     let is_dialog = attribute("formmethod").is_some_and(|method| method.eq_ignore_ascii_case("dialog"));
                     let is_disabled = attribute("disabled").is_some();
-                    let button = Button { name: attribute("name").unwrap_or_default(), value, is_disabled, is_dialog };
+                    let (name, has_key) = (attribute("name").unwrap_or_default(), attribute("accesskey").is_some());
+                    let button = Button { name, value, is_disabled, is_dialog, has_key };
                     self.form.iter_mut().for_each(|form| form.buttons.push(button.clone()));
                     return;
                 }
@@ -228,6 +237,12 @@ impl Reader {
         }
         self.page
     }
+}
+
+/// Whether a `script` of this type runs.
+fn is_script(kind: &str) -> bool {
+    let kind = kind.trim().to_ascii_lowercase();
+    kind.is_empty() || kind == "module" || kind.contains("javascript") || kind.contains("ecmascript")
 }
 
 #[cfg(test)]

@@ -6,8 +6,9 @@ mod html;
 mod people;
 mod process;
 mod protocol;
+mod visitor;
 
-pub(crate) use self::html::Page;
+pub(crate) use self::html::{Page, PageForm};
 pub(crate) use self::people::People;
 pub(crate) use self::process::{Driver, DriverError};
 pub(crate) use self::protocol::{
@@ -15,3 +16,4 @@ pub(crate) use self::protocol::{
     ReconcileFinding, Started, Tamper,
 };
 pub use self::protocol::{answer_schema, request_schema};
+pub(crate) use self::visitor::Visitor;

@@ -10,6 +10,8 @@ use super::browser::{Browser, Sent};
 use super::html::Page;
 use super::process::{Driver, DriverError};
 use super::protocol::{Account, Decided, Decision, Form, Op, Opened, PersonVerdict};
+use super::visitor::Visitor;
+use crate::recorder::Recorder;
 use crate::target::Pages;
 
 /// All persons, and nobody.
@@ -19,6 +21,7 @@ pub(crate) struct People {
     /// Where the harness uses the pages itself.
     browsers: Option<BTreeMap<String, Browser>>,
     nobody: Browser,
+    client: Client,
 }
 
 impl People {
@@ -31,7 +34,7 @@ impl People {
         let browser = |account: Option<&Account>| Browser::new(client.clone(), account.cloned());
         let browsers = (pages == Pages::Forms)
             .then(|| accounts.iter().map(|(person, account)| (person.clone(), browser(Some(account)))).collect());
-        Self { driver, browsers, nobody: browser(None) }
+        Self { driver, browsers, nobody: browser(None), client: client.clone() }
     }
 
     /// A person decides, as the page asks for it.
@@ -136,6 +139,12 @@ impl People {
             Some(browser) => browser.session(url).await.map(Some),
             None => Ok(None),
         }
+    }
+
+    /// A browser that nobody shares, with the account of `person`; none where the driver uses the pages.
+    pub(crate) fn visitor(&self, person: &str, recorder: Recorder) -> Result<Option<Visitor>, DriverError> {
+        let account = self.browser(person)?.and_then(Browser::account);
+        Ok(account.map(|account| Visitor::new(self.client.clone(), account.clone(), recorder)))
     }
 
     fn browser(&self, person: &str) -> Result<Option<&Browser>, DriverError> {

@@ -9,7 +9,12 @@ use sha2::{Digest as _, Sha256};
 /// Where the value has no canonical bytes.
 pub(crate) fn digest(document: &Value) -> Result<String, serde_json::Error> {
     let canonical = serde_jcs::to_vec(document)?;
-    Ok(format!("sha256:{}", hex::encode(Sha256::digest(canonical))))
+    Ok(digest_of(&canonical))
+}
+
+/// The digest of bytes as they are.
+pub(crate) fn digest_of(bytes: &[u8]) -> String {
+    format!("sha256:{}", hex::encode(Sha256::digest(bytes)))
 }
 
 #[cfg(test)]

@@ -1,10 +1,14 @@
-//! What messages look like: the harness's own schemas of the profile's answers, written from profile.md, section 4.
+//! What messages and documents look like: the harness's own schemas, written from profile.md, sections 3 and 4.
 
 use jsonschema::{Draft, Validator};
 use serde_json::Value;
 
 /// The profile's answers, closed (profile.md, 4.4).
 const ANSWER: &str = include_str!("../../schema/answer.json");
+/// What will run (profile.md, 3.3).
+const INTENT: &str = include_str!("../../schema/intent.json");
+/// What is shown (profile.md, 3.4).
+const REVIEW: &str = include_str!("../../schema/review.json");
 /// What is advertised (profile.md, 4.1).
 const ADVERTISEMENT: &str = include_str!("../../schema/advertisement.json");
 
@@ -13,6 +17,8 @@ const ADVERTISEMENT: &str = include_str!("../../schema/advertisement.json");
 pub(crate) struct Schemas {
     advertisement: Validator,
     answer: Validator,
+    intent: Validator,
+    review: Validator,
 }
 
 impl Schemas {
@@ -21,7 +27,12 @@ impl Schemas {
     /// # Errors
     /// Where one of them is none: a fault of the harness.
     pub(crate) fn new() -> Result<Self, String> {
-        Ok(Self { advertisement: own(ADVERTISEMENT)?, answer: own(ANSWER)? })
+        Ok(Self {
+            advertisement: own(ADVERTISEMENT)?,
+            answer: own(ANSWER)?,
+            intent: own(INTENT)?,
+            review: own(REVIEW)?,
+        })
     }
 
     /// What is wrong with `value` as what a server advertises.
@@ -32,6 +43,16 @@ impl Schemas {
     /// What is wrong with `value` as the structured content of an answer.
     pub(crate) fn answer(&self, value: &Value) -> Vec<String> {
         complaints(&self.answer, value)
+    }
+
+    /// What is wrong with `value` as an intent.
+    pub(crate) fn intent(&self, value: &Value) -> Vec<String> {
+        complaints(&self.intent, value)
+    }
+
+    /// What is wrong with `value` as a review.
+    pub(crate) fn review(&self, value: &Value) -> Vec<String> {
+        complaints(&self.review, value)
     }
 
     /// Compiles the schema that a server lists.

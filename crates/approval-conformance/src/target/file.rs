@@ -95,6 +95,8 @@ pub struct Persons {
     pub approvers: Vec<String>,
     /// Who has an account and may neither ask nor decide.
     pub stranger: Option<String>,
+    /// A second account of the first approver's: one person, who logs in by two names.
+    pub twin: Option<String>,
 }
 
 /// One use of a gated tool.
