@@ -19,8 +19,10 @@ impl Events {
             let line = String::from_utf8_lossy(&std::mem::take(&mut self.line)).into_owned();
             let line = line.strip_suffix('\r').unwrap_or(&line);
             if line.is_empty() {
-                if !self.data.is_empty() {
-                    whole.push(std::mem::take(&mut self.data).join("\n"));
+                let data = std::mem::take(&mut self.data).join("\n");
+                // An event without data only names a place from which to go on reading.
+                if !data.is_empty() {
+                    whole.push(data);
                 }
             } else if let Some(data) = line.strip_prefix("data:") {
                 self.data.push(data.strip_prefix(' ').unwrap_or(data).to_owned());

@@ -70,6 +70,11 @@ async fn what_was_tampered_with_is_not_executed() {
             // So that the plan's last event isn't the process's: the audit would go on no further.
             let sound = bench.approved("alice", "write_note", &sound_note).await;
             let tamper = json!({ "op": "tamper", "planId": plan, "case": case, "record": record, "other": sound });
+            if (case, record) == ("edited-column", "event") {
+                let answer = bench.hook.say(tamper).await;
+                assert!(answer["unsupported"].is_string(), "{answer}");
+                continue;
+            }
             bench.hook.ask(tamper).await;
             let answer = bench.execute(&plan).await;
             let reason = match (case, record) {
@@ -80,7 +85,8 @@ async fn what_was_tampered_with_is_not_executed() {
             assert!(reason.contains(&answer["reason"].as_str().unwrap_or_default()), "{case} {record}: {answer}");
             assert_eq!(bench.effects("plain", &note).await, 0);
             // Which nobody touched.
-            assert_eq!(bench.execute(&sound).await["outcome"], "applied");
+            let ran = bench.execute(&sound).await;
+            assert_eq!(ran["outcome"], "applied", "{case} {record}: {ran}");
         }
     }
     bench.hook.end().await;

@@ -13,6 +13,27 @@ pub(crate) enum Answer {
     Unsupported(String),
 }
 
+/// Why this driver can't do something: no fault, and a failure all the same.
+#[derive(Debug)]
+pub(crate) struct Cannot(pub(crate) &'static str);
+
+impl std::fmt::Display for Cannot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl std::error::Error for Cannot {}
+
+impl From<anyhow::Error> for Answer {
+    fn from(error: anyhow::Error) -> Self {
+        match error.downcast_ref::<Cannot>() {
+            Some(cannot) => Self::Unsupported(cannot.to_string()),
+            None => Self::Failed(error),
+        }
+    }
+}
+
 impl Answer {
     /// The line that says so, without its end.
     pub(crate) fn line(&self, id: &Value) -> String {

@@ -38,7 +38,7 @@ impl Driver {
         match serde_json::from_value(request) {
             Ok(operation) => match self.run(operation).await {
                 Ok(members) => Answer::Done(members),
-                Err(error) => Answer::Failed(error),
+                Err(error) => error.into(),
             },
             Err(error) => Answer::Failed(error.into()),
         }

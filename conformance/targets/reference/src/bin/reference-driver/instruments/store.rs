@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
+use crate::answer::Cannot;
 use crate::request::Tampering;
 
 /// How long the server may hold the store.
@@ -109,7 +110,7 @@ impl Row {
                 let other = "CASE state WHEN 'approved' THEN 'planned' ELSE 'approved' END";
                 connection.execute(&format!("UPDATE plans SET state = {other} WHERE plan = ?"), [plan])?
             }
-            "event" => connection.execute("UPDATE events SET sequence = sequence + 1000 WHERE rowid = ?", [self.id])?,
+            "event" => return Err(Cannot("an event has no column that a decision uses").into()),
             _ => connection.execute("UPDATE records SET revision = revision + 1 WHERE rowid = ?", [self.id])?,
         };
         one(changed)
