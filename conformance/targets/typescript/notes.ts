@@ -60,7 +60,9 @@ export class NotesService {
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const [, what, place = ""] = /^\/(notes|dry-run)\/(.*)$/.exec(request.url ?? "") ?? [];
-    const world = this.#worlds.get(place) ?? {};
+    // Some notes are out of reach, or refused, from the beginning.
+    const name = place.split("/")[1] ?? "";
+    const world = { unreachable: name.startsWith("unreachable-"), refused: name.startsWith("refused-"), ...this.#worlds.get(place) };
     if (world.unreachable === true) return void response.destroy();
     const chunks: Buffer[] = [];
     for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
@@ -75,10 +77,11 @@ export class NotesService {
     if (what !== "notes") return answer(404);
     if (request.method === "GET") return note === undefined ? answer(404) : answer(200, note.body, note.etag);
     if (request.method !== "PUT") return answer(405);
-    if (world.held !== undefined) {
-      world.held.waiting = true;
+    const { held } = world;
+    if (held !== undefined) {
+      held.waiting = true;
       this.onHeld();
-      await world.held.released;
+      await held.released;
     }
     const { "if-match": match, "if-none-match": none } = request.headers;
     const holds = match === undefined ? none === "*" && note === undefined : note?.etag === match;

@@ -370,14 +370,14 @@ test("what isn't to be read, and what is too much", async () => {
 });
 
 for (const [what, more, reason] of [
-  ["policy", { tool: "other" }, "policy_changed"],
-  ["definition", { tool: "other" }, "tool_changed"],
+  ["policy", { tool: "other-subject" }, "policy_changed"],
+  ["definition", { tool: "other-subject" }, "tool_changed"],
   ["disable", { person: "alice" }, "requester_not_permitted"],
   ["disable", { person: "carol" }, "approver_not_permitted"],
   ["enforcement", {}, "policy_changed"],
 ] as const)
   test(`changed ${what} ${Object.values(more)[0] ?? ""}`, async () => {
-    const arguments_ = note("other");
+    const arguments_ = note("other-subject");
     const planned = await plan(arguments_);
     const { url } = await challenge(planned);
     equal("the approval", (await decide("carol", url, "approve")).status, 200);
