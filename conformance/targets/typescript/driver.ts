@@ -60,7 +60,7 @@ class Driver {
     drift: (request) => this.#drift(request["how"] as string, request["arguments"] as JsonObject),
     hold: ({ arguments: arguments_ }) => this.#hold(arguments_ as JsonObject),
     held: (request) => this.#held(request["arguments"] as JsonObject, Number(request["seconds"] ?? 0)),
-    release: ({ arguments: arguments_ }) => this.#release(arguments_ as JsonObject),
+    release: ({ arguments: arguments_ }) => this.#release(arguments_ as JsonObject | undefined),
     change: (request) => this.#change(request),
     pause: ({ on }) => this.#operator({ do: on === true ? "pause" : "resume" }),
     mute: ({ person, on }) => this.#operator({ do: on === true ? "mute" : "unmute", person: person! }),
@@ -194,24 +194,19 @@ class Driver {
     return {};
   }
 
-  #release(arguments_: JsonObject): JsonObject {
-    const world = this.#notes.world(arguments_);
-    world.held?.release();
-    delete world.held;
+  /** Of everything, where it isn't said of what. */
+  #release(arguments_?: JsonObject): JsonObject {
+    for (const world of arguments_ === undefined ? this.#notes.worlds : [this.#notes.world(arguments_)]) {
+      world.held?.release();
+      delete world.held;
+    }
     return {};
   }
 
   async #held(arguments_: JsonObject, seconds: number): Promise<JsonObject> {
     const isHeld = (): boolean => this.#notes.world(arguments_).held?.waiting === true;
-    if (!isHeld())
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, seconds * 1000);
-        this.#notes.onHeld = () => {
-          if (!isHeld()) return;
-          clearTimeout(timer);
-          resolve();
-        };
-      });
+    const until = Date.now() + seconds * 1000;
+    while (!isHeld() && Date.now() < until) await this.#notes.nextHeld(until - Date.now());
     return { held: isHeld() };
   }
 

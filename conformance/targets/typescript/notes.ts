@@ -1,6 +1,7 @@
 // The target: a service of notes on shelves, with hooks for whoever plays the world. Only the driver hosts it.
 
 import { createHash, randomUUID } from "node:crypto";
+import { EventEmitter, once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
@@ -19,7 +20,7 @@ export class NotesService {
   readonly #server: Server;
   /** Called at the next write, before or after its effect. */
   atWrite: { when: "before-effect" | "after-effect"; then: () => Promise<void> } | undefined;
-  onHeld: () => void = () => {};
+  readonly #held = new EventEmitter().setMaxListeners(0);
 
   constructor() {
     this.#server = createServer((request, response) => {
@@ -42,6 +43,15 @@ export class NotesService {
     const world = this.#worlds.get(place) ?? {};
     this.#worlds.set(place, world);
     return world;
+  }
+
+  get worlds(): Iterable<World> {
+    return this.#worlds.values();
+  }
+
+  /** Until the next write is being held, or for so long. */
+  async nextHeld(milliseconds: number): Promise<void> {
+    await once(this.#held, "held", { signal: AbortSignal.timeout(milliseconds) }).catch(() => {});
   }
 
   effects(arguments_: JsonObject): number {
@@ -80,7 +90,7 @@ export class NotesService {
     const { held } = world;
     if (held !== undefined) {
       held.waiting = true;
-      this.onHeld();
+      this.#held.emit("held");
       await held.released;
     }
     const { "if-match": match, "if-none-match": none } = request.headers;

@@ -487,6 +487,12 @@ test("receipts", async () => {
 });
 
 test("audit", async () => {
+  await reset(); // since there were hands in the journal
+  await execute(await approved(note()));
+  await drive("pause", { on: true });
+  await drive("restart");
+  cookies.clear();
+  await drive("pause", { on: false });
   const planned = await plan(note());
   const { lines } = (await drive("audit")) as { lines: string[] };
   await call("approval_cancel", { planId: planned.planId });
@@ -494,7 +500,7 @@ test("audit", async () => {
   const { audience } = JSON.parse(keys) as { audience: string };
   const told = verifyAudit(Buffer.from(lines.map((line) => `${line}\n`).join("")), { keys: readKeySet(Buffer.from(keys)), audience, anchor: [] }) as JsonObject;
   const { events, proven } = told as { events: number; proven: number };
-  equal("all are proven", [events > 50, proven], [true, events]);
+  equal("all are proven", [events > 10, proven], [true, events]);
 });
 
 async function reset(): Promise<void> {

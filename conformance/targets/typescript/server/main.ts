@@ -82,6 +82,8 @@ if (values.stdio === true) {
 for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => void end());
 
 async function listening(server: typeof surface, port: number): Promise<number> {
+  // Longer than clients keep a connection that they don't use; otherwise they send into one that is just being closed.
+  server.keepAliveTimeout = 120_000;
   await new Promise<void>((resolve, reject) => {
     server.on("error", reject);
     server.listen(port, "127.0.0.1", resolve);
