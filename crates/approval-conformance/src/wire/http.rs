@@ -129,8 +129,10 @@ impl Http {
         let session = self.session(Duration::from_secs(10)).await?;
         let post =
             self.named(self.post(request.to_json().to_string().into_bytes(), &session), request.method, request.tool());
+        // The headers of a stream come at once: it is read until then.
+        let whole = async { post.send().await?.bytes().await };
         tokio::select! {
-            _ = post.send() => {}
+            answer = whole => drop(answer),
             () = after => {}
         }
         Ok(())
