@@ -1,6 +1,7 @@
 //! What an operator does: never reachable over MCP.
 
 mod one_plan;
+mod vectors;
 
 use std::io::{Read as _, Write as _, stdin, stdout};
 use std::sync::Arc;
@@ -53,6 +54,8 @@ pub(crate) enum Operation {
     Resume,
     /// Take plans again from a person.
     Unmute { person: String },
+    /// Put vectors to the server's own readers: a file of them from standard input, and the answers to standard output.
+    Vectors { file: String },
 }
 
 /// What was found out about an attempt.
@@ -70,6 +73,10 @@ pub(crate) async fn run(operation: Operation, installation: &Installation, parts
         Operation::Audit => audit(installation, &parts).await,
         Operation::Keys => say(installation.state.key_set()?.document()?.as_str()),
         Operation::Prune { plan } => prune(plan, installation, parts).await,
+        Operation::Vectors { file } => {
+            let content = serde_json::from_reader(stdin().lock())?;
+            say(&serde_json::to_string(&vectors::answers(&file, &content)?)?)
+        }
         operation => {
             let accounts = installation.accounts();
             let approvals = service(installation, &parts, installation.settings.isolation, None).await?;
@@ -99,7 +106,7 @@ pub(crate) async fn run(operation: Operation, installation: &Installation, parts
                     stdout().write_all(&receipt)?;
                 }
                 Operation::Reconcile { plan, finding } => reconcile(&approvals, plan, finding).await?,
-                Operation::Audit | Operation::Keys | Operation::Prune { .. } => {}
+                Operation::Audit | Operation::Keys | Operation::Prune { .. } | Operation::Vectors { .. } => {}
             }
             approvals.close().await;
             Ok(())

@@ -187,3 +187,35 @@ async fn nothing_is_left_after_a_reset() {
     assert!(unknown["unsupported"].is_string(), "{unknown}");
     bench.hook.end().await;
 }
+
+#[tokio::test]
+async fn the_server_s_own_readers_know_the_vectors() {
+    let mut bench = Bench::begin().await;
+    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../spec/v0/vectors");
+    for (file, has_part) in [
+        ("accepted-documents.json", true),
+        ("audit.json", true),
+        ("digests.json", true),
+        ("envelopes.json", true),
+        ("forms.json", true),
+        ("gate.json", false),
+        ("key-sets.json", true),
+        ("receipts.json", true),
+        ("records.json", true),
+        ("refused-documents.json", true),
+        ("seals.json", true),
+        ("secret-leaves.json", false),
+        ("tags.json", false),
+    ] {
+        let content: Value =
+            serde_json::from_str(&std::fs::read_to_string(format!("{directory}/{file}")).unwrap()).unwrap();
+        let answers = bench.hook.ask(json!({ "op": "vectors", "file": file, "content": content })).await;
+        let (answers, vectors) = (answers["answers"].as_array().unwrap(), content["vectors"].as_array().unwrap());
+        assert_eq!(answers.len(), vectors.len(), "{file}");
+        for (answer, vector) in answers.iter().zip(vectors) {
+            let expected = if has_part { &vector["expect"] } else { &Value::Null };
+            assert_eq!(answer, expected, "{file}: {}", vector["name"]);
+        }
+    }
+    bench.hook.end().await;
+}

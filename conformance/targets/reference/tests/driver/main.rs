@@ -1,4 +1,11 @@
 //! The driver and the server, as a harness meets them: plans over HTTP, decisions on the pages, everything else by the driver.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test says what it expects by failing"
+)]
 
 mod agent;
 mod hook;

@@ -31,7 +31,8 @@ impl Driver {
             Ok(request) => request,
             Err(error) => return Answer::Failed(error.into()).line(&Value::Null),
         };
-        let (id, name) = (request["id"].clone(), request["op"].as_str().unwrap_or_default().to_owned());
+        let id = request.get("id").cloned().unwrap_or_default();
+        let name = request.get("op").and_then(Value::as_str).unwrap_or_default().to_owned();
         if !Operation::NAMES.contains(&name.as_str()) {
             return Answer::Unsupported(format!("`{name}` is not what this driver does")).line(&id);
         }

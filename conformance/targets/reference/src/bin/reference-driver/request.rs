@@ -78,6 +78,10 @@ pub(crate) enum Operation {
         record: String,
         other: Option<String>,
     },
+    Vectors {
+        file: String,
+        content: Value,
+    },
 }
 
 /// How an announcement is answered.
@@ -144,7 +148,7 @@ pub(crate) enum Tampering {
 
 impl Operation {
     /// All that this driver does, by name.
-    pub(crate) const NAMES: [&str; 23] = [
+    pub(crate) const NAMES: [&str; 24] = [
         "advance-clock",
         "answer",
         "audit",
@@ -168,6 +172,7 @@ impl Operation {
         "restart",
         "start",
         "tamper",
+        "vectors",
     ];
 }
 

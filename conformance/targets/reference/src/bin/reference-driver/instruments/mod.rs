@@ -64,6 +64,11 @@ pub(crate) async fn run(operation: Operation, world: &World) -> Result<Map<Strin
             let tamper = move |store: &_, _: &_| store::tamper(store, &plan_id, case, &record, other.as_deref());
             blocking(world, tamper).await?;
         }
+        Operation::Vectors { file, content } => {
+            let server = world.server.lock().await;
+            let answers = server.operate(&["vectors", &file], &content.to_string()).await?;
+            return Ok(members([("answers", serde_json::from_slice(&answers)?)]));
+        }
         other => anyhow::bail!("this is no instrument: {other:?}"),
     }
     Ok(Map::new())
