@@ -4,6 +4,7 @@ pub(crate) mod advisories;
 pub(crate) mod bench;
 pub(crate) mod browser;
 mod clippy;
+mod conformance;
 mod contention;
 mod counts;
 mod demo;
@@ -76,6 +77,7 @@ pub(crate) const SUITES: &[Suite] = &[
     hostile::SUITE,
     model::SUITE,
     postgres::SUITE,
+    conformance::SUITE,
     browser::SUITE,
     torture::SUITE,
     contention::SUITE,

@@ -24,6 +24,11 @@ pub(crate) async fn until(moment: OffsetDateTime) {
     tokio::time::sleep(left.try_into().unwrap_or_default()).await;
 }
 
+/// Lets so much time pass: for limits of other people's servers that no message names.
+pub(crate) async fn pass(time: Duration) {
+    tokio::time::sleep(time).await;
+}
+
 /// A text that no other run has.
 pub(crate) fn unique() -> String {
     uuid::Uuid::new_v4().simple().to_string()

@@ -42,7 +42,14 @@ type Answer = Result<Map<String, Value>, DriverError>;
 
 #[derive(Debug, Default)]
 struct Waiting {
-    state: Mutex<(HashMap<u64, oneshot::Sender<Answer>>, Option<String>)>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    answers: HashMap<u64, oneshot::Sender<Answer>>,
+    /// Why there will be no more.
+    ended: Option<String>,
 }
 
 impl Driver {
@@ -112,11 +119,11 @@ impl Driver {
         let id = self.ids.fetch_add(1, Ordering::Relaxed);
         let receiver = {
             let mut state = self.waiting.state.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(why) = &state.1 {
+            if let Some(why) = &state.ended {
                 return Err(DriverError::Fault(why.clone()));
             }
             let (sender, receiver) = oneshot::channel();
-            state.0.insert(id, sender);
+            state.answers.insert(id, sender);
             receiver
         };
         let mut line =
@@ -140,7 +147,7 @@ impl Driver {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) => Err(DriverError::Fault("it ended".to_owned())),
             Err(_) => {
-                self.waiting.state.lock().unwrap_or_else(PoisonError::into_inner).0.remove(&id);
+                self.waiting.state.lock().unwrap_or_else(PoisonError::into_inner).answers.remove(&id);
                 Err(DriverError::Fault(format!("no answer to `{}` within {} s", name(op), self.within.as_secs())))
             }
         }
@@ -168,7 +175,7 @@ async fn read(output: ChildStdout, waiting: Arc<Waiting>) {
                     DriverOutcome::Ok(members) => Ok(members),
                     DriverOutcome::Unsupported(why) => Err(DriverError::Unsupported(why)),
                 };
-                let sender = waiting.state.lock().unwrap_or_else(PoisonError::into_inner).0.remove(&id);
+                let sender = waiting.state.lock().unwrap_or_else(PoisonError::into_inner).answers.remove(&id);
                 if let Some(sender) = sender {
                     drop(sender.send(answer));
                 }
@@ -177,8 +184,8 @@ async fn read(output: ChildStdout, waiting: Arc<Waiting>) {
         }
     };
     let mut state = waiting.state.lock().unwrap_or_else(PoisonError::into_inner);
-    for (_, sender) in state.0.drain() {
+    for (_, sender) in state.answers.drain() {
         drop(sender.send(Err(DriverError::Fault(why.clone()))));
     }
-    state.1 = Some(why);
+    state.ended = Some(why);
 }

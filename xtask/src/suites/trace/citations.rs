@@ -120,7 +120,11 @@ fn quoted(root: &Path, file: &SourceFile, found: &mut Vec<Citation>) {
     let path = file.path.strip_prefix(root).unwrap_or(&file.path).display();
     for (index, line) in file.text.lines().enumerate() {
         let ids = line.split('"').skip(1).step_by(2).filter(|literal| is_id(literal));
-        found.extend(ids.map(|id| Citation { id: id.to_owned(), role: Role::Check, place: format!("{path}:{}", index + 1) }));
+        found.extend(ids.map(|id| Citation {
+            id: id.to_owned(),
+            role: Role::Check,
+            place: format!("{path}:{}", index + 1),
+        }));
     }
 }
 

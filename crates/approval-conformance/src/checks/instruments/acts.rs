@@ -36,7 +36,7 @@ pub(super) async fn pass(scene: &Scene, seconds: u64) -> Checked {
     let seconds = seconds.saturating_add(MARGIN);
     match scene.has(Op::AdvanceClock { seconds }).await {
         Err(Stop::NotTestable(_)) if seconds <= PATIENCE => {
-            tokio::time::sleep(Duration::from_secs(seconds)).await;
+            crate::time::pass(Duration::from_secs(seconds)).await;
             Ok(())
         }
         other => other,

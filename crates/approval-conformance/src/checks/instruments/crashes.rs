@@ -1,6 +1,6 @@
 //! Processes that die, and attempts that are lost (gate.md, section 7).
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -124,7 +124,7 @@ async fn dies(
     (when, effects): (KillWhen, u64),
 ) -> Checked<Agent> {
     scene.has(Op::Kill { when }).await?;
-    let (begun, lease) = (Instant::now(), limit(plan, "leaseSeconds")?);
+    let (begun, lease) = (crate::time::begin(), limit(plan, "leaseSeconds")?);
     // No answer is the answer: the process is gone.
     if let Ok(answer) = agent.execute(plan).await {
         return match answer.kind() {
