@@ -30,6 +30,9 @@ const OLDEST_NODE: u32 = 20;
 /// What one server may take.
 const RUN_LIMIT: Duration = Duration::from_secs(6 * 60);
 
+/// Variables and their values.
+type Environment = Vec<(OsString, OsString)>;
+
 /// A server, and how far it is tried.
 struct Target {
     name: &'static str,
@@ -37,7 +40,7 @@ struct Target {
     each: Option<&'static str>,
     full: &'static str,
     /// What its driver finds in its environment.
-    environment: fn(&Context) -> Result<Vec<(OsString, OsString)>>,
+    environment: fn(&Context) -> Result<Environment>,
 }
 
 const TARGETS: &[Target] = &[
@@ -109,12 +112,7 @@ struct Check {
     expected: Option<String>,
 }
 
-fn put_through(
-    context: &Context,
-    target: &Target,
-    level: &str,
-    environment: Vec<(OsString, OsString)>,
-) -> Result<Report> {
+fn put_through(context: &Context, target: &Target, level: &str, environment: Environment) -> Result<Report> {
     let directory = context.metadata.target_directory.join("xtask-conformance");
     fs::create_dir_all(&directory)?;
     let json = directory.join(format!("{}.json", target.name));
@@ -163,17 +161,17 @@ fn counted(target: &str, found: &Found) -> Report {
     report
 }
 
-fn cargo(context: &Context) -> Result<Vec<(OsString, OsString)>> {
+fn cargo(context: &Context) -> Result<Environment> {
     Ok(vec![("CARGO_TARGET_DIR".into(), context.metadata.target_directory.clone().into())])
 }
 
-fn packages(context: &Context) -> Result<Vec<(OsString, OsString)>> {
+fn packages(context: &Context) -> Result<Environment> {
     let python = python(&python_packages(context)?);
     Ok(python.get_envs().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned()))).collect())
 }
 
 /// The server in TypeScript and its driver, each as one file.
-fn bundles(context: &Context) -> Result<Vec<(OsString, OsString)>> {
+fn bundles(context: &Context) -> Result<Environment> {
     ensure_node(OLDEST_NODE)?;
     let modules = npm_packages(context, TYPESCRIPT)?;
     let built: PathBuf = context.metadata.target_directory.join("xtask-bundles").join("typescript-target");

@@ -36,6 +36,21 @@ async fn json_is_as_its_schema_says() {
     insta::assert_snapshot!("json", text);
 }
 
+/// What `approval-conformance schema` prints is what stands in `conformance/`.
+#[test]
+fn schemas_are_fresh() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../conformance");
+    for (file, schema) in [
+        ("driver/schema/request.json", approval_conformance::request_schema()),
+        ("driver/schema/answer.json", approval_conformance::answer_schema()),
+        ("report.schema.json", report::schema()),
+    ] {
+        let there = std::fs::read_to_string(root.join(file)).unwrap();
+        let fresh = serde_json::to_string_pretty(&schema).unwrap() + "\n";
+        assert_eq!(there, fresh, "{file}: write it by `approval-conformance schema`");
+    }
+}
+
 #[tokio::test]
 async fn junit_tells_each_check() {
     insta::assert_snapshot!("junit", report::junit(&small().await).unwrap());
