@@ -20,18 +20,18 @@ pub struct Notebook {
 
 /// What there is under a name.
 #[derive(Clone, Debug)]
-pub(crate) struct Found {
+pub struct Found {
     /// The note, if there is one.
-    pub(crate) note: Option<Value>,
+    pub note: Option<Value>,
     /// Its version, if there is one.
-    pub(crate) etag: Option<String>,
+    pub etag: Option<String>,
     /// Which service answered.
-    pub(crate) service: String,
+    pub service: String,
 }
 
 /// Why the service didn't do what it was asked for.
 #[derive(Debug)]
-pub(crate) enum Trouble {
+pub enum Trouble {
     /// Something else is there by now; nothing was written.
     Changed,
     /// The service doesn't want it; nothing was written.
@@ -53,12 +53,16 @@ impl Notebook {
     }
 
     /// Where it is.
-    pub(crate) fn url(&self) -> &str {
+    #[must_use]
+    pub fn url(&self) -> &str {
         &self.base
     }
 
     /// Looks at a note.
-    pub(crate) async fn read(&self, name: &str) -> Result<Found, Trouble> {
+    ///
+    /// # Errors
+    /// When the service can't be reached, or doesn't answer as it should.
+    pub async fn read(&self, name: &str) -> Result<Found, Trouble> {
         let answer = self.http.get(self.at(name)).send().await.map_err(unreachable)?;
         let header = |name: &HeaderName| answer.headers().get(name).and_then(|value| value.to_str().ok());
         let (etag, service) = (header(&ETAG).map(str::to_owned), header(&SERVICE).unwrap_or_default().to_owned());
@@ -70,7 +74,10 @@ impl Notebook {
     }
 
     /// What would be there once this had been written. Writes nothing.
-    pub(crate) async fn preview(&self, name: &str, note: &Map<String, Value>) -> Result<Value, Trouble> {
+    ///
+    /// # Errors
+    /// When the service doesn't want it, or can't be reached.
+    pub async fn preview(&self, name: &str, note: &Map<String, Value>) -> Result<Value, Trouble> {
         let url = format!("{}?dry-run", self.at(name));
         let body = serde_json::to_string(note).map_err(|error| Trouble::Refused(error.to_string()))?;
         let answer = self.http.put(url).body(body).send().await.map_err(unreachable)?;
@@ -78,7 +85,10 @@ impl Notebook {
     }
 
     /// Writes a note, where what is there is still of this version: nothing, where there is none.
-    pub(crate) async fn write(
+    ///
+    /// # Errors
+    /// When something else is there, the service doesn't want it, or it can't be told what it did.
+    pub async fn write(
         &self,
         name: &str,
         note: &Map<String, Value>,
@@ -91,7 +101,10 @@ impl Notebook {
     }
 
     /// Makes an announcement, whatever has been announced before; the service's answer.
-    pub(crate) async fn announce(&self, announcement: &Map<String, Value>) -> Result<Value, Trouble> {
+    ///
+    /// # Errors
+    /// When the service doesn't want it, or it can't be told what it did.
+    pub async fn announce(&self, announcement: &Map<String, Value>) -> Result<Value, Trouble> {
         let body = serde_json::to_string(announcement).map_err(|error| Trouble::Refused(error.to_string()))?;
         let request = self.http.request(Method::POST, format!("{}/announcements", self.base)).body(body);
         json(done(request.send().await.map_err(unreachable)?).await?).await

@@ -47,12 +47,16 @@ pub struct Parts {
     pub bearers: Arc<dyn BearerVerifier>,
     /// For whom a request is.
     pub requesters: Arc<dyn RequesterSource>,
+    /// What the tools write.
+    pub notebook: Notebook,
     /// The tools with a preview, each of which plans, looks again, and executes.
     pub notes: Vec<Arc<dyn NoteTool>>,
     /// How the opaque tool is planned and run.
     pub announce: GatedTool,
     /// Stands around the MCP endpoint over HTTP, within the bearer guard.
     pub endpoint: Layer,
+    /// Stands around the bearer guard over HTTP, and so around the endpoint too.
+    pub entrance: Layer,
     /// Stands around the pages.
     pub pages: Layer,
 }
@@ -82,8 +86,10 @@ impl Parts {
             bearers: Arc::new(TokenFile::open(state.tokens(), Arc::clone(&clock))),
             requesters: Arc::new(VerifiedRequester),
             notes: Notes::all(&notebook, &settings.descriptions),
+            notebook,
             announce: announcing(),
             endpoint: as_it_is(),
+            entrance: as_it_is(),
             pages: as_it_is(),
             clock,
         })

@@ -1,5 +1,6 @@
 //! The program: `serve`, and what an operator does.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -66,10 +67,15 @@ enum Command {
 
 /// Runs the program, with the parts of `replace` in place.
 pub fn run(replace: &impl Replace) -> ExitCode {
+    run_with(std::env::args_os(), replace)
+}
+
+/// As [`run`], with other arguments than the process's, of which the first is the program's name.
+pub fn run_with(arguments: impl IntoIterator<Item = OsString>, replace: &dyn Replace) -> ExitCode {
     // Standard output is for MCP and for results.
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,rmcp=off"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    let cli = Cli::parse();
+    let cli = Cli::parse_from(arguments);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     match runtime.map_err(Into::into).and_then(|runtime| {
         let done = runtime.block_on(answer(cli, replace));
@@ -88,7 +94,7 @@ pub fn run(replace: &impl Replace) -> ExitCode {
     }
 }
 
-async fn answer(cli: Cli, replace: &impl Replace) -> Result<()> {
+async fn answer(cli: Cli, replace: &dyn Replace) -> Result<()> {
     let installation = Installation::open(&cli.state)?;
     let parts = Parts::new(&installation, replace.clock(installation.clock()))?;
     match cli.command {

@@ -25,6 +25,7 @@ pub struct Server {
     gated: Gated<Board>,
     guard: BearerGuard,
     endpoint: Layer,
+    entrance: Layer,
 }
 
 impl Server {
@@ -44,7 +45,8 @@ impl Server {
         let gate = Gated::builder(Board::new(installation)?, approvals.clone()).tool(Board::ANNOUNCE, parts.announce);
         let gate = parts.notes.into_iter().map(Shared).fold(gate, |gate, tool| gate.mutation(tool));
         let gated = gate.requester(Requesters(parts.requesters)).build()?;
-        Ok(Self { approvals, gated, guard: BearerGuard::new(parts.bearers), endpoint: parts.endpoint })
+        let guard = BearerGuard::new(parts.bearers);
+        Ok(Self { approvals, gated, guard, endpoint: parts.endpoint, entrance: parts.entrance })
     }
 
     /// Serves MCP over streamable HTTP, until it is told to end; `ready` is called once clients can come.
@@ -55,7 +57,7 @@ impl Server {
         let address = installation.settings.http;
         let listener = TcpListener::bind(address).await.with_context(|| format!("`{address}`"))?;
         let mcp = Router::new().route_service("/mcp", streamable_http(Arc::new(self.gated), [""; 0], [""; 0]));
-        let mcp = self.guard.protect((self.endpoint)(mcp));
+        let mcp = (self.entrance)(self.guard.protect((self.endpoint)(mcp)));
         ready();
         tokio::select! {
             served = async { axum::serve(listener, mcp).await } => served?,

@@ -1,7 +1,5 @@
 //! What is done for each request.
 
-use std::path::PathBuf;
-
 use anyhow::{Context as _, Result};
 use serde_json::{Map, Value, json};
 use tokio::sync::RwLock;
@@ -10,18 +8,19 @@ use crate::answer::{Answer, members};
 use crate::instruments;
 use crate::notes::Object;
 use crate::request::Operation;
+use crate::server::Program;
 use crate::world::World;
 
 /// Answers requests.
 pub(crate) struct Driver {
-    program: PathBuf,
+    program: Program,
     stdio: bool,
     world: RwLock<Option<World>>,
 }
 
 impl Driver {
     /// A driver of this server, which has not started yet.
-    pub(crate) fn new(program: PathBuf, stdio: bool) -> Self {
+    pub(crate) fn new(program: Program, stdio: bool) -> Self {
         Self { program, stdio, world: RwLock::new(None) }
     }
 

@@ -1,6 +1,6 @@
 //! The driver of the reference: hosts the notes that it writes, and does to it what the protocol of drivers asks for.
 //!
-//! `reference-driver [--stdio] [--server PROGRAM]` reads requests from standard input and answers on standard output.
+//! `reference-driver [--stdio] [--server PROGRAM [--server-argument TEXT]…]` reads requests from standard input and answers on standard output.
 
 mod answer;
 mod driver;
@@ -21,6 +21,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use driver::Driver;
+use server::Program;
 
 /// The driver of the reference.
 #[derive(Clone, Debug, clap::Parser)]
@@ -31,17 +32,20 @@ struct Args {
     /// The server's program. Default: `reference`, beside this one.
     #[arg(long)]
     server: Option<PathBuf>,
+    /// What stands before all other arguments of the server's program, each time it is started.
+    #[arg(long)]
+    server_argument: Vec<String>,
 }
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let Args { stdio, server } = Args::parse();
+    let Args { stdio, server, server_argument } = Args::parse();
     let program = match server {
         Some(program) => program,
         None => std::env::current_exe()?.with_file_name("reference"),
     };
     let program = program.canonicalize().with_context(|| format!("the server `{}`", program.display()))?;
-    serve(Arc::new(Driver::new(program, stdio))).await
+    serve(Arc::new(Driver::new(Program { path: program, arguments: server_argument }, stdio))).await
 }
 
 /// Answers each request as soon as it can: a later one may be what an earlier one waits for.

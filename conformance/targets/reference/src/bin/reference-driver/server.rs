@@ -18,10 +18,26 @@ const START: Duration = Duration::from_secs(30);
 /// How long a server that was told to end may wait for what it executes.
 const END: Duration = Duration::from_secs(5);
 
+/// What is started as the server.
+#[derive(Clone, Debug)]
+pub(crate) struct Program {
+    pub(crate) path: PathBuf,
+    /// Those that stand before all others.
+    pub(crate) arguments: Vec<String>,
+}
+
+impl Program {
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.path);
+        command.args(&self.arguments);
+        command
+    }
+}
+
 /// The server of one installation.
 #[derive(Debug)]
 pub(crate) struct Server {
-    program: PathBuf,
+    program: Program,
     state: PathBuf,
     /// Over stdio the harness starts the processes, and there may be several.
     stdio: bool,
@@ -29,15 +45,15 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) fn new(program: &Path, state: &Path, stdio: bool) -> Self {
-        Self { program: program.to_owned(), state: state.to_owned(), stdio, child: None }
+    pub(crate) fn new(program: &Program, state: &Path, stdio: bool) -> Self {
+        Self { program: program.clone(), state: state.to_owned(), stdio, child: None }
     }
 
     /// What the harness starts for MCP over stdio.
     pub(crate) fn command(&self) -> Vec<String> {
-        let (program, state) = (self.program.display().to_string(), self.state.display().to_string());
+        let (program, state) = (self.program.path.display().to_string(), self.state.display().to_string());
         let words = ["serve", "--state", &state, "--stdio", "--person", "{{person}}"];
-        std::iter::once(program).chain(words.map(str::to_owned)).collect()
+        std::iter::once(program).chain(self.program.arguments.clone()).chain(words.map(str::to_owned)).collect()
     }
 
     /// Starts the server, where that is the driver's to do, and returns once it answers.
@@ -45,11 +61,11 @@ impl Server {
         if self.stdio {
             return Ok(());
         }
-        let mut command = Command::new(&self.program);
+        let mut command = self.program.command();
         // However this driver ends, the server does then: its input is closed.
         command.args(["serve", "--until-input-ends", "--state"]).arg(&self.state);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
-        let mut child = command.spawn().with_context(|| format!("`{}`", self.program.display()))?;
+        let mut child = command.spawn().with_context(|| format!("`{}`", self.program.path.display()))?;
         let out = child.stdout.take().context("the server has no standard output")?;
         let mut lines = BufReader::new(out).lines();
         let ready = timeout(START, lines.next_line()).await.context("the server doesn't start")??;
@@ -77,10 +93,10 @@ impl Server {
 
     /// Does what an operator does, by the server's own program; what it said.
     pub(crate) async fn operate(&self, words: &[&str], input: &str) -> Result<Vec<u8>> {
-        let mut command = Command::new(&self.program);
+        let mut command = self.program.command();
         command.arg("operator").args(words).arg("--state").arg(&self.state).kill_on_drop(true);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().with_context(|| format!("`{}`", self.program.display()))?;
+        let mut child = command.spawn().with_context(|| format!("`{}`", self.program.path.display()))?;
         let mut stdin = child.stdin.take().context("the operator's program has no standard input")?;
         stdin.write_all(input.as_bytes()).await?;
         drop(stdin);

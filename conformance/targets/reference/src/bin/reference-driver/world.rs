@@ -1,7 +1,5 @@
 //! One installation of the server, its persons, and the notes that it writes.
 
-use std::path::Path;
-
 use anyhow::{Context as _, Result};
 use approval_core::record::Isolation;
 use approval_core::{Entropy as _, OsEntropy, Person};
@@ -16,7 +14,7 @@ use crate::instruments::accounts;
 use crate::notes::NotesService;
 use crate::ports;
 use crate::request::Operation;
-use crate::server::Server;
+use crate::server::{Program, Server};
 
 /// The policy that is installed.
 const POLICY: &str = include_str!("../../../policy.toml");
@@ -44,7 +42,7 @@ pub(crate) struct World {
 
 impl World {
     /// Installs a server, and starts it.
-    pub(crate) async fn new(program: &Path, stdio: bool) -> Result<Self> {
+    pub(crate) async fn new(program: &Program, stdio: bool) -> Result<Self> {
         let (notes, root) = (NotesService::start().await?, tempfile::Builder::new().prefix("reference-").tempdir()?);
         let (http, pages) = (ports::free()?, ports::free()?);
         let settings = Settings {
