@@ -61,15 +61,15 @@ const TARGETS: &[Target] = &[
     Target {
         name: "python",
         file: "conformance/targets/python/target.toml",
-        each: Some("l1"),
-        full: "l2",
+        each: None,
+        full: "l1",
         environment: packages,
     },
     Target {
         name: "typescript",
         file: "conformance/targets/typescript/target.toml",
-        each: Some("l1"),
-        full: "l2",
+        each: None,
+        full: "l1",
         environment: bundles,
     },
 ];
