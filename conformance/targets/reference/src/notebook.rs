@@ -88,12 +88,7 @@ impl Notebook {
     ///
     /// # Errors
     /// When something else is there, the service doesn't want it, or it can't be told what it did.
-    pub async fn write(
-        &self,
-        name: &str,
-        note: &Map<String, Value>,
-        etag: Option<&str>,
-    ) -> Result<Value, Trouble> {
+    pub async fn write(&self, name: &str, note: &Map<String, Value>, etag: Option<&str>) -> Result<Value, Trouble> {
         let (condition, version) = etag.map_or((IF_NONE_MATCH, "*"), |etag| (IF_MATCH, etag));
         let body = serde_json::to_string(note).map_err(|error| Trouble::Refused(error.to_string()))?;
         let request = self.http.put(self.at(name)).header(condition, version).body(body);

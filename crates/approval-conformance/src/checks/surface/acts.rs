@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use reqwest::Url;
 use serde_json::{Value, json};
-use uuid::Uuid;
 
 use crate::agent::{Agent, Challenge, Plan};
 use crate::driver::{Form, Opened, Page, PersonVerdict};
@@ -70,7 +69,7 @@ pub(super) async fn control(scene: &Scene, agent: &Agent, call: &Call, plan: &Pl
 
 /// The address of a plan that there isn't, made from that of one that there is.
 pub(super) fn invented(plan: &Plan, url: &str) -> Checked<(String, String)> {
-    let random = Uuid::new_v4().simple().to_string();
+    let random = crate::time::unique();
     let id: String = plan.id.chars().take(24).chain(random.chars().take(12)).collect();
     let place = || {
         Stop::NotTestable(format!("the address {url} doesn't name the plan: there is none for another to be made from"))
