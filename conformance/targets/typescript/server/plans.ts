@@ -9,7 +9,7 @@ import type { Anchor, Entry } from "./anchor.ts";
 import type { Audit, Happened } from "./audit.ts";
 import type { Config } from "./config.ts";
 import * as gate from "./gate.ts";
-import { Refusal, type Plan, type Reason, type Stored } from "./gate.ts";
+import { Refusal, type Plan, type Stored } from "./gate.ts";
 import { admit, admitValue, ARGUMENTS, canonical, digestOf, PLAN, Refused, type Document, type Json, type JsonObject } from "./json.ts";
 import * as records from "./records.ts";
 import type { Challenge, Decision, Enforcement, Execution, Header, Identity, Intent, Outcome, PlanState, Review, Verdict } from "./records.ts";
@@ -823,4 +823,3 @@ export function admitted(given: unknown, limits = ARGUMENTS): Document {
 }
 
 const isDocument = (given: unknown): given is Document => (given as Document | undefined)?.bytes instanceof Buffer;
-export type { Reason };

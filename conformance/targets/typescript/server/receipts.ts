@@ -13,7 +13,7 @@ export function receipt(plan: Plan, key: Signing): Buffer {
   if (state === "executing") throw new Refusal("execution_in_progress");
   if (isOpen(state)) throw new Refusal("approval_pending");
   if (pruned) throw new Refusal("already_executed");
-  const { rule, limits: _ } = header.policy;
+  const { rule } = header.policy;
   const enforcement = (execution ?? header).enforcement;
   const approvals = plan.decisions.every(({ verdict }) => verdict === "approve") && isSatisfied(plan);
   // [RCPT-010, RCPT-011]
