@@ -168,9 +168,9 @@ for (const revision of ["2025-11-25", "2026-07-28"])
     const arguments_ = note();
     const planned = await plan(arguments_, { revision });
     await refused(execute(planned, { revision }), "approval_required");
-    const { url, state } = await challenge(planned, { revision });
+    const { url, state, challengeId } = await challenge(planned, { revision });
     equal("the state", state, "awaiting_approval");
-    equal("the challenge once more", (await challenge(planned, { revision }))["url"], url);
+    equal("the challenge once more", (await challenge(planned, { revision }))["challengeId"], challengeId);
     await refused(execute(planned, { revision }), "approval_pending");
     const waits = status(planned, 20, { revision });
     equal("the page after the approval", (await decide("alice", url, "approve", { comment: "go on" })).status, 200);
