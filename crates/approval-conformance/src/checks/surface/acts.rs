@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::agent::{Agent, Challenge, Plan};
 use crate::driver::{Form, Opened, Page, PersonVerdict};
+use crate::oracle;
 use crate::scene::{Call, Scene};
 use crate::target::Tool;
 use crate::verdict::{Checked, Stop, ensure};
@@ -69,8 +70,10 @@ pub(super) async fn control(scene: &Scene, agent: &Agent, call: &Call, plan: &Pl
 
 /// The address of a plan that there isn't, made from that of one that there is.
 pub(super) fn invented(plan: &Plan, url: &str) -> Checked<(String, String)> {
-    let random = crate::time::unique();
-    let id: String = plan.id.chars().take(24).chain(random.chars().take(12)).collect();
+    // As random as a digest: nobody was given it.
+    let digest = oracle::digest_of(plan.id.as_bytes());
+    let other = digest.trim_start_matches("sha256:").chars().take(12);
+    let id: String = plan.id.chars().take(24).chain(other).collect();
     let place = || {
         Stop::NotTestable(format!("the address {url} doesn't name the plan: there is none for another to be made from"))
     };
@@ -211,11 +214,15 @@ pub(super) fn two_approvers(scene: &Scene) -> Checked<(String, String)> {
     }
 }
 
-/// The tools whose plans live long enough to be read.
+/// The tools whose plans live long enough to be read, and of which there can be many.
 pub(super) fn readable(scene: &Scene) -> Checked<Vec<Tool>> {
-    let limits = ["planSeconds", "challengeSeconds", "openPlans"];
-    let is_short = |tool: &Tool| limits.iter().any(|limit| tool.limits.get(*limit).is_some_and(|value| *value < 30));
-    let found: Vec<Tool> = scene.target().tools.iter().filter(|tool| !is_short(tool)).cloned().collect();
+    let tools = &scene.target().tools;
+    let is_short = |tool: &Tool| {
+        ["planSeconds", "challengeSeconds"].iter().any(|limit| tool.limits.get(*limit).is_some_and(|value| *value < 30))
+    };
+    let most = tools.iter().filter_map(|tool| tool.limits.get("openPlans")).max();
+    let is_few = |tool: &Tool| tool.limits.get("openPlans").is_some_and(|value| Some(value) < most);
+    let found: Vec<Tool> = tools.iter().filter(|tool| !is_short(tool) && !is_few(tool)).cloned().collect();
     if found.is_empty() {
         return Err(Stop::NotApplicable("all declared tools have limits too short to read by".to_owned()));
     }

@@ -107,7 +107,10 @@ async fn inbox(scene: &Scene) -> Checked {
     let (own_plan, challenge) = scene.challenged(&agent, &own).await?;
     let theirs = scene.ruled(Rule::OtherSubject).or_else(|_| scene.ruled(Rule::Quorum)).ok();
     let theirs = match theirs {
-        Some(call) => Some((scene.challenged(&agent, &call).await?.0, call)),
+        Some(call) => {
+            let (plan, challenge) = scene.challenged(&agent, &call).await?;
+            Some((plan, challenge, call))
+        }
         None => None,
     };
     let page = shown(scene, &agent.person, &challenge.url).await?.page;
@@ -131,8 +134,8 @@ async fn inbox(scene: &Scene) -> Checked {
             ensure(!names(&page, &own_plan, &own), || {
                 format!("{list} shows `{person}` the plan {}, which only `{}` decides on", own_plan.id, agent.person)
             })?;
-            if let Some((plan, call)) = &theirs {
-                let may = persons.approvers.contains(person);
+            if let Some((plan, challenge, call)) = &theirs {
+                let may = scene.form(person, &challenge.url, PersonVerdict::Approve).await?.is_some();
                 let told = names(&page, plan, call);
                 is_told |= may && told;
                 ensure(may || !told, || format!("{list} shows `{person}` the plan {}, which isn't theirs", plan.id))?;

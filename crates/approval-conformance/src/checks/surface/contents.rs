@@ -82,6 +82,7 @@ async fn whole(scene: &Scene) -> Checked {
         let (plan, challenge) = scene.challenged(&agent, &call).await?;
         let documents = documents(scene, &person, &plan, &challenge).await?;
         let text = plain(&shown(scene, &person, &challenge.url).await?.page.text);
+        agent.cancel(&plan).await?;
         for (what, value) in has_to_stand(&plan.header, &documents) {
             let parts = visible(&value).into_iter().filter(|part| !text.contains(part.as_str()));
             missing.extend(parts.map(|part| format!("{what} of `{}`: `{part}`", tool.use_of)));
@@ -105,6 +106,7 @@ async fn order(scene: &Scene) -> Checked {
         let (plan, challenge) = scene.challenged(&agent, &call).await?;
         let Documents { review, .. } = documents(scene, &person, &plan, &challenge).await?;
         let text = plain(&shown(scene, &person, &challenge.url).await?.page.text);
+        agent.cancel(&plan).await?;
         let quotes = texts(&review, "quotes");
         // A short one may stand in the page's own words.
         let quotes: Vec<usize> =
@@ -133,6 +135,7 @@ async fn worst(scene: &Scene) -> Checked {
         let (plan, challenge) = scene.challenged(&agent, &call).await?;
         let findings = plan.answer.get("findings").and_then(Value::as_array).cloned().unwrap_or_default();
         let text = plain(&shown(scene, &person, &challenge.url).await?.page.text);
+        agent.cancel(&plan).await?;
         let mut placed = Vec::new();
         for finding in &findings {
             let words = plain(finding.get("text").and_then(Value::as_str).unwrap_or_default());

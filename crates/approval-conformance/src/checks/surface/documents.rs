@@ -280,6 +280,7 @@ async fn of_each(scene: &Scene) -> Checked<Vec<(Plan, Call, Documents)>> {
         let person = first_approver(scene, &agent, &call)?;
         let (plan, challenge) = scene.challenged(&agent, &call).await?;
         let documents = documents(scene, &person, &plan, &challenge).await?;
+        agent.cancel(&plan).await?;
         found.push((plan, call, documents));
     }
     Ok(found)

@@ -62,6 +62,14 @@ async fn locked(scene: &Scene) -> Checked {
         answers.push(("the login".to_owned(), scene.open(None, &login).await?));
     }
     answers.push(("a plan's page, asked for by nobody".to_owned(), nobodys));
+    // Where the driver uses the pages, its logins aren't seen.
+    if let Ok(visitor) = scene.visitor(&person)
+        && let Some(login) = visitor.login(&challenge.url).await?
+    {
+        answers
+            .push(("a login without a password".to_owned(), visitor.send(&without(&login, &login.credential)).await?));
+        answers.push(("a login that is taken".to_owned(), visitor.send(&login).await?));
+    }
     answers.push((
         "DELETE of a plan's page".to_owned(),
         scene.open_as(who, &challenge.url, "DELETE", BTreeMap::new()).await?,

@@ -203,22 +203,28 @@ async fn imitated(scene: &Scene) -> Checked {
     ensure(!imitates, || format!("the text `{mark}` is shown as the mark of U+202E is: a text can imitate it"))
 }
 
-const MARKUP: &str = "<script>alert(1)</script><img src=x onerror=alert(2)><a href=https://elsewhere.example/link>l</a>\
-     <style>*{display:none}</style></pre></code></textarea></title><iframe src=https://elsewhere.example/frame>\
-     &lt;b&gt;&#x202e;&amp;https://elsewhere.example/plain ]]><!-- --><svg onload=alert(3)>";
+/// Markup in pieces that fit into a name.
+const MARKUP: &[&str] = &[
+    "<script>alert(1)</script><img src=x onerror=alert(2)><svg onload=alert(3)><style>*{display:none}</style>",
+    "</pre></code></textarea></title><iframe src=https://elsewhere.example/frame></iframe>",
+    "<a href=https://elsewhere.example/link>l</a> https://elsewhere.example/plain javascript:alert(4)",
+    "&lt;b&gt;&#x202e;&amp;&nbsp; ]]><!-- --!><?x?></p></div></blockquote>",
+];
 
 async fn markup(scene: &Scene) -> Checked {
     for tool in taking_text(scene)? {
         let plain = page_of(scene, &tool, "plain").await?;
-        let page = page_of(scene, &tool, MARKUP).await?;
-        ensure(page.scripts == plain.scripts && page.inline == plain.inline, || {
-            format!("a text brought {:?} and {:?} onto the page", page.scripts, page.inline)
-        })?;
-        let link = page.links.iter().chain(&page.assets).find(|link| link.contains("elsewhere.example"));
-        ensure(link.is_none(), || format!("a text has become the link {link:?}"))?;
-        ensure(squeezed(&page.text).contains(&squeezed(MARKUP)), || {
-            format!("a text with markup of the tool `{}` doesn't stand on the page as it was sent", tool.use_of)
-        })?;
+        for markup in MARKUP {
+            let page = page_of(scene, &tool, markup).await?;
+            ensure(page.scripts == plain.scripts && page.inline == plain.inline, || {
+                format!("a text brought {:?} and {:?} onto the page", page.scripts, page.inline)
+            })?;
+            let link = page.links.iter().chain(&page.assets).find(|link| link.contains("elsewhere.example"));
+            ensure(link.is_none(), || format!("a text has become the link {link:?}"))?;
+            ensure(squeezed(&page.text).contains(&squeezed(markup)), || {
+                format!("the text `{markup}` of the tool `{}` doesn't stand on the page as it was sent", tool.use_of)
+            })?;
+        }
     }
     Ok(())
 }
@@ -270,12 +276,16 @@ async fn name(scene: &Scene) -> Checked {
 /// What is wrong with how the page shows the characters of a group, wherever it shows them.
 fn judge(page: &Page, group: &[Hostile], seen: &mut BTreeMap<String, char>) -> Vec<String> {
     let mut complaints = Vec::new();
-    for (at, (_, character)) in group.iter().enumerate() {
+    for (at, (before, character)) in group.iter().enumerate() {
         let (point, shown) = (u32::from(*character), segments(page, at));
         if shown.is_empty() {
             complaints.push(format!("the text with U+{point:04X} doesn't stand on the page"));
         }
         for shown in shown {
+            // A name that the planner derives (an address) may have it in an encoding of its own, which is as visible.
+            if shown.eq_ignore_ascii_case(&percent(&format!("{before}{character}"))) {
+                continue;
+            }
             if shown.contains(*character) {
                 complaints.push(format!("U+{point:04X} stands on the page as it is"));
             } else if !shown.to_ascii_lowercase().contains(&format!("{point:x}")) {
@@ -289,6 +299,11 @@ fn judge(page: &Page, group: &[Hostile], seen: &mut BTreeMap<String, char>) -> V
         }
     }
     complaints
+}
+
+/// A text as an address has it.
+fn percent(text: &str) -> String {
+    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }
 
 /// A text between letters by which it can be found again.
