@@ -66,8 +66,8 @@ async fn locked(scene: &Scene) -> Checked {
     if let Ok(visitor) = scene.visitor(&person)
         && let Some(login) = visitor.login(&challenge.url).await?
     {
-        answers
-            .push(("a login without a password".to_owned(), visitor.send(&without(&login, &login.credential)).await?));
+        let nobodys = login.typed.iter().fold(login.clone(), |form, field| with(&form, field, "nobody-at-all"));
+        answers.push(("a login that is refused".to_owned(), visitor.send(&nobodys).await?));
         answers.push(("a login that is taken".to_owned(), visitor.send(&login).await?));
     }
     answers.push((
