@@ -2,6 +2,8 @@
 
 use futures_util::future::join_all;
 
+use crate::agent::{Agent, Plan};
+use crate::answer::Answer;
 use crate::check::{Check, Level, Scope, run};
 use crate::driver::PersonVerdict;
 use crate::scene::Scene;
@@ -87,12 +89,10 @@ async fn in_progress(scene: &Scene) -> Checked {
             let decided = scene.decide(&person, verdict, &challenge).await?;
             ensure(!decided.decided, || format!("a person could {} while the plan was executed", verdict.as_str()))?;
         }
-        scene.occurred(&call, 0).await?;
-        scene.release().await
+        scene.occurred(&call, 0).await
     };
-    let (executed, meanwhile) = tokio::join!(slow(&agent, &plan, scene), meanwhile);
-    meanwhile?;
-    executed?.executed("applied", false)?;
+    let executed = beside(scene, slow(&agent, &plan, scene), meanwhile).await?;
+    executed.executed("applied", false)?;
     another.execute(&plan).await?.executed("applied", true)?;
     scene.occurred(&call, 1).await
 }
@@ -109,12 +109,10 @@ async fn collision(scene: &Scene) -> Checked {
         another.execute(&second).await?.refused(&["execution_in_progress"])?;
         // It consumes nothing.
         another.status(&second).await?.stands("approved")?;
-        scene.occurred(&altered, 0).await?;
-        scene.release().await
+        scene.occurred(&altered, 0).await
     };
-    let (executed, meanwhile) = tokio::join!(slow(&agent, &plan, scene), meanwhile);
-    meanwhile?;
-    executed?.executed("applied", false)?;
+    let executed = beside(scene, slow(&agent, &plan, scene), meanwhile).await?;
+    executed.executed("applied", false)?;
     scene.occurred(&call, 1).await?;
     // What the first one changed may be what the second one's plan was made for.
     let answer = another.execute(&second).await?;
@@ -127,12 +125,24 @@ async fn collision(scene: &Scene) -> Checked {
     }
 }
 
-/// An execution that stands at the target for a while.
-async fn slow(
-    agent: &crate::agent::Agent,
-    plan: &crate::agent::Plan,
+/// What comes of an execution that is held until `meanwhile` has ended, however it ends: otherwise nothing would let it go.
+async fn beside(
     scene: &Scene,
-) -> Result<crate::answer::Answer, Stop> {
+    slow: impl Future<Output = Checked<Answer>>,
+    meanwhile: impl Future<Output = Checked>,
+) -> Checked<Answer> {
+    let meanwhile = async {
+        let seen = meanwhile.await;
+        scene.release().await?;
+        seen
+    };
+    let (executed, seen) = tokio::join!(slow, meanwhile);
+    seen?;
+    executed
+}
+
+/// An execution that stands at the target for a while.
+async fn slow(agent: &Agent, plan: &Plan, scene: &Scene) -> Checked<Answer> {
     let request = agent.prepare_call(&agent.names().execute, &crate::agent::about(&plan.id, Some(&plan.digest)));
     Ok(agent.send_call(&request, scene.world().answer_within() * 6).await?)
 }
