@@ -21,6 +21,7 @@ mod wire;
 mod world;
 
 pub use self::check::Level;
+pub use self::checks::check_ids;
 pub use self::driver::{answer_schema, request_schema};
 pub use self::recorder::Message;
 pub use self::run::{Expectation, Expected, ExpectedError, Options, OptionsError, Progress, run};

@@ -56,6 +56,11 @@ pub(crate) fn abouts() -> impl Iterator<Item = About> {
     std::iter::once(hello).chain(all)
 }
 
+/// The names of all checks.
+pub fn check_ids() -> impl Iterator<Item = &'static str> {
+    abouts().map(|about| about.id)
+}
+
 /// What the check `id` is about.
 pub(crate) fn about(id: &str) -> Option<About> {
     abouts().find(|about| about.id == id)

@@ -1,0 +1,82 @@
+//! Around the endpoint: each message on its way in and out.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::response::{IntoResponse as _, Response};
+use http::{Method, Request, StatusCode};
+use reference_target::Layer;
+use serde_json::{Map, Value};
+
+use super::beyond::Beyond;
+
+/// The longest body that is looked at. What is longer the server turns away anyway.
+const LONGEST: usize = 64 << 20;
+
+/// Stands around the endpoint: requests and their answers may be others when they have passed.
+#[async_trait]
+pub(crate) trait Messages: Send + Sync + 'static {
+    /// A request, before the server gets it.
+    fn request(&self, _request: &mut Value) {}
+
+    /// An answer, before the client gets it. What the server got is `request`.
+    fn answer(&self, _request: &Value, _answer: &mut Value) {}
+
+    /// A request and its answer.
+    async fn exchange(&self, mut request: Value, server: &Beyond) -> Value {
+        self.request(&mut request);
+        let mut answer = server.ask(&request).await;
+        self.answer(&request, &mut answer);
+        answer
+    }
+}
+
+/// The layer in which `messages` stands around an endpoint.
+pub(crate) fn around_messages(messages: impl Messages) -> Layer {
+    let messages = Arc::new(messages);
+    Box::new(move |inner: Router| {
+        Router::new().fallback(move |request: Request<Body>| {
+            let (messages, inner) = (Arc::clone(&messages), inner.clone());
+            async move { pass(messages.as_ref(), inner, request).await }
+        })
+    })
+}
+
+async fn pass(messages: &impl Messages, inner: Router, request: Request<Body>) -> Response {
+    let (head, body) = request.into_parts();
+    if head.method != Method::POST {
+        return Beyond::forward(inner, Request::from_parts(head, body)).await;
+    }
+    let Ok(bytes) = to_bytes(body, LONGEST).await else { return StatusCode::PAYLOAD_TOO_LARGE.into_response() };
+    let message = serde_json::from_slice::<Value>(&bytes).ok();
+    match message.filter(|message| message.get("id").is_some() && message.get("method").is_some()) {
+        Some(message) => {
+            let server = Beyond::new(inner, head, bytes, message.clone());
+            let id = message.get("id").cloned();
+            let mut answer = messages.exchange(message, &server).await;
+            if let (Some(members), Some(id)) = (answer.as_object_mut(), id) {
+                members.insert("id".to_owned(), id);
+            }
+            server.response(&answer)
+        }
+        None => Beyond::forward(inner, Request::from_parts(head, Body::from(bytes))).await,
+    }
+}
+
+/// The tool that a request calls.
+pub(crate) fn tool(request: &Value) -> Option<&str> {
+    request.get("method").filter(|method| *method == "tools/call")?;
+    request.pointer("/params/name")?.as_str()
+}
+
+/// A text among the arguments of a call.
+pub(crate) fn member<'a>(request: &'a Value, name: &str) -> Option<&'a str> {
+    request.pointer("/params/arguments")?.get(name)?.as_str()
+}
+
+/// The structured content of an answer.
+pub(crate) fn content(answer: &mut Value) -> Option<&mut Map<String, Value>> {
+    answer.pointer_mut("/result/structuredContent")?.as_object_mut()
+}

@@ -1,0 +1,83 @@
+//! `conformance/mutants.toml`.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
+use serde::Deserialize;
+
+/// All mutants, and the checks that none of them is for.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct List {
+    #[serde(rename = "mutant")]
+    pub(crate) mutants: Vec<Mutant>,
+    /// Checks that kill none, each with the reason.
+    #[serde(default, rename = "unproven")]
+    pub(crate) unproven: Vec<Unproven>,
+}
+
+/// A server with one fault, and what finds it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Mutant {
+    pub(crate) name: String,
+    /// What is wrong, in a sentence.
+    #[serde(rename = "fault")]
+    pub(crate) _fault: String,
+    /// The checks that must fail, all of them.
+    pub(crate) killed_by: Vec<String>,
+    /// What one of them says.
+    pub(crate) message: String,
+    /// Checks that run as well, so that there are answers which a rule can look at.
+    #[serde(default)]
+    pub(crate) beside: Vec<String>,
+}
+
+/// A check that no mutant is for.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Unproven {
+    pub(crate) check: String,
+    pub(crate) reason: String,
+}
+
+impl List {
+    /// Reads it, and holds it against the faults that there are.
+    pub(crate) fn read(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).with_context(|| format!("`{}`", path.display()))?;
+        let list: Self = toml::from_str(&text).with_context(|| format!("`{}`", path.display()))?;
+        let mut named = BTreeSet::new();
+        for Mutant { name, killed_by, message, .. } in &list.mutants {
+            if !named.insert(name.as_str()) {
+                bail!("`{}`: `{name}` stands there twice", path.display());
+            }
+            if approval_mutants::find(name).is_none() {
+                bail!("`{}`: there is no fault `{name}`", path.display());
+            }
+            if killed_by.is_empty() || message.is_empty() {
+                bail!("`{}`: of `{name}` it isn't said what finds it, and how", path.display());
+            }
+        }
+        if let Some(fault) = approval_mutants::all().find(|fault| !named.contains(fault.name)) {
+            bail!("`{}`: the fault `{}` isn't listed", path.display(), fault.name);
+        }
+        if let Some(unproven) = list.unproven.iter().find(|unproven| unproven.reason.trim().is_empty()) {
+            bail!("`{}`: `{}` is unproven without a reason", path.display(), unproven.check);
+        }
+        Ok(list)
+    }
+
+    /// All checks that run with a mutant.
+    pub(crate) fn checks(&self) -> Vec<String> {
+        let all: BTreeSet<String> = self.mutants.iter().flat_map(Mutant::runs).collect();
+        all.into_iter().collect()
+    }
+}
+
+impl Mutant {
+    /// The checks that run with it.
+    pub(crate) fn runs(&self) -> Vec<String> {
+        self.killed_by.iter().chain(&self.beside).cloned().collect()
+    }
+}

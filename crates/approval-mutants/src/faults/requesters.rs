@@ -1,0 +1,48 @@
+//! For whom a request is.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use approval_core::{Person, Requester};
+use approval_rmcp::RequesterSource;
+use reference_target::Parts;
+use rmcp::RoleServer;
+use rmcp::service::RequestContext;
+
+use crate::fault::Fault;
+
+pub(super) const ALL: &[Fault] = &[
+    Fault::new("everybody-is-the-first-one", |parts| Parts {
+        requesters: Arc::new(FirstOne { requesters: parts.requesters, first: Mutex::default() }),
+        ..parts
+    }),
+    Fault::new("client-says-who-it-is", |parts| Parts { requesters: Arc::new(SelfStyled(parts.requesters)), ..parts }),
+];
+
+/// All requests are for whoever came first: a server for one person that is reached by several. [WIRE-020]
+#[derive(Debug)]
+struct FirstOne {
+    requesters: Arc<dyn RequesterSource>,
+    first: Mutex<Option<Requester>>,
+}
+
+impl RequesterSource for FirstOne {
+    fn requester(&self, context: &RequestContext<RoleServer>) -> Option<Requester> {
+        let requester = self.requesters.requester(context)?;
+        Some(self.first.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(requester).clone())
+    }
+}
+
+/// A client acts for whomever it names in what it says of itself. [WIRE-020]
+#[derive(Debug)]
+struct SelfStyled(Arc<dyn RequesterSource>);
+
+impl RequesterSource for SelfStyled {
+    fn requester(&self, context: &RequestContext<RoleServer>) -> Option<Requester> {
+        let mut requester = self.0.requester(context)?;
+        if let Some(person) = context.meta.get("person").and_then(|person| person.as_str()) {
+            requester.identity.person = Person::new(person);
+            requester.identity.subject = person.to_owned();
+        }
+        Some(requester)
+    }
+}
