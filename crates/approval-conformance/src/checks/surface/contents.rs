@@ -15,7 +15,7 @@ pub(super) const ALL: &[Check] = &[
         id: "page-shows-the-plan",
         level: Level::L1,
         scope: Scope::Shared,
-        requirements: &["SHOW-002", "SHOW-010"],
+        requirements: &["SHOW-002"],
         case: None,
         tries: "The page of a plan of each declared tool is held against header, intent and review.",
         expects: "Headline, findings, sentences, changes, steps, bodies, arguments, what was generated, preconditions, effect keys, normaliser, target, tool, requester, ids and digests stand on it.",
