@@ -75,7 +75,8 @@ pub(crate) fn complaints(validator: &Validator, value: &Value) -> Vec<String> {
     validator.iter_errors(value).take(3).map(complaint).collect()
 }
 
-fn own(text: &str) -> Result<Validator, String> {
+/// Compiles one of the harness's own.
+pub(super) fn own(text: &str) -> Result<Validator, String> {
     let schema = serde_json::from_str(text).map_err(|error| error.to_string())?;
     Schemas::listed(&schema)
 }

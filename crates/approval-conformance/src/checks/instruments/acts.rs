@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
+use serde::Deserialize;
 use serde_json::Value;
 use tokio::task::JoinHandle;
 
-use crate::agent::{Agent, Plan};
+use crate::agent::{Agent, Challenge, Plan};
 use crate::answer::Answer;
-use crate::driver::{Change, Op};
-use crate::scene::Scene;
-use crate::verdict::{Checked, Stop};
+use crate::driver::{Change, Decision, Op, PersonVerdict};
+use crate::scene::{Call, Scene};
+use crate::verdict::{Checked, Stop, ensure};
 use crate::wire::{Capabilities, WireError};
 
 /// What is waited for where the clock can't be moved; more would be too long.
@@ -73,4 +74,38 @@ pub(super) async fn change_person(scene: &Scene, what: Change, person: &str) -> 
 /// The configuration changes for a tool.
 pub(super) async fn change_tool(scene: &Scene, what: Change, tool: &str) -> Checked {
     scene.has(Op::Change { what, person: None, tool: Some(tool.to_owned()) }).await
+}
+
+/// A person who decides on a plan of `call`.
+pub(super) fn decider(scene: &Scene, agent: &Agent, call: &Call) -> Checked<String> {
+    let found = scene.approvers(agent, call)?.into_iter().next();
+    found.ok_or_else(|| Stop::NotTestable("nobody decides".to_owned()))
+}
+
+/// A person approves with a comment.
+pub(super) async fn decide_saying(scene: &Scene, person: &str, challenge: &Challenge, comment: &str) -> Checked {
+    let decision = Decision {
+        person: person.to_owned(),
+        url: challenge.url.clone(),
+        plan_id: challenge.plan_id.clone(),
+        plan_digest: challenge.plan_digest.clone(),
+        comment: Some(comment.to_owned()),
+    };
+    let decided = scene.world().people().decide(PersonVerdict::Approve, decision).await?;
+    ensure(decided.decided, || format!("`{person}` could not approve with a comment: {:?}", decided.status))
+}
+
+/// What the operator is given for whoever wants to verify.
+#[derive(Debug, Deserialize)]
+pub(super) struct Asked {
+    /// The envelope.
+    pub(super) receipt: String,
+    /// The key set.
+    pub(super) keys: String,
+}
+
+impl Asked {
+    pub(super) async fn of(scene: &Scene, plan: &Plan) -> Checked<Self> {
+        scene.op(Op::Receipt { plan_id: plan.id.clone() }).await
+    }
 }

@@ -197,6 +197,11 @@ async fn what_was_answered(scene: &Scene) -> Checked {
 }
 
 async fn late_outcome(scene: &Scene) -> Checked {
+    late(scene).await.map(drop)
+}
+
+/// The plan of an attempt whose outcome came late.
+pub(super) async fn late(scene: &Scene) -> Checked<Plan> {
     let (agent, call) = (scene.agent().await?, scene.held()?);
     let (plan, _) = scene.approved(&agent, &call).await?;
     within(&plan)?;
@@ -214,10 +219,16 @@ async fn late_outcome(scene: &Scene) -> Checked {
     scene.occurred(&call, 1).await?;
     agent.execute(&plan).await?.executed("applied", true)?;
     agent.status(&plan).await?.stands("applied")?;
-    scene.occurred(&call, 1).await
+    scene.occurred(&call, 1).await?;
+    Ok(plan)
 }
 
 async fn late_conflict(scene: &Scene) -> Checked {
+    conflicting(scene).await.map(drop)
+}
+
+/// The plan of an attempt whose outcome came after an operator had resolved it.
+pub(super) async fn conflicting(scene: &Scene) -> Checked<Plan> {
     let (agent, call) = (scene.agent().await?, scene.held()?);
     let (plan, _) = scene.approved(&agent, &call).await?;
     within(&plan)?;
@@ -238,7 +249,8 @@ async fn late_conflict(scene: &Scene) -> Checked {
     drop(came(running).await?);
     agent.execute(&plan).await?.executed("unknown", true)?;
     agent.status(&plan).await?.stands("unknown")?;
-    scene.occurred(&call, 1).await
+    scene.occurred(&call, 1).await?;
+    Ok(plan)
 }
 
 async fn unmarked_retry(scene: &Scene) -> Checked {
