@@ -36,13 +36,13 @@ const SHELVES: Record<string, { rule: Rule; limits?: Partial<PolicyLimits>; read
   precious: { rule: OWN },
   "other-subject": { rule: { kind: "other-subject", required: 1 } },
   quorum: { rule: { kind: "quorum", required: 2, groups: ["editors"] } },
-  "short-plan": { rule: OWN, limits: { planSeconds: 3 } },
-  "short-challenge": { rule: OWN, limits: { challengeSeconds: 3 } },
-  "short-approval": { rule: OWN, limits: { approvalSeconds: 3 } },
+  "short-plan": { rule: OWN, limits: { planSeconds: 5 } },
+  "short-challenge": { rule: OWN, limits: { challengeSeconds: 5 } },
+  "short-approval": { rule: OWN, limits: { approvalSeconds: 5 } },
   "short-cool-down": { rule: OWN, limits: { coolDownSeconds: 3 } },
   "short-lease": { rule: OWN, limits: { leaseSeconds: 3, executionSeconds: 3 } },
   "few-attempts": { rule: OWN, limits: { gateAttempts: 3 } },
-  "few-plans": { rule: OWN, limits: { openPlans: 5 } },
+  "few-plans": { rule: OWN, limits: { openPlans: 20 } },
 };
 
 class Driver {

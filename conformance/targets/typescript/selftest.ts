@@ -248,7 +248,7 @@ test("cancelled", async () => {
 test("things run out", async () => {
   const [old, ran, late] = [await plan(note("short-plan")), await plan(note("short-challenge")), await approved(note("short-approval"))];
   await challenge(ran);
-  await sleep(3100);
+  await sleep(5100);
   await refused(execute(old), "plan_expired");
   await refused(execute(ran), "challenge_expired");
   await refused(execute(late), "approval_expired");
