@@ -22,23 +22,23 @@ macro_rules! tampered {
                 Tamper::MissingRow => concat!("The `", $record, "` of a plan is gone."),
                 Tamper::TransplantedRow => concat!("The `", $record, "` of another plan stands in the place of the plan's own."),
             },
-            expects: "`integrity_failure` for the plan, and no effect (no further one, where it had been executed). The other plan is as it was.",
+            expects: "`integrity_failure` for each call about the plan, and no effect (no further one, where it had been executed). The other plan is as it was.",
             run: |scene| Box::pin(async move { tampered(&scene, Tamper::$case, $record).await }),
         }
     };
 }
 
-const BOUND: &[&str] = &["SEAL-003", "SEAL-016", "GATE-030"];
-const MISSING: &[&str] = &["GATE-031", "REC-040"];
+const BOUND: &[&str] = &["SEAL-003", "SEAL-016", "GATE-030", "GATE-002"];
+const MISSING: &[&str] = &["GATE-031", "REC-040", "GATE-002"];
 
 pub(super) const ALL: &[Check] = &[
     tampered!("edited-row-header", EditedRow, "header", "edited-row", &["GATE-030", "GATE-002"]),
-    tampered!("edited-row-intent", EditedRow, "intent", "edited-row", &["GATE-030", "SEAL-001"]),
-    tampered!("edited-row-review", EditedRow, "review", "edited-row", &["GATE-030", "SEAL-001"]),
-    tampered!("edited-row-challenge", EditedRow, "challenge", "edited-row", &["GATE-030"]),
-    tampered!("edited-row-decision", EditedRow, "decision", "edited-row", &["GATE-030"]),
-    tampered!("edited-row-plan-state", EditedRow, "plan-state", "edited-row", &["GATE-030"]),
-    tampered!("edited-row-execution", EditedRow, "execution", "edited-row", &["GATE-030"]),
+    tampered!("edited-row-intent", EditedRow, "intent", "edited-row", &["GATE-030", "GATE-002", "SEAL-001"]),
+    tampered!("edited-row-review", EditedRow, "review", "edited-row", &["GATE-030", "GATE-002", "SEAL-001"]),
+    tampered!("edited-row-challenge", EditedRow, "challenge", "edited-row", &["GATE-030", "GATE-002"]),
+    tampered!("edited-row-decision", EditedRow, "decision", "edited-row", &["GATE-030", "GATE-002"]),
+    tampered!("edited-row-plan-state", EditedRow, "plan-state", "edited-row", &["GATE-030", "GATE-002"]),
+    tampered!("edited-row-execution", EditedRow, "execution", "edited-row", &["GATE-030", "GATE-002"]),
     tampered!("edited-row-event", EditedRow, "event", "edited-row", &["GATE-030", "SEAL-007"]),
     tampered!("transplanted-row-header", TransplantedRow, "header", "transplanted-row", BOUND),
     tampered!("transplanted-row-intent", TransplantedRow, "intent", "transplanted-row", BOUND),
@@ -93,13 +93,16 @@ async fn tampered(scene: &Scene, case: Tamper, record: &'static str) -> Checked 
     // Without the row that a plan is found by there is no such plan.
     let is_findable = !(case == Tamper::MissingRow && matches!(record, "header" | "plan-state"));
     let reasons: &[&str] = if is_findable { &["integrity_failure"] } else { &["integrity_failure", "plan_not_found"] };
-    agent.execute(&plan).await?.refused(reasons)?;
-    agent.status(&plan).await?.refused(reasons)?;
-    agent.cancel(&plan).await?.refused(reasons)?;
-    agent.execute(&plan).await?.refused(reasons)?;
+    for _ in 0..2 {
+        agent.execute(&plan).await?.refused(reasons)?;
+    }
     scene.occurred(&call, effects).await?;
     agent.execute(&sound).await?.executed("applied", is_executed)?;
-    scene.occurred(&sound_call, 1).await
+    scene.occurred(&sound_call, 1).await?;
+    // Each call about it stops where the execution does.
+    agent.ask_challenge(&plan).await?.refused(reasons)?;
+    agent.cancel(&plan).await?.refused(reasons)?;
+    agent.status(&plan).await?.refused(reasons)
 }
 
 async fn edited_column(scene: &Scene) -> Checked {
