@@ -6,7 +6,8 @@ use super::came::{Came, still_plans};
 use super::malformed::own;
 use crate::answer::Answer;
 use crate::check::{Check, Level, Scope, run};
-use crate::scene::Scene;
+use crate::scene::{Call, Scene};
+use crate::target::Tool;
 use crate::verdict::{Checked, Stop, ensure};
 
 pub(super) const ALL: &[Check] = &[
@@ -53,19 +54,26 @@ pub(super) const ALL: &[Check] = &[
 ];
 
 const MEBIBYTE: usize = 1024 * 1024;
+/// A text of so many bytes is too large, and hardly the transport's affair.
+const LITTLE_MORE: usize = 2 * MEBIBYTE + 1;
 /// A result is this long at most.
 const RESULT: usize = 16 * 1024;
+/// What a member takes besides its value, and more.
+const SPARE: usize = 2 * 1024;
 const OF_A_PLAN: [&str; 5] = ["changes", "steps", "findings", "warnings", "headline"];
 const OF_AN_EXECUTION: [&str; 2] = ["toolResult", "steps"];
 
 async fn too_large(scene: &Scene) -> Checked {
     let agent = own(scene).await?;
-    for bytes in [2 * MEBIBYTE + 1, 3 * MEBIBYTE, 20 * MEBIBYTE] {
+    for bytes in [LITTLE_MORE, 3 * MEBIBYTE, 20 * MEBIBYTE] {
         let call = scene.tool("tool with `text`", |tool| tool.text.is_some())?;
         let place = call.tool.text.clone().unwrap_or_default();
         let large = call.with(&place, json!("x".repeat(bytes)))?;
         let came = Came::sent(&agent, &agent.prepare_call(&large.tool.name, &large.arguments)).await?;
-        refused(&format!("arguments of {bytes} bytes"), &came)?;
+        // A transport that reads no message of that length can't read its id either.
+        if bytes == LITTLE_MORE || !matches!(came, Came::Nothing) {
+            refused(&format!("arguments of {bytes} bytes"), &came)?;
+        }
         scene.occurred(&call, 0).await?;
     }
     still_plans(scene, &agent).await
@@ -100,9 +108,7 @@ fn refused(what: &str, came: &Came) -> Checked {
 
 async fn cut(scene: &Scene) -> Checked {
     let agent = scene.agent().await?;
-    let call = scene.tool("tool with `text`", |tool| tool.text.is_some())?;
-    let place = call.tool.text.clone().unwrap_or_default();
-    let large = call.with(&place, json!("long text ".repeat(10_000)))?;
+    let large = large(scene)?;
     let plan = scene.plan(&agent, &large).await?;
     let challenge = agent.challenge(&plan).await?;
     holds(&plan.answer, &OF_A_PLAN, &challenge.url)?;
@@ -115,6 +121,14 @@ async fn cut(scene: &Scene) -> Checked {
     let execution = agent.execute(&plan).await?;
     execution.executed("applied", false)?;
     holds(&execution, &OF_AN_EXECUTION, &challenge.url)
+}
+
+/// A call whose plan has more to tell than a result holds, where a requester may read the target.
+fn large(scene: &Scene) -> Checked<Call> {
+    let reads = |tool: &Tool| tool.text.is_some() && tool.previewed && tool.requester_reads_target == Some(true);
+    let call = scene.tool("tool with `text`", reads);
+    let call = call.or_else(|_| scene.tool("tool with `text`", |tool| tool.text.is_some()))?;
+    call.with(call.tool.text.as_deref().unwrap_or_default(), json!("long text ".repeat(10_000)))
 }
 
 /// Holds that a result is no longer than it may be, and that what was left out is told of.
@@ -139,9 +153,7 @@ fn left_out(answer: &Answer) -> Vec<&str> {
 
 async fn in_order(scene: &Scene) -> Checked {
     let agent = scene.agent().await?;
-    let call = scene.tool("tool with `text`", |tool| tool.text.is_some())?;
-    let place = call.tool.text.clone().unwrap_or_default();
-    let large = call.with(&place, json!("long text ".repeat(10_000)))?;
+    let large = large(scene)?;
     let plan = scene.plan(&agent, &large).await?;
     let gone = left_out(&plan.answer);
     if gone.is_empty() {
@@ -149,5 +161,13 @@ async fn in_order(scene: &Scene) -> Checked {
     }
     let last = OF_A_PLAN.iter().rposition(|member| gone.contains(member)).unwrap_or_default();
     let kept = OF_A_PLAN.iter().take(last).find(|member| plan.answer.get(member).is_some());
-    ensure(kept.is_none(), || format!("{gone:?} were left out, and `{}` was kept", kept.unwrap_or(&"")))
+    ensure(kept.is_none(), || format!("{gone:?} were left out, and `{}` was kept", kept.unwrap_or(&"")))?;
+    // As far as needed: a plan whose text is short tells how long the last one is.
+    let short = scene.plan(&agent, &scene.call_of(&large.tool)).await?;
+    let Some(member) = OF_A_PLAN.get(last).filter(|_| gone.len() > 1) else { return Ok(()) };
+    let size = short.answer.get(member).map_or(0, |value| value.to_string().len());
+    let taken = plan.answer.result().map_or(0, |result| result.to_string().len());
+    ensure(size == 0 || taken + 2 * size + SPARE > RESULT, || {
+        format!("`{member}` was left out of a result of {taken} bytes, and has about {size}")
+    })
 }

@@ -198,7 +198,10 @@ async fn ungated(scene: &Scene) -> Checked {
     })?;
     let answer = agent.call(&declared.name, &declared.arguments).await?;
     let is_whole = answer.result().is_some_and(|result| result.get("content").is_some_and(Value::is_array));
-    ensure(is_whole && !answer.is_error(), || format!("`{}` answered {}", declared.name, answer.told()))?;
+    ensure(is_whole, || format!("`{}` answered {}", declared.name, answer.told()))?;
+    if answer.is_error() {
+        return Err(Stop::Fault(format!("`{}` is declared with a call that succeeds, and it didn't", declared.name)));
+    }
     let kinds = ["plan", "challenge", "status", "execution", "refusal"];
     let is_gates = answer.kind().is_some_and(|kind| kinds.contains(&kind)) && answer.get("planId").is_some();
     ensure(!is_gates, || format!("`{}` passes, and answered {}", declared.name, answer.told()))
