@@ -34,6 +34,16 @@ pub(super) const ALL: &[Check] = &[
         run: run!(anew),
     },
     Check {
+        id: "swapped-arguments",
+        level: Level::L1,
+        scope: Scope::SharedEach,
+        requirements: &["WIRE-T-002", "DIG-105"],
+        case: Some("swapped-arguments"),
+        tries: "After an approval the tool is called again, with other content for the same object, and that plan is executed.",
+        expects: "`approval_required`, and no effect; the approved plan runs, with what was approved.",
+        run: run!(swapped),
+    },
+    Check {
         id: "agent-gets-its-part",
         level: Level::L1,
         scope: Scope::Shared,
@@ -138,6 +148,18 @@ async fn anew(scene: &Scene) -> Checked {
     ensure(third.id != first.id && third.id != second.id, || format!("a call made an old plan: {}", third.id))?;
     agent.status(&third).await?.stands("planned")?;
     agent.execute(&third).await?.refused(&["approval_required"])?;
+    scene.occurred(&call, 1).await
+}
+
+async fn swapped(scene: &Scene) -> Checked {
+    let agent = scene.agent().await?;
+    let call = scene.tool("tool with `altered`", |tool| !tool.altered.is_empty())?;
+    let (plan, _) = scene.approved(&agent, &call).await?;
+    let other = scene.plan(&agent, &call.altered()?).await?;
+    agent.execute(&other).await?.refused(&["approval_required"])?;
+    scene.occurred(&call, 0).await?;
+    scene.occurred(&call.altered()?, 0).await?;
+    agent.execute(&plan).await?.executed("applied", false)?;
     scene.occurred(&call, 1).await
 }
 
