@@ -1,28 +1,25 @@
 //! The server that a layer stands around.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use approval_core::Requester;
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::response::{IntoResponse as _, Response};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use http::{HeaderValue, Request, StatusCode, request, response};
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 use tower::ServiceExt as _;
 
 /// No body here is longer.
 const LONGEST: usize = 64 << 20;
-
-/// Ids of requests that the layer makes by itself: no client counts so far.
-static NEXT: AtomicU64 = AtomicU64::new(1 << 40);
 
 /// The server beyond the layer, as the sender of one request reaches it.
 pub(crate) struct Beyond {
     router: Router,
     pub(crate) head: request::Parts,
     /// The request as it came: sent on as it is, where nobody has changed it.
-    bytes: Bytes,
+    pub(crate) bytes: Bytes,
     came: Value,
     last: Mutex<Option<(response::Parts, Bytes)>>,
 }
@@ -38,25 +35,20 @@ impl Beyond {
         let (head, body) = response.into_parts();
         let bytes = to_bytes(body, LONGEST).await.unwrap_or_default();
         let answer = find(&head, &bytes, request.get("id")).unwrap_or_default();
-        if request.get("id") == self.came.get("id") {
-            *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((head, bytes));
-        }
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((head, bytes));
         answer
     }
 
-    /// Calls another tool for the same client; the structured content of what comes.
-    pub(crate) async fn call(&self, tool: &str, arguments: Map<String, Value>) -> Value {
-        let mut request = self.came.clone();
-        if let Some(params) = request.get_mut("params").and_then(Value::as_object_mut) {
-            params.retain(|name, _| name == "_meta");
-            params.insert("name".to_owned(), tool.into());
-            params.insert("arguments".to_owned(), arguments.into());
-        }
-        if let Some(members) = request.as_object_mut() {
-            members.insert("id".to_owned(), json!(NEXT.fetch_add(1, Ordering::Relaxed)));
-        }
-        let mut answer = self.ask(&request).await;
-        answer.pointer_mut("/result/structuredContent").map(Value::take).unwrap_or_default()
+    /// As `ask`, and the server gets the message as it was read here, whatever it was written like.
+    pub(crate) async fn ask_anew(&mut self, request: &Value) -> Value {
+        self.bytes = request.to_string().into();
+        self.ask(request).await
+    }
+
+    /// As `ask`, for somebody else.
+    pub(crate) async fn ask_for(&mut self, requester: Requester, request: &Value) -> Value {
+        self.head.extensions.insert(requester);
+        self.ask(request).await
     }
 
     /// The same router, for a sender of one's own choice.

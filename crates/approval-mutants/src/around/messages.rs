@@ -24,8 +24,18 @@ pub(crate) trait Messages: Send + Sync + 'static {
     /// An answer, before the client gets it. What the server got is `request`.
     fn answer(&self, _request: &Value, _answer: &mut Value) {}
 
+    /// What is read from what is no message; nothing, where it goes on as it is.
+    fn unreadable(&self, _text: &str) -> Option<Value> {
+        None
+    }
+
+    /// The request that a message without an id is taken for; nothing, where it is none.
+    fn notice(&self, _message: &Value) -> Option<Value> {
+        None
+    }
+
     /// A request and its answer.
-    async fn exchange(&self, mut request: Value, server: &Beyond) -> Value {
+    async fn exchange(&self, mut request: Value, server: &mut Beyond) -> Value {
         self.request(&mut request);
         let mut answer = server.ask(&request).await;
         self.answer(&request, &mut answer);
@@ -50,19 +60,28 @@ async fn pass(messages: &impl Messages, inner: Router, request: Request<Body>) -
         return Beyond::forward(inner, Request::from_parts(head, body)).await;
     }
     let Ok(bytes) = to_bytes(body, LONGEST).await else { return StatusCode::PAYLOAD_TOO_LARGE.into_response() };
-    let message = serde_json::from_slice::<Value>(&bytes).ok();
-    match message.filter(|message| message.get("id").is_some() && message.get("method").is_some()) {
-        Some(message) => {
-            let server = Beyond::new(inner, head, bytes, message.clone());
-            let id = message.get("id").cloned();
-            let mut answer = messages.exchange(message, &server).await;
-            if let (Some(members), Some(id)) = (answer.as_object_mut(), id) {
-                members.insert("id".to_owned(), id);
-            }
-            server.response(&answer)
-        }
-        None => Beyond::forward(inner, Request::from_parts(head, Body::from(bytes))).await,
+    let message = match serde_json::from_slice::<Value>(&bytes) {
+        Ok(message) => Some(message),
+        Err(_) => messages.unreadable(&String::from_utf8_lossy(&bytes)),
+    };
+    let Some(message) = message else { return Beyond::forward(inner, Request::from_parts(head, bytes.into())).await };
+    if let Some(request) = messages.notice(&message) {
+        let mut server = Beyond::new(inner, head, bytes, message);
+        messages.exchange(request, &mut server).await;
+        return StatusCode::ACCEPTED.into_response();
     }
+    if message.get("id").is_none() || message.get("method").is_none() {
+        return Beyond::forward(inner, Request::from_parts(head, bytes.into())).await;
+    }
+    // What couldn't be read is sent as it was read now.
+    let came = serde_json::from_slice(&bytes).unwrap_or_default();
+    let mut server = Beyond::new(inner, head, bytes, came);
+    let id = message.get("id").cloned();
+    let mut answer = messages.exchange(message, &mut server).await;
+    if let (Some(members), Some(id)) = (answer.as_object_mut(), id) {
+        members.insert("id".to_owned(), id);
+    }
+    server.response(&answer)
 }
 
 /// The tool that a request calls.

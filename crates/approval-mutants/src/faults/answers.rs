@@ -45,6 +45,16 @@ pub(super) const ALL: &[Fault] = &[
     answers!("challenge-anew-each-time", ChallengeAnew),
     answers!("token-in-the-address", TokenInAddress),
     answers!("attempts-unlimited", AttemptsUnlimited),
+    answers!("tool-result-left-out", ToolResultLeftOut),
+    answers!("tool-error-unheld", ToolErrorUnheld),
+    answers!("first-text-tells-the-plan", FirstTextTells),
+    answers!("findings-untold", FindingsUntold),
+    answers!("wrong-argument-named", WrongArgument),
+    answers!("expiry-untold", ExpiryUntold),
+    answers!("outcome-untold-in-status", StatusLags),
+    answers!("executing-untold", ExecutingUntold),
+    answers!("approvals-counted-twice", CountedTwice),
+    answers!("ill-formed-ids-told", IllFormedTold),
     Fault::new("plans-of-others-told", |parts| {
         let told = OthersTold(Memory::new(&parts.notebook));
         Parts { endpoint: around_messages(told), ..parts }
@@ -64,7 +74,6 @@ fn digest(bytes: &[u8]) -> String {
 /// The digest is over the header as the server happens to write it, and not over its canonical bytes. [DIG-040]
 struct InsertionOrder;
 
-#[async_trait]
 impl Messages for InsertionOrder {
     fn answer(&self, _: &Value, answer: &mut Value) {
         let Some(content) = content(answer).filter(|content| is(content, "plan")) else { return };
@@ -78,7 +87,6 @@ impl Messages for InsertionOrder {
 #[derive(Default)]
 struct HeaderOfAnother(Mutex<Option<(Value, Value)>>);
 
-#[async_trait]
 impl Messages for HeaderOfAnother {
     fn answer(&self, _: &Value, answer: &mut Value) {
         let Some(content) = content(answer).filter(|content| is(content, "plan")) else { return };
@@ -94,7 +102,6 @@ impl Messages for HeaderOfAnother {
 /// The plan says that it lives longer than the policy lets it. [DIG-104]
 struct TimesDiffer;
 
-#[async_trait]
 impl Messages for TimesDiffer {
     fn answer(&self, _: &Value, answer: &mut Value) {
         let Some(content) = content(answer).filter(|content| is(content, "plan")) else { return };
@@ -112,7 +119,6 @@ impl Messages for TimesDiffer {
 /// A refusal is a result like any other. [WIRE-031]
 struct RefusalsUnmarked;
 
-#[async_trait]
 impl Messages for RefusalsUnmarked {
     fn answer(&self, _: &Value, answer: &mut Value) {
         unmark(answer, |content| is(content, "refusal"));
@@ -122,7 +128,6 @@ impl Messages for RefusalsUnmarked {
 /// An execution that nobody knows the outcome of is a result like any other. [WIRE-031]
 struct UnknownUnmarked;
 
-#[async_trait]
 impl Messages for UnknownUnmarked {
     fn answer(&self, _: &Value, answer: &mut Value) {
         unmark(answer, |content| content.get("outcome").is_some_and(|outcome| outcome == "unknown"));
@@ -140,7 +145,6 @@ fn unmark(answer: &mut Value, which: fn(&Map<String, Value>) -> bool) {
 /// Everything is said in words only. [WIRE-030]
 struct NoStructuredContent;
 
-#[async_trait]
 impl Messages for NoStructuredContent {
     fn answer(&self, _: &Value, answer: &mut Value) {
         // Plans have it: without it no check comes far enough to look at the others.
@@ -155,7 +159,6 @@ impl Messages for NoStructuredContent {
 /// A member that no table has. [WIRE-030] [REC-002]
 struct OneMemberMore;
 
-#[async_trait]
 impl Messages for OneMemberMore {
     fn answer(&self, _: &Value, answer: &mut Value) {
         if let Some(content) = content(answer).filter(|content| content.contains_key("kind")) {
@@ -167,7 +170,6 @@ impl Messages for OneMemberMore {
 /// The next call is always to execute. [WIRE-038]
 struct WrongNext;
 
-#[async_trait]
 impl Messages for WrongNext {
     fn answer(&self, _: &Value, answer: &mut Value) {
         if let Some(tool) = content(answer).and_then(|content| content.get_mut("next")?.get_mut("tool")) {
@@ -179,7 +181,6 @@ impl Messages for WrongNext {
 /// Whatever was refused may be tried again. [GATE-007]
 struct WrongRetry;
 
-#[async_trait]
 impl Messages for WrongRetry {
     fn answer(&self, _: &Value, answer: &mut Value) {
         if let Some(retry) = content(answer).and_then(|content| content.get_mut("retry")) {
@@ -191,7 +192,6 @@ impl Messages for WrongRetry {
 /// A refusal says what was wrong with which arguments. [GATE-004] [WIRE-033]
 struct QuotesArguments;
 
-#[async_trait]
 impl Messages for QuotesArguments {
     fn answer(&self, request: &Value, answer: &mut Value) {
         if content(answer).is_some_and(|content| is(content, "refusal"))
@@ -206,7 +206,6 @@ impl Messages for QuotesArguments {
 /// The model gets all of it, however long. [WIRE-035] [DIG-029]
 struct Unbounded;
 
-#[async_trait]
 impl Messages for Unbounded {
     fn answer(&self, _: &Value, answer: &mut Value) {
         if let Some(Value::String(text)) = answer.pointer_mut("/result/content/0/text") {
@@ -218,7 +217,6 @@ impl Messages for Unbounded {
 /// The agent gets the salt of the intent, and can try out what stands in there. [DIG-111]
 struct SaltTold;
 
-#[async_trait]
 impl Messages for SaltTold {
     fn answer(&self, _: &Value, answer: &mut Value) {
         if let Some(content) = content(answer).filter(|content| is(content, "plan")) {
@@ -230,7 +228,6 @@ impl Messages for SaltTold {
 /// What nobody knows is told as what didn't happen. [EXEC-003] [WIRE-T-032]
 struct UnknownAsFailed;
 
-#[async_trait]
 impl Messages for UnknownAsFailed {
     fn answer(&self, _: &Value, answer: &mut Value) {
         fail(answer, |_| true);
@@ -240,7 +237,6 @@ impl Messages for UnknownAsFailed {
 /// What was lost in a crash is told as what didn't happen. [STATE-022]
 struct CrashAsFailed;
 
-#[async_trait]
 impl Messages for CrashAsFailed {
     fn answer(&self, _: &Value, answer: &mut Value) {
         // Whoever crashed reported no step.
@@ -260,7 +256,6 @@ fn fail(answer: &mut Value, which: fn(&Map<String, Value>) -> bool) {
 /// Each answer of an execution reads as if it had run just now. [GATE-050]
 struct ReplayUnmarked;
 
-#[async_trait]
 impl Messages for ReplayUnmarked {
     fn answer(&self, _: &Value, answer: &mut Value) {
         if let Some(replayed) = content(answer).and_then(|content| content.get_mut("replayed")) {
@@ -272,7 +267,6 @@ impl Messages for ReplayUnmarked {
 /// A refusal is an error of the protocol. [WIRE-032]
 struct ErrorsForRefusals;
 
-#[async_trait]
 impl Messages for ErrorsForRefusals {
     fn answer(&self, _: &Value, answer: &mut Value) {
         let reason = content(answer).and_then(|content| content.get("reason")).cloned();
@@ -286,7 +280,6 @@ impl Messages for ErrorsForRefusals {
 /// Why a plan ended isn't said. [WIRE-T-020]
 struct CauseUntold;
 
-#[async_trait]
 impl Messages for CauseUntold {
     fn answer(&self, _: &Value, answer: &mut Value) {
         if let Some(content) = content(answer).filter(|content| is(content, "status")) {
@@ -298,7 +291,6 @@ impl Messages for CauseUntold {
 /// Whoever plans reads what is at the target, whether they may or not. [PLAN-010] [DIG-111]
 struct ChangesTold;
 
-#[async_trait]
 impl Messages for ChangesTold {
     fn answer(&self, request: &Value, answer: &mut Value) {
         if let Some(content) = content(answer).filter(|content| is(content, "plan")) {
@@ -313,7 +305,6 @@ impl Messages for ChangesTold {
 /// Attempts on the same object that nobody has resolved aren't told of. [PLAN-009]
 struct WarningsUntold;
 
-#[async_trait]
 impl Messages for WarningsUntold {
     fn answer(&self, _: &Value, answer: &mut Value) {
         if let Some(content) = content(answer).filter(|content| is(content, "plan")) {
@@ -325,7 +316,6 @@ impl Messages for WarningsUntold {
 /// How many have approved isn't counted. [WIRE-T-020]
 struct Uncounted;
 
-#[async_trait]
 impl Messages for Uncounted {
     fn answer(&self, _: &Value, answer: &mut Value) {
         if let Some(approvals) = content(answer).and_then(|content| content.get_mut("approvals")) {
@@ -337,7 +327,6 @@ impl Messages for Uncounted {
 /// Each time it is asked for there is another challenge. [CHAL-001]
 struct ChallengeAnew;
 
-#[async_trait]
 impl Messages for ChallengeAnew {
     fn answer(&self, _: &Value, answer: &mut Value) {
         static COUNT: AtomicU64 = AtomicU64::new(0);
@@ -351,7 +340,6 @@ impl Messages for ChallengeAnew {
 /// The page's address has a token in it, so that it can be opened without a login. [WIRE-T-011] [SURF-002]
 struct TokenInAddress;
 
-#[async_trait]
 impl Messages for TokenInAddress {
     fn answer(&self, _: &Value, answer: &mut Value) {
         let Some(content) = content(answer).filter(|content| is(content, "challenge")) else { return };
@@ -365,7 +353,6 @@ impl Messages for TokenInAddress {
 /// A plan that nobody approved can be knocked at for ever. [GATE-071]
 struct AttemptsUnlimited;
 
-#[async_trait]
 impl Messages for AttemptsUnlimited {
     fn answer(&self, request: &Value, answer: &mut Value) {
         let is_execution = tool(request) == Some("approval_execute");
@@ -381,7 +368,7 @@ struct OthersTold(Memory);
 
 #[async_trait]
 impl Messages for OthersTold {
-    async fn exchange(&self, request: Value, server: &Beyond) -> Value {
+    async fn exchange(&self, request: Value, server: &mut Beyond) -> Value {
         let mut answer = server.ask(&request).await;
         self.0.keep(&request, &answer).await;
         let reason = content(&mut answer).and_then(|content| content.get_mut("reason"));
@@ -392,5 +379,124 @@ impl Messages for OthersTold {
             *reason = "requester_not_permitted".into();
         }
         answer
+    }
+}
+
+/// What the tool answered isn't kept. [WIRE-034]
+struct ToolResultLeftOut;
+
+impl Messages for ToolResultLeftOut {
+    fn answer(&self, _: &Value, answer: &mut Value) {
+        if let Some(content) = content(answer).filter(|content| is(content, "execution")) {
+            content.remove("toolResult");
+        }
+    }
+}
+
+/// That the tool answered with an error isn't kept. [WIRE-034]
+struct ToolErrorUnheld;
+
+impl Messages for ToolErrorUnheld {
+    fn answer(&self, _: &Value, answer: &mut Value) {
+        let result = content(answer).and_then(|content| content.get_mut("toolResult")?.as_object_mut());
+        if let Some(result) = result.filter(|result| result.contains_key("isError")) {
+            result.insert("isError".to_owned(), false.into());
+        }
+    }
+}
+
+/// The first text says what the call was about. [WIRE-033]
+struct FirstTextTells;
+
+impl Messages for FirstTextTells {
+    fn answer(&self, request: &Value, answer: &mut Value) {
+        let told = member(request, "text").unwrap_or_default().to_owned();
+        if let Some(Value::String(text)) = answer.pointer_mut("/result/content/0/text") {
+            text.push_str(&told);
+        }
+    }
+}
+
+/// What the server noticed the agent isn't told. [WIRE-T-003]
+struct FindingsUntold;
+
+impl Messages for FindingsUntold {
+    fn answer(&self, _: &Value, answer: &mut Value) {
+        if let Some(content) = content(answer).filter(|content| is(content, "plan")) {
+            content.remove("findings");
+        }
+    }
+}
+
+/// Whatever is wrong, it is said to be the digest. [WIRE-042]
+struct WrongArgument;
+
+impl Messages for WrongArgument {
+    fn answer(&self, _: &Value, answer: &mut Value) {
+        if let Some(member) = content(answer).and_then(|content| content.get_mut("member")) {
+            *member = "planDigest".into();
+        }
+    }
+}
+
+/// Until when an approval is good isn't said. [WIRE-T-020]
+struct ExpiryUntold;
+
+impl Messages for ExpiryUntold {
+    fn answer(&self, _: &Value, answer: &mut Value) {
+        if let Some(content) = content(answer).filter(|content| is(content, "status")) {
+            content.remove("approvalExpiresAt");
+            content.remove("challengeExpiresAt");
+        }
+    }
+}
+
+/// A status tells of an approval and not of what came after it. [WIRE-T-020]
+struct StatusLags;
+
+impl Messages for StatusLags {
+    fn answer(&self, _: &Value, answer: &mut Value) {
+        let state =
+            content(answer).filter(|content| is(content, "status")).and_then(|content| content.get_mut("state"));
+        if let Some(state) = state.filter(|state| **state == "applied") {
+            *state = "approved".into();
+        }
+    }
+}
+
+/// Each approval counts for two. [RULE-001]
+struct CountedTwice;
+
+impl Messages for CountedTwice {
+    fn answer(&self, _: &Value, answer: &mut Value) {
+        if let Some(approvals) = content(answer).and_then(|content| content.get_mut("approvals")) {
+            *approvals = (approvals.as_u64().unwrap_or_default() * 2).into();
+        }
+    }
+}
+
+/// That an id can't be one is said otherwise than that there is no such plan. [GATE-010]
+struct IllFormedTold;
+
+impl Messages for IllFormedTold {
+    fn answer(&self, request: &Value, answer: &mut Value) {
+        let is_id = member(request, "planId").is_some_and(|id| id.parse::<approval_core::PlanId>().is_ok());
+        let reason = content(answer).filter(|_| !is_id).and_then(|content| content.get_mut("reason"));
+        if let Some(reason) = reason.filter(|reason| **reason == "plan_not_found") {
+            *reason = "payload_invalid".into();
+        }
+    }
+}
+
+/// That a plan is being executed isn't told: it reads as approved. [WIRE-T-020]
+struct ExecutingUntold;
+
+impl Messages for ExecutingUntold {
+    fn answer(&self, _: &Value, answer: &mut Value) {
+        let state =
+            content(answer).filter(|content| is(content, "status")).and_then(|content| content.get_mut("state"));
+        if let Some(state) = state.filter(|state| **state == "executing") {
+            *state = "approved".into();
+        }
     }
 }

@@ -2,17 +2,15 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use approval_core::{Person, Requester};
+use approval_core::Requester;
 use approval_web::{BearerError, BearerVerifier, Verified};
 use async_trait::async_trait;
 use reference_target::Parts;
 
 use crate::fault::Fault;
 
-pub(super) const ALL: &[Fault] = &[
-    Fault::new("any-token-is-good", |parts| Parts { bearers: Arc::new(AnyToken::of(parts.bearers)), ..parts }),
-    Fault::new("agent-is-a-person-of-its-own", |parts| Parts { bearers: Arc::new(OwnPerson(parts.bearers)), ..parts }),
-];
+pub(super) const ALL: &[Fault] =
+    &[Fault::new("any-token-is-good", |parts| Parts { bearers: Arc::new(AnyToken::of(parts.bearers)), ..parts })];
 
 /// A token that nobody knows stands for whoever came last. [WIRE-021]
 #[derive(Debug)]
@@ -37,22 +35,5 @@ impl BearerVerifier for AnyToken {
             _ => return Ok(last.clone().map_or(verified, Verified::For)),
         }
         Ok(verified)
-    }
-}
-
-/// Whoever asks by an agent counts as another person than the one who owns it: they approve their own plans. [RULE-003] [PERSON-001]
-#[derive(Debug)]
-struct OwnPerson(Arc<dyn BearerVerifier>);
-
-#[async_trait]
-impl BearerVerifier for OwnPerson {
-    async fn verify(&self, token: &str) -> Result<Verified, BearerError> {
-        Ok(match self.0.verify(token).await? {
-            Verified::For(mut requester) => {
-                requester.identity.person = Person::new(format!("agent-of-{}", requester.identity.person.as_str()));
-                Verified::For(requester)
-            }
-            verified => verified,
-        })
     }
 }

@@ -6,14 +6,21 @@ use approval_core::{Clock, Timestamp};
 
 use crate::fault::Fault;
 
-pub(super) const ALL: &[Fault] = &[Fault::of_clock("clock-stands-still", |clock| Arc::new(StandsStill(clock.now())))];
+pub(super) const ALL: &[Fault] =
+    &[Fault::of_clock("clock-goes-slow", |clock| Arc::new(GoesSlow { begun: clock.now(), clock }))];
 
-/// It is always the moment at which the server started: nothing ever expires. [STATE-010] [STORE-005]
+/// How many seconds pass in one of this clock's.
+const SLOW: u32 = 4;
+
+/// Since the server started, time goes by a quarter: what has to expire is good for long after. [STATE-010] [STORE-005]
 #[derive(Debug)]
-struct StandsStill(Timestamp);
+struct GoesSlow {
+    clock: Arc<dyn Clock>,
+    begun: Timestamp,
+}
 
-impl Clock for StandsStill {
+impl Clock for GoesSlow {
     fn now(&self) -> Timestamp {
-        self.0
+        self.begun.after(self.clock.now().since(self.begun) / SLOW)
     }
 }

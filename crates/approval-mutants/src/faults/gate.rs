@@ -60,8 +60,6 @@ pub(super) const ALL: &[Fault] = &[
     in_spite_of!("runs-with-former-approvers", ["approver_not_permitted"]),
     // Broken seals are written to the log, and nothing more. [GATE-030] [GATE-031]
     in_spite_of!("runs-tampered-plans", ["integrity_failure"]),
-    // A claim excludes nobody. [STATE-004] [GATE-110]
-    in_spite_of!("runs-beside-an-attempt", ["execution_in_progress"]),
     // An unresolved attempt on the same object is in nobody's way. [GATE-101]
     in_spite_of!("runs-beside-an-unknown-outcome", ["outcome_unknown"]),
     // Precondition and preview are looked at, and then it runs. [GATE-102] [GATE-103]
@@ -69,6 +67,7 @@ pub(super) const ALL: &[Fault] = &[
     // A store that takes no write doesn't stop an execution. [GATE-006]
     in_spite_of!("runs-without-a-store", ["store_unavailable"]),
     with_memory!("approves-at-challenge", ApprovesAtChallenge),
+    with_memory!("runs-beside-an-attempt", RunsBeside),
     with_memory!("approves-everything", ApprovesEverything),
     with_memory!("runs-again-when-replayed", RunsAgain),
     with_memory!("retries-lost-attempts", RetriesLost),
@@ -80,7 +79,7 @@ const EXECUTE: &str = "approval_execute";
 
 #[async_trait]
 impl Messages for InSpiteOf {
-    async fn exchange(&self, request: Value, server: &Beyond) -> Value {
+    async fn exchange(&self, request: Value, server: &mut Beyond) -> Value {
         let mut answer = server.ask(&request).await;
         self.memory.keep(&request, &answer).await;
         let reason = content(&mut answer).and_then(|content| content.get("reason")?.as_str());
@@ -114,7 +113,7 @@ struct ApprovesAtChallenge(Memory);
 
 #[async_trait]
 impl Messages for ApprovesAtChallenge {
-    async fn exchange(&self, request: Value, server: &Beyond) -> Value {
+    async fn exchange(&self, request: Value, server: &mut Beyond) -> Value {
         let mut answer = server.ask(&request).await;
         self.0.keep(&request, &answer).await;
         let Some(content) = content(&mut answer) else { return answer };
@@ -132,7 +131,7 @@ struct ApprovesEverything(Memory);
 
 #[async_trait]
 impl Messages for ApprovesEverything {
-    async fn exchange(&self, request: Value, server: &Beyond) -> Value {
+    async fn exchange(&self, request: Value, server: &mut Beyond) -> Value {
         let mut answer = server.ask(&request).await;
         self.0.keep(&request, &answer).await;
         if content(&mut answer).is_some_and(|content| content.get("kind").is_some_and(|kind| kind == "refusal")) {
@@ -147,7 +146,7 @@ struct RunsAgain(Memory);
 
 #[async_trait]
 impl Messages for RunsAgain {
-    async fn exchange(&self, request: Value, server: &Beyond) -> Value {
+    async fn exchange(&self, request: Value, server: &mut Beyond) -> Value {
         let mut answer = server.ask(&request).await;
         self.0.keep(&request, &answer).await;
         if content(&mut answer).is_some_and(|content| content.get("replayed") == Some(&json!(true))) {
@@ -162,7 +161,7 @@ struct RetriesLost(Memory);
 
 #[async_trait]
 impl Messages for RetriesLost {
-    async fn exchange(&self, request: Value, server: &Beyond) -> Value {
+    async fn exchange(&self, request: Value, server: &mut Beyond) -> Value {
         let mut answer = server.ask(&request).await;
         self.0.keep(&request, &answer).await;
         let is_lost = |content: &mut Map<String, Value>| {
@@ -179,7 +178,6 @@ impl Messages for RetriesLost {
 /// Nothing runs, and nothing is planned: a server that is safe, and no use. [WIRE-T-001]
 struct RefusesEverything;
 
-#[async_trait]
 impl Messages for RefusesEverything {
     fn answer(&self, _: &Value, answer: &mut Value) {
         let Some(kind) = content(answer).and_then(|content| content.get("kind")).cloned() else { return };
@@ -187,5 +185,25 @@ impl Messages for RefusesEverything {
             let refusal = json!({ "kind": "refusal", "reason": "policy_denied", "retry": "never" });
             says(answer, refusal.as_object().cloned().unwrap_or_default());
         }
+    }
+}
+
+/// A claim excludes nobody: who comes while a plan is executed executes it too. [STATE-004] [GATE-110]
+struct RunsBeside(Memory);
+
+#[async_trait]
+impl Messages for RunsBeside {
+    async fn exchange(&self, request: Value, server: &mut Beyond) -> Value {
+        let mut answer = server.ask(&request).await;
+        self.0.keep(&request, &answer).await;
+        let reason = content(&mut answer).and_then(|content| content.get("reason")).cloned();
+        let plan = member(&request, "planId").filter(|_| tool(&request) == Some(EXECUTE));
+        if let (Some(plan), Some(reason)) = (plan, reason)
+            && reason == "execution_in_progress"
+            && let Some(execution) = self.0.begin(plan).await
+        {
+            says(&mut answer, execution);
+        }
+        answer
     }
 }

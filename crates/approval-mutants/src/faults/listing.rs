@@ -23,6 +23,10 @@ pub(super) const ALL: &[Fault] = &[
     listing!("output-schema-missing", OutputSchemaMissing),
     listing!("input-schema-open", InputSchemaOpen),
     listing!("profile-not-advertised", NotAdvertised),
+    listing!("tool-listed-twice", ListedTwice),
+    listing!("nothing-listed", NothingListed),
+    listing!("operators-tool-listed", OperatorsListed),
+    listing!("everything-marked", EverythingMarked),
 ];
 
 /// The profile's extension of MCP.
@@ -135,6 +139,55 @@ impl Messages for NotAdvertised {
     fn answer(&self, _: &Value, answer: &mut Value) {
         if let Some(extensions) = answer.pointer_mut("/result/capabilities/extensions").and_then(Value::as_object_mut) {
             extensions.remove(EXTENSION);
+        }
+    }
+}
+
+/// One of the four is listed twice. [WIRE-002]
+struct ListedTwice;
+
+impl Messages for ListedTwice {
+    fn answer(&self, _: &Value, answer: &mut Value) {
+        if let Some(tools) = tools(answer) {
+            tools.extend(tools.last().cloned());
+        }
+    }
+}
+
+/// What persons do there is a tool for. [OPER-003]
+struct OperatorsListed;
+
+impl Messages for OperatorsListed {
+    fn answer(&self, _: &Value, answer: &mut Value) {
+        let Some(tools) = tools(answer) else { return };
+        let mut tool = tools.iter().find(|tool| is_ours(tool)).cloned().unwrap_or_default();
+        if let Some(name) = tool.get_mut("name") {
+            *name = "approval_approve".into();
+        }
+        tools.push(tool);
+    }
+}
+
+/// What only reads is said to be gated. [WIRE-010]
+struct EverythingMarked;
+
+impl Messages for EverythingMarked {
+    fn answer(&self, _: &Value, answer: &mut Value) {
+        for tool in tools(answer).into_iter().flatten().filter(|tool| !is_ours(tool)).filter_map(Value::as_object_mut) {
+            tool.insert("_meta".to_owned(), json!({ EXTENSION: { "gated": true } }));
+        }
+    }
+}
+
+/// The list of tools is no list. [WIRE-001]
+struct NothingListed;
+
+impl Messages for NothingListed {
+    fn answer(&self, _: &Value, answer: &mut Value) {
+        if tools(answer).is_some()
+            && let Some(result) = answer.get_mut("result").and_then(Value::as_object_mut)
+        {
+            result.remove("tools");
         }
     }
 }

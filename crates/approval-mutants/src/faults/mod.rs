@@ -14,6 +14,7 @@ mod policy;
 mod requesters;
 mod requests;
 mod sealer;
+mod signer;
 mod store;
 mod tools;
 mod transient;
@@ -35,6 +36,7 @@ pub(crate) const ALL: &[&[Fault]] = &[
     requesters::ALL,
     requests::ALL,
     sealer::ALL,
+    signer::ALL,
     store::ALL,
     tools::ALL,
     transient::ALL,

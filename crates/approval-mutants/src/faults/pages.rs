@@ -35,7 +35,6 @@ pub(super) const ALL: &[Fault] = &[
     pages!("change-hidden", ChangeHidden),
     pages!("warnings-hidden", WarningsHidden),
     pages!("decisions-hidden", DecisionsHidden),
-    pages!("findings-upside-down", UpsideDown),
     pages!("documents-pretty", DocumentsPretty),
     pages!("approval-is-the-default", ApprovalDefault),
     pages!("every-decision-reads-alike", ReadsAlike),
@@ -47,6 +46,13 @@ pub(super) const ALL: &[Fault] = &[
     pages!("unknown-accounts-told", AccountsTold::default()),
     pages!("session-without-end", SessionWithoutEnd::default()),
     pages!("verdict-unread", VerdictUnread),
+    pages!("any-form-is-good", AnyForm),
+    pages!("comments-cut-short", CommentsCut),
+    pages!("name-of-a-stranger", ForwardedHost),
+    pages!("old-value-hidden", OldValueHidden),
+    pages!("withdrawal-rejects", WithdrawalRejects),
+    pages!("session-fixed-beforehand", SessionFixed::default()),
+    pages!("large-forms-cut", LargeFormsCut),
 ];
 
 /// The fields of a form, as they are written.
@@ -286,21 +292,6 @@ impl Pages for DecisionsHidden {
     }
 }
 
-/// The worst finding comes last. [SHOW-004]
-struct UpsideDown;
-
-impl Pages for UpsideDown {
-    fn page(&self, _: &request::Parts, page: &mut Page) {
-        edit(page, |text| {
-            let Some((before, rest)) = text.split_once("<ul class=\"findings\">") else { return text };
-            let Some((list, after)) = rest.split_once("</ul>") else { return text };
-            let mut items: Vec<&str> = list.split_inclusive("</li>").collect();
-            items.reverse();
-            format!("{before}<ul class=\"findings\">{}</ul>{after}", items.concat())
-        });
-    }
-}
-
 /// The documents are offered in a form that is easier to read. [DIG-113]
 struct DocumentsPretty;
 
@@ -435,7 +426,10 @@ impl Pages for AccountsTold {
 
 /// A session is good for ever: the page is the one of before. [AUTH-002] [AUTH-003]
 #[derive(Default)]
-struct SessionWithoutEnd(Mutex<HashMap<(Vec<u8>, String), (http::HeaderMap, Bytes)>>);
+struct SessionWithoutEnd(Mutex<HashMap<(Vec<u8>, String), Kept>>);
+
+/// A page as it was: headers and body.
+type Kept = (http::HeaderMap, Bytes);
 
 impl Pages for SessionWithoutEnd {
     fn page(&self, head: &request::Parts, page: &mut Page) {
@@ -464,6 +458,118 @@ impl Pages for VerdictUnread {
             "approve".clone_into(value);
         }
         if all.iter().any(|(name, _)| name == "verdict") {
+            *body = form(&all);
+        }
+    }
+}
+
+/// A form that isn't good any more, or never was, is taken for the one that the page has now. [FORM-001] [FORM-002]
+struct AnyForm;
+
+#[async_trait]
+impl Pages for AnyForm {
+    async fn exchange(&self, (head, body): (request::Parts, Bytes), surface: &Surface) -> Page {
+        let page = surface.ask(head.clone(), body.clone()).await;
+        if page.head.status.as_u16() < 400 || field(&body, "verdict").is_none() {
+            return page;
+        }
+        let mut reading = head.clone();
+        reading.method = Method::GET;
+        let fresh = surface.ask(reading, Bytes::new()).await.text();
+        let token = fresh.split_once("name=\"form\" value=\"").and_then(|(_, rest)| rest.split_once('"'));
+        let Some((token, _)) = token else { return page };
+        let mut all = fields(&body);
+        all.retain(|(name, _)| name != "form");
+        all.push(("form".to_owned(), token.to_owned()));
+        surface.ask(head, form(&all)).await
+    }
+}
+
+/// Of a comment that is long enough nothing is kept. [SURF-021]
+struct CommentsCut;
+
+impl Pages for CommentsCut {
+    fn request(&self, _: &mut request::Parts, body: &mut Bytes) {
+        if field(body, "comment").is_some_and(|comment| comment.len() > 4_000) {
+            *body = Bytes::new();
+        }
+    }
+}
+
+/// The surface believes what a proxy says its name is. [SURF-013]
+struct ForwardedHost;
+
+impl Pages for ForwardedHost {
+    fn page(&self, head: &request::Parts, page: &mut Page) {
+        let host = head.headers.get("x-forwarded-host").and_then(|host| host.to_str().ok());
+        let location = page.head.headers.get(LOCATION).and_then(|location| location.to_str().ok());
+        if let (Some(host), Some(location)) = (host, location)
+            && let Ok(location) = HeaderValue::from_str(&format!("https://{host}{location}"))
+        {
+            page.head.headers.insert(LOCATION, location);
+        }
+    }
+}
+
+/// What was there before isn't shown. [SHOW-005]
+struct OldValueHidden;
+
+impl Pages for OldValueHidden {
+    fn page(&self, _: &request::Parts, page: &mut Page) {
+        edit(page, |text| without(&text, "<del", "</del>"));
+    }
+}
+
+/// Who takes back an approval that they never gave has rejected the plan. [DEC-008]
+struct WithdrawalRejects;
+
+#[async_trait]
+impl Pages for WithdrawalRejects {
+    async fn exchange(&self, (head, body): (request::Parts, Bytes), surface: &Surface) -> Page {
+        let page = surface.ask(head.clone(), body.clone()).await;
+        let is_none = page.head.status == StatusCode::CONFLICT
+            && field(&body, "verdict").is_some_and(|verdict| verdict == "withdraw");
+        if !is_none {
+            return page;
+        }
+        let mut all = fields(&body);
+        for (_, value) in all.iter_mut().filter(|(name, _)| name == "verdict") {
+            "reject".clone_into(value);
+        }
+        AnyForm.exchange((head, form(&all)), surface).await
+    }
+}
+
+/// A login goes on with the session that the browser came with, whoever put it there. [AUTH-001]
+#[derive(Default)]
+struct SessionFixed(Mutex<HashMap<Vec<u8>, HeaderValue>>);
+
+#[async_trait]
+impl Pages for SessionFixed {
+    async fn exchange(&self, (mut head, body): (request::Parts, Bytes), surface: &Surface) -> Page {
+        let known = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let came = head.headers.get(COOKIE).cloned();
+        let real = came.as_ref().and_then(|came| known().get(came.as_bytes()).cloned());
+        if let Some(real) = real {
+            head.headers.insert(COOKIE, real);
+        }
+        let page = surface.ask(head, body).await;
+        let made = page.head.headers.get(SET_COOKIE).and_then(|made| made.to_str().ok()?.split(';').next());
+        if let (Some(came), Some(Ok(made))) = (came, made.map(HeaderValue::from_str)) {
+            known().insert(came.as_bytes().to_vec(), made);
+        }
+        page
+    }
+}
+
+/// Of a form that is too large its fields are taken, and the rest isn't read. [SURF-021]
+struct LargeFormsCut;
+
+impl Pages for LargeFormsCut {
+    fn request(&self, _: &mut request::Parts, body: &mut Bytes) {
+        if body.len() > 1 << 20 {
+            let mut all = fields(body);
+            all.retain(|(_, value)| value.len() < 1 << 20);
             *body = form(&all);
         }
     }

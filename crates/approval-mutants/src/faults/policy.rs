@@ -17,7 +17,7 @@ pub(super) const ALL: &[Fault] = &[
     // Whoever asks may read the target, whatever the operator says. [PLAN-010]
     Fault::new("requester-reads-everything", |parts| with(parts, |terms| terms.requester_reads_target = true)),
     // The limits are longer than the operator's. [POLICY-001]
-    Fault::new("limits-doubled", |parts| with(parts, |terms| terms.limits.plan_seconds *= 2)),
+    Fault::new("limits-doubled", |parts| with(parts, double)),
     // What is denied asks for an approval instead. [PLAN-002]
     Fault::new("nothing-is-denied", |parts| {
         let mut policy = parts.policy;
@@ -47,4 +47,9 @@ fn own_approval(terms: &mut Terms) {
     if terms.rule.kind == RuleKind::OtherSubject {
         terms.rule = Rule::same_subject();
     }
+}
+
+fn double(terms: &mut Terms) {
+    terms.limits.plan_seconds *= 2;
+    terms.limits.cool_down_seconds *= 2;
 }

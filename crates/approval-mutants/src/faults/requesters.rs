@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use approval_core::record::RequesterAssurance;
 use approval_core::{Person, Requester};
 use approval_rmcp::RequesterSource;
 use reference_target::Parts;
@@ -15,6 +16,7 @@ pub(super) const ALL: &[Fault] = &[
         requesters: Arc::new(FirstOne { requesters: parts.requesters, first: Mutex::default() }),
         ..parts
     }),
+    Fault::new("assurance-by-guess", |parts| Parts { requesters: Arc::new(Guessed(parts.requesters)), ..parts }),
     Fault::new("client-says-who-it-is", |parts| Parts { requesters: Arc::new(SelfStyled(parts.requesters)), ..parts }),
 ];
 
@@ -42,6 +44,20 @@ impl RequesterSource for SelfStyled {
         if let Some(person) = context.meta.get("person").and_then(|person| person.as_str()) {
             requester.identity.person = Person::new(person);
             requester.identity.subject = person.to_owned();
+        }
+        Some(requester)
+    }
+}
+
+/// How a requester is known depends on who they are. [ENF-004] [ENF-005]
+#[derive(Debug)]
+struct Guessed(Arc<dyn RequesterSource>);
+
+impl RequesterSource for Guessed {
+    fn requester(&self, context: &RequestContext<RoleServer>) -> Option<Requester> {
+        let mut requester = self.0.requester(context)?;
+        if requester.identity.person.as_str() != "alice" {
+            requester.assurance = RequesterAssurance::Environment;
         }
         Some(requester)
     }

@@ -21,10 +21,6 @@ pub(super) const ALL: &[Fault] = &[
     sealer!("records-unbound", What::Unbound(|purpose| matches!(purpose, Purpose::Authenticate | Purpose::Encrypt))),
     // The form of one session or plan is good for another. [FORM-001]
     sealer!("forms-unbound", What::Unbound(|purpose| purpose == Purpose::Form)),
-    // What a client carries back isn't sealed. [WIRE-M-007]
-    sealer!("request-state-unsealed", What::Unsealed(|purpose| purpose == Purpose::RequestState)),
-    // What a client carries back is bound to nobody. [WIRE-M-007]
-    sealer!("request-state-unbound", What::Unbound(|purpose| purpose == Purpose::RequestState)),
     // All effect keys have one tag: every plan is in every other's way. [GATE-100]
     sealer!("effects-tagged-alike", What::TaggedAlike),
 ];

@@ -35,12 +35,21 @@ pub(super) const ALL: &[Fault] = &[
     // What an operator found out about an attempt is kept, and not found. [STATE-030]
     store!("reconciliations-forgotten", Forgotten(RecordKind::Reconciliation)),
     store!("open-plans-uncounted", Uncounted),
-    store!("attempts-forgotten", AttemptsForgotten),
     store!("failures-swallowed", FailuresSwallowed),
     store!("cancellations-lost", Lost("cancel")),
     store!("decisions-lost", Lost("decide")),
     store!("outcomes-lost", Lost("settle")),
     store!("rows-from-a-cache", Cached::default()),
+    // What a person decided isn't exported. [AUDIT-001]
+    store!("audit-without-decisions", Unexported("decision.")),
+    // What was executed isn't exported. [AUDIT-001]
+    store!("audit-without-executions", Unexported("execution.")),
+    // Whom an operator muted isn't exported. [AUDIT-001]
+    store!("audit-without-mutes", Unexported("requester.muted")),
+    // What became of accounts isn't exported. [AUDIT-001]
+    store!("audit-without-accounts", Unexported("account.")),
+    // What got no plan isn't exported. [AUDIT-001]
+    store!("audit-without-denials", Unexported("plan.denied")),
     // Nothing outlives the process. [STORE-001]
     Fault::new("store-in-memory", |parts| {
         let store = Arc::new(MemoryStore::new(Arc::clone(&parts.clock)));
@@ -62,9 +71,9 @@ trait Otherwise: Send + Sync + fmt::Debug + 'static {
     /// A plan that was read.
     fn plan(&self, _plan: &mut PlanRows) {}
 
-    /// Attempts that were found.
-    fn attempts(&self, attempts: Vec<(PlanId, PlanRows)>) -> Vec<(PlanId, PlanRows)> {
-        attempts
+    /// Events that were read in their order.
+    fn events(&self, events: Vec<EventRow>) -> Vec<EventRow> {
+        events
     }
 
     async fn commit(&self, store: &dyn Store, transition: Transition) -> Result<(), CommitError> {
@@ -108,7 +117,7 @@ impl<F: Otherwise> Store for Faulty<F> {
     }
 
     async fn attempts(&self, effects: &[Tag]) -> Result<Vec<(PlanId, PlanRows)>, StoreError> {
-        Ok(self.fault.attempts(self.store.attempts(effects).await?))
+        self.store.attempts(effects).await
     }
 
     async fn list(&self, query: &PlanQuery) -> Result<PlanPage, StoreError> {
@@ -116,7 +125,7 @@ impl<F: Otherwise> Store for Faulty<F> {
     }
 
     async fn events(&self, after: u64, limit: u32) -> Result<Vec<EventRow>, StoreError> {
-        self.store.events(after, limit).await
+        Ok(self.fault.events(self.store.events(after, limit).await?))
     }
 
     async fn plan_events(&self, plan: PlanId, limit: u32) -> Result<Vec<EventRow>, StoreError> {
@@ -155,21 +164,6 @@ struct Uncounted;
 impl Otherwise for Uncounted {
     fn finds(&self, snapshot: &mut Snapshot) {
         snapshot.open_plans = 0;
-    }
-}
-
-/// Attempts aren't found by what they touch. [STORE-006] [GATE-100] [GATE-101]
-#[derive(Debug)]
-struct AttemptsForgotten;
-
-#[async_trait]
-impl Otherwise for AttemptsForgotten {
-    fn finds(&self, snapshot: &mut Snapshot) {
-        snapshot.attempts.clear();
-    }
-
-    fn attempts(&self, _: Vec<(PlanId, PlanRows)>) -> Vec<(PlanId, PlanRows)> {
-        Vec::new()
     }
 }
 
@@ -215,5 +209,18 @@ impl Otherwise for Cached {
         if let Some(plan) = &mut snapshot.plan {
             self.plan(plan);
         }
+    }
+}
+
+/// Events of which the name begins so are left out of what is read in order.
+#[derive(Debug)]
+struct Unexported(&'static str);
+
+#[async_trait]
+impl Otherwise for Unexported {
+    fn events(&self, mut events: Vec<EventRow>) -> Vec<EventRow> {
+        let name = format!("\"{}", self.0);
+        events.retain(|event| !String::from_utf8_lossy(&event.sealed).contains(&name));
+        events
     }
 }

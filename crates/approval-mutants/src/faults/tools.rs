@@ -1,6 +1,5 @@
 //! The tools with a preview: what plans, looks again, and executes.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -29,7 +28,7 @@ macro_rules! tools {
 pub(super) const ALL: &[Fault] = &[
     tools!("runs-at-plan-time", RunsAtPlanTime),
     tools!("runs-twice", RunsTwice),
-    tools!("runs-the-last-arguments", |memory| RunsLast { memory, last: Mutex::default() }),
+    tools!("runs-the-last-arguments", |memory| RunsLast { memory, calls: Mutex::default() }),
     tools!("preconditions-ignored", PreconditionsIgnored),
     tools!("previews-ignored", |_| PreviewsIgnored),
     tools!("outage-is-no-reason", |_| OutageIsNoReason),
@@ -40,7 +39,7 @@ pub(super) const ALL: &[Fault] = &[
     tools!("target-unnamed", |_| TargetUnnamed),
     tools!("findings-left-out", |_| FindingsLeftOut),
     tools!("invalid-arguments-planned", |_| InvalidPlanned),
-    tools!("half-done-told-as-done", HalfDoneAsDone),
+    tools!("look-alikes-hidden", |_| LookAlikesHidden),
 ];
 
 /// What is done otherwise than the tool does it.
@@ -125,13 +124,23 @@ impl Otherwise for RunsTwice {
 /// What runs is what the tool was last called with for that note, and not what was stored and approved. [DIG-105]
 struct RunsLast {
     memory: Memory,
-    last: Mutex<HashMap<String, Note>>,
+    calls: Mutex<Vec<Note>>,
+}
+
+impl RunsLast {
+    /// Plans are made again before they run: that is no call.
+    fn called(&self, note: &Note) {
+        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        if !calls.contains(note) {
+            calls.push(note.clone());
+        }
+    }
 }
 
 #[async_trait]
 impl Otherwise for RunsLast {
     async fn plan(&self, tool: &dyn NoteTool, note: &Note) -> Result<Draft, PlanError> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner).insert(note.name.clone(), note.clone());
+        self.called(note);
         tool.plan(note).await
     }
 
@@ -140,7 +149,8 @@ impl Otherwise for RunsLast {
     }
 
     async fn execute(&self, _: &dyn NoteTool, note: Note, steps: &Steps<'_>) -> Result<Value, StepError> {
-        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner).get(&note.name).cloned();
+        let calls = || self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = calls().iter().rev().find(|call| call.name == note.name).cloned();
         writes_all(&self.memory, &last.unwrap_or(note), steps).await
     }
 }
@@ -187,9 +197,9 @@ struct OutageIsNoReason;
 
 #[async_trait]
 impl Otherwise for OutageIsNoReason {
-    async fn revalidate(&self, tool: &dyn NoteTool, note: &Note, plan: &ResolvedPlan) -> Result<(), FreshnessError> {
-        tool.revalidate(note, plan).await.map_err(|error| match error {
-            FreshnessError::Unavailable(text) => FreshnessError::Refused(text),
+    async fn plan(&self, tool: &dyn NoteTool, note: &Note) -> Result<Draft, PlanError> {
+        tool.plan(note).await.map_err(|error| match error {
+            PlanError::Unavailable(text) => PlanError::Refused(text),
             error => error,
         })
     }
@@ -228,7 +238,7 @@ impl Otherwise for SecretInHeadline {
     async fn plan(&self, tool: &dyn NoteTool, note: &Note) -> Result<Draft, PlanError> {
         let mut draft = tool.plan(note).await?;
         if let Some(password) = &note.password {
-            draft.headline.push_str(&format!(", locked with `{}`", password.split('-').collect::<Vec<_>>().join("-")));
+            draft.headline.push_str(&format!(", locked with `{password}`"));
         }
         Ok(draft)
     }
@@ -282,17 +292,16 @@ impl Otherwise for InvalidPlanned {
     }
 }
 
-/// Where a later step fails, the answer says that all is done. [EXEC-003]
-struct HalfDoneAsDone(Memory);
+/// What looks like the commitment to a secret is taken for one. [LEAF-005]
+struct LookAlikesHidden;
 
 #[async_trait]
-impl Otherwise for HalfDoneAsDone {
-    async fn execute(&self, _: &dyn NoteTool, note: Note, steps: &Steps<'_>) -> Result<Value, StepError> {
-        let note = body(&note);
-        while let Some(step) = steps.next() {
-            let write = async { Ok(self.0.write(&step.object, &note).await) };
-            steps.run(write).await?;
+impl Otherwise for LookAlikesHidden {
+    async fn plan(&self, tool: &dyn NoteTool, note: &Note) -> Result<Draft, PlanError> {
+        let mut draft = tool.plan(note).await?;
+        if note.extra.as_ref().is_some_and(|extra| extra.get("$secret").is_some()) {
+            draft.secrets.push("/arguments/extra".to_owned());
         }
-        Ok(json!({}))
+        Ok(draft)
     }
 }

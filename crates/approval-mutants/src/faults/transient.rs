@@ -1,4 +1,4 @@
-//! What keeps sessions, and which forms were used.
+//! What keeps sessions.
 
 use std::sync::Arc;
 
@@ -9,47 +9,14 @@ use reference_target::Parts;
 
 use crate::fault::Fault;
 
-pub(super) const ALL: &[Fault] = &[
-    Fault::new("forms-good-for-ever", |parts| Parts { transient: Arc::new(GoodForEver(parts.transient)), ..parts }),
-    Fault::new("sessions-outlive-logout", |parts| Parts { transient: Arc::new(NeverTaken(parts.transient)), ..parts }),
-];
-
-/// That a form was used is kept, and nobody looks. [FORM-002]
-#[derive(Debug)]
-struct GoodForEver(Arc<dyn Transient>);
+pub(super) const ALL: &[Fault] = &[Fault::new("sessions-outlive-logout", |parts| Parts {
+    transient: Arc::new(NeverTaken(parts.transient)),
+    ..parts
+})];
 
 /// What ends a session leaves it where it was. [AUTH-001]
 #[derive(Debug)]
 struct NeverTaken(Arc<dyn Transient>);
-
-#[async_trait]
-impl Transient for GoodForEver {
-    async fn put(&self, key: &str, sealed: Vec<u8>, expires_at: Timestamp) -> Result<(), TransientError> {
-        self.0.put(key, sealed, expires_at).await
-    }
-
-    async fn put_new(
-        &self,
-        key: &str,
-        sealed: Vec<u8>,
-        expires_at: Timestamp,
-        now: Timestamp,
-    ) -> Result<bool, TransientError> {
-        self.0.put_new(key, sealed, expires_at, now).await.map(|_| true)
-    }
-
-    async fn find(&self, key: &str, now: Timestamp) -> Result<Option<Vec<u8>>, TransientError> {
-        self.0.find(key, now).await
-    }
-
-    async fn take(&self, key: &str, now: Timestamp) -> Result<Option<Vec<u8>>, TransientError> {
-        self.0.take(key, now).await
-    }
-
-    async fn sweep(&self, now: Timestamp) -> Result<(), TransientError> {
-        self.0.sweep(now).await
-    }
-}
 
 #[async_trait]
 impl Transient for NeverTaken {

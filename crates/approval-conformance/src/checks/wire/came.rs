@@ -28,11 +28,18 @@ pub(super) enum Came {
 impl Came {
     /// Sends `bytes` in the place of `request`.
     pub(super) async fn of(agent: &Agent, bytes: &[u8], request: &Request, within: Duration) -> Checked<Self> {
+        Ok(match Self::unwatched(agent, bytes, request, within).await? {
+            // What is no answer of the profile's needn't be one: the message was another call, or none.
+            Self::Answer(answer) if answer.kind().is_some() => Self::Answer(agent.answered(request, answer.message)),
+            came => came,
+        })
+    }
+
+    /// As `of`, where `bytes` don't say which of two calls they are: no rule can be held against the answer.
+    pub(super) async fn unwatched(agent: &Agent, bytes: &[u8], request: &Request, within: Duration) -> Checked<Self> {
         match agent.raw_within(bytes, request, within).await {
             Ok(Some(message)) => {
-                let answer = Answer { tool: request.tool().unwrap_or_default().to_owned(), message };
-                // What is no answer of the profile's needn't be one: the message was another call, or none.
-                Ok(Self::Answer(if answer.kind().is_some() { agent.answered(request, answer.message) } else { answer }))
+                Ok(Self::Answer(Answer { tool: request.tool().unwrap_or_default().to_owned(), message }))
             }
             Ok(None) => Ok(Self::Nothing),
             Err(WireError::Status { status, text }) => Ok(Self::TurnedAway(format!("{status} {text}"))),

@@ -170,7 +170,7 @@ async fn plan_id(scene: &Scene) -> Checked {
         let member = format!("\"planId\":\"{}\"", first.id);
         let doubled = format!("{member},\"planId\":\"{}\"", second.id);
         let text = request.to_json().to_string().replacen(&member, &doubled, 1);
-        let came = Came::answer(&agent, text.as_bytes(), &request).await?;
+        let came = Came::unwatched(&agent, text.as_bytes(), &request, scene.world().answer_within()).await?;
         turned_away("`planId` twice", &came, &["payload_invalid", "approval_hash_mismatch", "approval_pending"])?;
     }
     scene.occurred(&call, 0).await?;

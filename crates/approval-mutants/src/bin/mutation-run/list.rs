@@ -4,7 +4,11 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
+use approval_conformance::check_ids;
 use serde::Deserialize;
+
+/// The look at the server, which is there in each run and can't be chosen.
+const HELLO: &str = "server-answers";
 
 /// All mutants, and the checks that none of them is for.
 #[derive(Debug, Deserialize)]
@@ -55,6 +59,9 @@ impl List {
             if approval_mutants::find(name).is_none() {
                 bail!("`{}`: there is no fault `{name}`", path.display());
             }
+            if let Some(check) = killed_by.iter().find(|check| !check_ids().any(|known| known == **check)) {
+                bail!("`{}`: there is no check `{check}`, which `{name}` names", path.display());
+            }
             if killed_by.is_empty() || message.is_empty() {
                 bail!("`{}`: of `{name}` it isn't said what finds it, and how", path.display());
             }
@@ -68,16 +75,37 @@ impl List {
         Ok(list)
     }
 
-    /// All checks that run with a mutant.
-    pub(crate) fn checks(&self) -> Vec<String> {
+    /// All checks that run with a mutant, in so many parts.
+    pub(crate) fn checks_in(&self, parts: usize) -> Vec<Vec<String>> {
         let all: BTreeSet<String> = self.mutants.iter().flat_map(Mutant::runs).collect();
-        all.into_iter().collect()
+        let part = |number| all.iter().skip(number).step_by(parts).cloned().collect();
+        (0..parts).map(part).collect()
     }
 }
 
 impl Mutant {
     /// The checks that run with it.
     pub(crate) fn runs(&self) -> Vec<String> {
-        self.killed_by.iter().chain(&self.beside).cloned().collect()
+        self.killed_by.iter().chain(&self.beside).filter(|check| *check != HELLO).cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_names_faults_and_checks_that_there_are() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../conformance/mutants.toml");
+        let list = List::read(&path).unwrap();
+        let killers: BTreeSet<&String> = list.mutants.iter().flat_map(|mutant| &mutant.killed_by).collect();
+        for check in check_ids() {
+            let unproven = list.unproven.iter().any(|unproven| unproven.check == check);
+            let killer = killers.iter().any(|killer| *killer == check);
+            assert!(unproven != killer, "`{check}` kills a mutant, or is listed as unproven, and not both");
+        }
+        for Unproven { check, .. } in &list.unproven {
+            assert!(check_ids().any(|known| known == check), "there is no check `{check}`");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Puts every server with one fault through the checks that must find it, as `conformance/mutants.toml` has it.
 //!
 //! One line for each: `ok NAME` where all of these checks fail, one of them for the reason that is named there; `not ok NAME: why`
-//! otherwise. Before that the control: without a fault the same checks pass.
+//! otherwise. And the control: without a fault all of them pass. Where all mutants run, a check that kills none is not ok either.
 
 mod judge;
 mod list;
@@ -16,7 +16,7 @@ use approval_conformance::{Expected, Level, Options, run};
 use clap::Parser;
 use futures_util::stream::{StreamExt as _, iter};
 
-use judge::{Findings, control, judge};
+use judge::{Findings, control_of, judge};
 use list::{List, Mutant};
 
 /// Servers with one fault each against the checks that must find it.
@@ -29,7 +29,7 @@ struct Args {
     #[arg(long)]
     whole: bool,
     /// How many servers at a time.
-    #[arg(long, default_value_t = 4)]
+    #[arg(long, default_value_t = 6)]
     at_once: usize,
 }
 
@@ -38,6 +38,12 @@ const CONTROL: &str = "control";
 
 /// What `mutant` calls no fault.
 const NO_FAULT: &str = "none";
+
+/// After so many seconds an answer is missing: some faults are that nothing comes.
+const ANSWER_SECONDS: u64 = 8;
+
+/// Among so many servers without a fault the checks of the control are shared.
+const CONTROLS: usize = 3;
 
 /// How many checks of one server at a time.
 const AT_ONCE: usize = 8;
@@ -53,25 +59,38 @@ async fn main() -> Result<ExitCode> {
     ensure!(unknown.is_none(), "there is no mutant `{}`", unknown.cloned().unwrap_or_default());
 
     let mut findings = Findings::default();
-    if is_wanted(CONTROL) {
-        let report = programs.put_through(NO_FAULT, list.checks(), AT_ONCE).await?;
-        findings.tell(CONTROL, control(&report));
-    }
-    let mutants = list.mutants.iter().filter(|mutant| is_wanted(&mutant.name));
+    let parts = if is_wanted(CONTROL) { list.checks_in(CONTROLS) } else { Vec::new() };
+    let control = parts.into_iter().map(Server::Control);
+    let mutants = list.mutants.iter().filter(|mutant| is_wanted(&mutant.name)).map(Server::Mutant);
     let (programs, is_whole) = (&programs, args.whole);
-    let put_through = |mutant| async move {
-        let only = if is_whole { Vec::new() } else { Mutant::runs(mutant) };
-        (mutant, programs.put_through(&mutant.name, only, AT_ONCE).await)
+    let put_through = |server| async move {
+        let (fault, checks) = match server {
+            Server::Control(ref checks) => (NO_FAULT, checks.clone()),
+            Server::Mutant(mutant) => (mutant.name.as_str(), if is_whole { Vec::new() } else { Mutant::runs(mutant) }),
+        };
+        (server, programs.put_through(fault, checks).await)
     };
-    let mut running = iter(mutants.map(put_through)).buffer_unordered(args.at_once.max(1));
-    while let Some((mutant, report)) = running.next().await {
+    // The control takes longest: it begins first.
+    let mut running = iter(control.chain(mutants).map(put_through)).buffer_unordered(args.at_once.max(1));
+    while let Some((server, report)) = running.next().await {
         let report = report?;
-        findings.tell(&mutant.name, judge(mutant, &report));
-        findings.killers(&report);
+        match server {
+            Server::Control(_) => findings.tell_of(CONTROL, control_of(&report), &report),
+            Server::Mutant(mutant) => {
+                findings.tell_of(&mutant.name, judge(mutant, &report), &report);
+                findings.killers(&report);
+            }
+        }
     }
-    let is_all = args.only.is_empty();
-    findings.end(&list, is_all);
+    findings.end(&list, args.only.is_empty());
     Ok(if findings.is_well() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What is put through checks.
+enum Server<'a> {
+    /// Without a fault: some of the checks that mutants name.
+    Control(Vec<String>),
+    Mutant(&'a Mutant),
 }
 
 /// What is started for a mutant.
@@ -97,13 +116,14 @@ impl Programs {
     }
 
     /// The server with this fault, put through these checks.
-    async fn put_through(&self, fault: &str, only: Vec<String>, at_once: usize) -> Result<Report> {
+    async fn put_through(&self, fault: &str, only: Vec<String>) -> Result<Report> {
         let mut target = Target::read(&self.target)?;
         let command = [self.driver.as_path(), Path::new("--server"), &self.mutant];
         let command = command.iter().map(|word| word.display().to_string());
         target.driver.command = command.chain([format!("--server-argument={fault}")]).collect();
         target.name = fault.to_owned();
-        let options = Options { level: Level::L2, only, expected: Expected::default(), at_once };
+        target.server.answer_seconds = ANSWER_SECONDS;
+        let options = Options { level: Level::L2, only, expected: Expected::default(), at_once: AT_ONCE };
         Ok(run(target, &options, |_| {}).await?)
     }
 }
