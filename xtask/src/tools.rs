@@ -2,6 +2,7 @@
 //! directory of its own.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
@@ -68,6 +69,12 @@ pub(crate) fn python(packages: &Path) -> Command {
     let mut command = Command::new("python3");
     command.env("PYTHONPATH", packages).env("PYTHONNOUSERSITE", "1").env("PYTHONDONTWRITEBYTECODE", "1");
     command
+}
+
+/// What [`python`] finds in its environment, for programs that start Python themselves.
+pub(crate) fn python_environment(packages: &Path) -> Vec<(OsString, OsString)> {
+    let python = python(packages);
+    python.get_envs().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned()))).collect()
 }
 
 /// One file of JavaScript for Node, made of a TypeScript program and all that it imports. `locked` holds the `package.json`

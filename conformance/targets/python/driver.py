@@ -185,7 +185,7 @@ class World:
     def told(self) -> dict[str, Any]:
         accounts = {name: [{"account": account, "password": password} for account, password in says["accounts"].items()][0]
                     for name, says in self.persons.items()}
-        return {"url": f"http://127.0.0.1:{self.ports[0]}/mcp", "accounts": accounts, "ops": sorted(OPERATIONS),
+        return {"url": f"http://127.0.0.1:{self.ports[0]}/mcp", "accounts": accounts,
                 "tokens": {name: says["tokens"][0] for name, says in self.persons.items()}}
 
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
+use time::OffsetDateTime;
 
 use crate::answer::Answer;
 use crate::oracle;
@@ -37,6 +38,20 @@ pub(crate) struct Plan {
     pub(crate) header: Value,
     /// The whole answer.
     pub(crate) answer: Answer,
+}
+
+impl Plan {
+    /// The moment that a member of the header names.
+    pub(crate) fn time(&self, member: &str) -> Option<OffsetDateTime> {
+        oracle::timestamp(self.header.get(member)?.as_str()?)
+    }
+
+    /// Holds that its warnings name the attempt of `other`.
+    pub(crate) fn warns_of(&self, other: &Self) -> Checked {
+        let warnings = self.answer.get("warnings").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        let names = warnings.iter().any(|warning| warning.get("planId").and_then(Value::as_str) == Some(&other.id));
+        ensure(names, || format!("the unresolved attempt {} is not among the plan's warnings: {warnings:?}", other.id))
+    }
 }
 
 /// A challenge, as the agent knows it.
@@ -99,10 +114,7 @@ impl Agent {
         let way = self.way();
         self.recorder.keep(format!("{way} → server"), request.to_json().to_string());
         let answer = self.connection.request(request, within).await;
-        match &answer {
-            Ok(message) => self.recorder.keep(format!("server → {way}"), message.to_string()),
-            Err(error) => self.recorder.keep(format!("server → {way}"), format!("({error})")),
-        }
+        self.hears(answer.as_ref().map(Some));
         answer
     }
 
@@ -122,11 +134,7 @@ impl Agent {
         self.recorder.keep(format!("{way} → server"), String::from_utf8_lossy(bytes));
         let raw = Raw { bytes, id: request.id, named: (request.method, request.tool()) };
         let answer = self.connection.raw(&raw, within).await;
-        match &answer {
-            Ok(Some(message)) => self.recorder.keep(format!("server → {way}"), message.to_string()),
-            Ok(None) => self.recorder.keep(format!("server → {way}"), "(nothing)"),
-            Err(error) => self.recorder.keep(format!("server → {way}"), format!("({error})")),
-        }
+        self.hears(answer.as_ref().map(Option::as_ref));
         answer
     }
 
@@ -228,7 +236,17 @@ impl Agent {
 
     /// Executes a plan.
     pub(crate) async fn execute(&self, plan: &Plan) -> Result<Answer, WireError> {
-        self.call(&self.names().execute, &about(&plan.id, Some(&plan.digest))).await
+        self.execute_within(plan, self.world.answer_within()).await
+    }
+
+    /// Executes a plan, which may take its time.
+    pub(crate) async fn execute_within(&self, plan: &Plan, within: Duration) -> Result<Answer, WireError> {
+        self.send_call(&self.prepare_execute(plan), within).await
+    }
+
+    /// An execution of a plan, as a request.
+    pub(crate) fn prepare_execute(&self, plan: &Plan) -> Request {
+        self.prepare_call(&self.names().execute, &about(&plan.id, Some(&plan.digest)))
     }
 
     /// Cancels a plan.
@@ -254,6 +272,16 @@ impl Agent {
 
     pub(crate) fn world(&self) -> &Arc<World> {
         &self.world
+    }
+
+    /// Keeps what came.
+    fn hears(&self, answer: Result<Option<&Value>, &WireError>) {
+        let text = match answer {
+            Ok(Some(message)) => message.to_string(),
+            Ok(None) => "(nothing)".to_owned(),
+            Err(error) => format!("({error})"),
+        };
+        self.recorder.keep(format!("server → {}", self.way()), text);
     }
 
     fn watch(&self) -> &Watch {

@@ -1,5 +1,4 @@
 #![doc = include_str!("lib.md")]
-#![allow(dead_code, unused_imports, reason = "checks that use all of it are being written")]
 
 mod agent;
 mod answer;
@@ -15,6 +14,7 @@ mod run;
 mod scene;
 pub mod target;
 mod time;
+mod toml_file;
 mod verdict;
 mod watch;
 mod wire;
@@ -24,6 +24,7 @@ pub use self::check::Level;
 pub use self::checks::check_ids;
 pub use self::driver::{answer_schema, request_schema};
 pub use self::recorder::Message;
-pub use self::run::{Expectation, Expected, ExpectedError, Options, OptionsError, Progress, run};
+pub use self::run::{Expectation, Expected, Options, OptionsError, Progress, run};
+pub use self::toml_file::FileError;
 pub use self::verdict::Verdict;
 pub use self::wire::Revision;

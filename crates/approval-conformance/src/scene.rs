@@ -211,6 +211,19 @@ impl Scene {
         Ok(found)
     }
 
+    /// One of those who approve: the first.
+    pub(crate) fn approver(&self, agent: &Agent, call: &Call) -> Checked<String> {
+        let first = self.approvers(agent, call)?.into_iter().next();
+        first.ok_or_else(|| Stop::NotTestable("there is nobody who approves".to_owned()))
+    }
+
+    /// Holds that `call` runs once it is planned and approved now: a control.
+    pub(crate) async fn runs(&self, agent: &Agent, call: &Call) -> Checked {
+        let (plan, _) = self.approved(agent, call).await?;
+        agent.execute(&plan).await?.executed("applied", false)?;
+        self.occurred(call, 1).await
+    }
+
     /// A person decides, whatever comes of it.
     pub(crate) async fn decide(&self, person: &str, verdict: PersonVerdict, challenge: &Challenge) -> Checked<Decided> {
         let decision = crate::driver::Decision {

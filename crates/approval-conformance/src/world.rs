@@ -56,7 +56,7 @@ impl World {
     /// Has the driver start the server, or reset it.
     pub(crate) async fn start(makings: &Makings, op: &Op) -> Checked<Arc<Self>> {
         let Makings { target, driver, client, schemas, watch, redactor } = makings.clone();
-        let started = driver.start(op).await?;
+        let started: Started = driver.ask(op).await?;
         for secret in started.tokens.values().chain(started.accounts.values().map(|account| &account.password)) {
             redactor.add(secret);
         }
@@ -151,10 +151,6 @@ impl World {
 
     pub(crate) fn is_http(&self) -> bool {
         matches!(self.endpoint, Endpoint::Http(_))
-    }
-
-    pub(crate) fn endpoint(&self) -> &Endpoint {
-        &self.endpoint
     }
 
     /// For requests that are no calls.
@@ -291,15 +287,25 @@ impl Listing {
             }
         }
         let mut listing = Self { advertised, capabilities, names, tools, page, outputs: BTreeMap::new() };
-        let gated = listing.tools.iter().filter(|tool| listing.is_gated(tool) || listing.is_ours(tool));
-        let outputs = gated.filter_map(|tool| {
-            let schema = match tool.get("outputSchema") {
-                Some(schema) => Schemas::listed(schema),
+        // They should all list the same one, which is compiled once.
+        let mut compiled: Vec<(&Value, Result<Validator, String>)> = Vec::new();
+        let mut outputs = BTreeMap::new();
+        for tool in listing.tools.iter().filter(|tool| listing.is_gated(tool) || listing.is_ours(tool)) {
+            let Some(name) = tool.get("name").and_then(Value::as_str) else { continue };
+            let output = match tool.get("outputSchema") {
+                Some(schema) => match compiled.iter().find(|(known, _)| *known == schema) {
+                    Some((_, output)) => output.clone(),
+                    None => {
+                        let output = Schemas::listed(schema);
+                        compiled.push((schema, output.clone()));
+                        output
+                    }
+                },
                 None => Err("there is no `outputSchema`".to_owned()),
             };
-            Some((tool.get("name")?.as_str()?.to_owned(), schema))
-        });
-        listing.outputs = outputs.collect();
+            outputs.insert(name.to_owned(), output);
+        }
+        listing.outputs = outputs;
         Ok(listing)
     }
 

@@ -3,6 +3,7 @@
 
 mod anchor;
 pub mod anchor_suite;
+mod around;
 mod clock;
 pub mod count;
 mod directory;
@@ -17,6 +18,7 @@ mod transient;
 pub mod transient_suite;
 
 pub use anchor::{MemoryAnchor, Remembered};
+pub use around::{Around, AroundAnchor, AroundStore, AroundTransient};
 pub use clock::{FakeClock, FakeTimer, StillTimer};
 pub use directory::FakeDirectory;
 pub use entropy::SeededEntropy;

@@ -179,7 +179,7 @@ async fn a_form_of_elsewhere_changes_nothing() {
 async fn a_decision_of_which_nobody_knows_is_not_called_undecided() {
     for (how, state) in [(Break::Before, "awaiting_approval"), (Break::After, "approved")] {
         let clock = FakeClock::new();
-        let store = Arc::new(Breaking::new(MemoryStore::new(Arc::new(clock.clone()))));
+        let store = Arc::new(Breaking::around(MemoryStore::new(Arc::new(clock.clone()))));
         let policy = Policy::always(Terms::same_subject());
         let site = Site::on(Room::over(Arc::clone(&store) as _, clock, policy).await);
         let plan = site.plan("a").await;

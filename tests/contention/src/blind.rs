@@ -5,11 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context as _, Result};
 use approval_core::PlanId;
-use approval_core::seal::Tag;
-use approval_core::store::{
-    CommitError, EventRow, Include, PlanPage, PlanQuery, PlanRows, Row, RowKey, Snapshot, Store, StoreError,
-    Transition, Write,
-};
+use approval_core::store::{CommitError, Include, PlanRows, Snapshot, Store, StoreError, Transition, Write};
+use approval_testkit::{Around, AroundStore};
 use async_trait::async_trait;
 
 /// Goes by what it knew of a plan when it was opened: the plan is read as it was then, until a claim was decided on that, which is
@@ -22,12 +19,12 @@ pub(crate) struct BlindStore {
 
 impl BlindStore {
     /// Over this store, knowing these plans.
-    pub(crate) async fn open(store: Arc<dyn Store>, plans: &[PlanId]) -> Result<Self> {
+    pub(crate) async fn open(store: Arc<dyn Store>, plans: &[PlanId]) -> Result<Around<Self>> {
         let mut known = HashMap::new();
         for plan in plans {
             known.insert(*plan, store.plan(*plan, Include::Documents).await?.context("a plan that is not stored")?);
         }
-        Ok(Self { store, known: Mutex::new(known) })
+        Ok(Around(Self { store, known: Mutex::new(known) }))
     }
 
     fn known(&self) -> MutexGuard<'_, HashMap<PlanId, PlanRows>> {
@@ -36,7 +33,11 @@ impl BlindStore {
 }
 
 #[async_trait]
-impl Store for BlindStore {
+impl AroundStore for BlindStore {
+    fn inner(&self) -> &dyn Store {
+        self.store.as_ref()
+    }
+
     async fn commit(&self, transition: Transition) -> Result<(), CommitError> {
         let plan = transition.reads().plan.filter(|_| transition.name() == "claim");
         let Some(known) = plan.and_then(|plan| self.known().remove(&plan)) else {
@@ -52,30 +53,6 @@ impl Store for BlindStore {
     async fn plan(&self, plan: PlanId, include: Include) -> Result<Option<PlanRows>, StoreError> {
         let known = self.known().get(&plan).cloned();
         if known.is_some() { Ok(known) } else { self.store.plan(plan, include).await }
-    }
-
-    async fn executing(&self) -> Result<Vec<PlanId>, StoreError> {
-        self.store.executing().await
-    }
-
-    async fn rows(&self, keys: &[RowKey]) -> Result<Vec<Row>, StoreError> {
-        self.store.rows(keys).await
-    }
-
-    async fn attempts(&self, effects: &[Tag]) -> Result<Vec<(PlanId, PlanRows)>, StoreError> {
-        self.store.attempts(effects).await
-    }
-
-    async fn list(&self, query: &PlanQuery) -> Result<PlanPage, StoreError> {
-        self.store.list(query).await
-    }
-
-    async fn events(&self, after: u64, limit: u32) -> Result<Vec<EventRow>, StoreError> {
-        self.store.events(after, limit).await
-    }
-
-    async fn plan_events(&self, plan: PlanId, limit: u32) -> Result<Vec<EventRow>, StoreError> {
-        self.store.plan_events(plan, limit).await
     }
 }
 

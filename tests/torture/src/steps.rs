@@ -5,13 +5,9 @@ use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use approval_core::PlanId;
-use approval_core::anchor::{Anchor, AnchorEntry, AnchorError, CheckpointMark, Entered, FileAnchor, Standing};
-use approval_core::record::Rollback;
-use approval_core::seal::Tag;
-use approval_core::store::{
-    CommitError, EventRow, Include, PlanPage, PlanQuery, PlanRows, Row, RowKey, Store, StoreError, Transition,
-};
+use approval_core::anchor::{Anchor, AnchorEntry, AnchorError, Entered, FileAnchor};
+use approval_core::store::{CommitError, Store, Transition};
+use approval_testkit::{AroundAnchor, AroundStore};
 use async_trait::async_trait;
 
 /// Counts boundaries, and stops for good at one of them.
@@ -52,41 +48,17 @@ pub(crate) struct StepStore {
 }
 
 #[async_trait]
-impl Store for StepStore {
+impl AroundStore for StepStore {
+    fn inner(&self) -> &dyn Store {
+        self.inner.as_ref()
+    }
+
     async fn commit(&self, transition: Transition) -> Result<(), CommitError> {
         let name = transition.name();
         self.steps.reach(format_args!("before {name}"));
         let committed = self.inner.commit(transition).await;
         self.steps.reach(format_args!("after {name}"));
         committed
-    }
-
-    async fn plan(&self, plan: PlanId, include: Include) -> Result<Option<PlanRows>, StoreError> {
-        self.inner.plan(plan, include).await
-    }
-
-    async fn executing(&self) -> Result<Vec<PlanId>, StoreError> {
-        self.inner.executing().await
-    }
-
-    async fn rows(&self, keys: &[RowKey]) -> Result<Vec<Row>, StoreError> {
-        self.inner.rows(keys).await
-    }
-
-    async fn attempts(&self, effects: &[Tag]) -> Result<Vec<(PlanId, PlanRows)>, StoreError> {
-        self.inner.attempts(effects).await
-    }
-
-    async fn list(&self, query: &PlanQuery) -> Result<PlanPage, StoreError> {
-        self.inner.list(query).await
-    }
-
-    async fn events(&self, after: u64, limit: u32) -> Result<Vec<EventRow>, StoreError> {
-        self.inner.events(after, limit).await
-    }
-
-    async fn plan_events(&self, plan: PlanId, limit: u32) -> Result<Vec<EventRow>, StoreError> {
-        self.inner.plan_events(plan, limit).await
     }
 }
 
@@ -98,17 +70,9 @@ pub(crate) struct StepAnchor {
 }
 
 #[async_trait]
-impl Anchor for StepAnchor {
-    fn rollback(&self) -> Rollback {
-        self.inner.rollback()
-    }
-
-    async fn standing(&self) -> Result<Standing, AnchorError> {
-        self.inner.standing().await
-    }
-
-    async fn begin(&self) -> Result<(), AnchorError> {
-        self.inner.begin().await
+impl AroundAnchor for StepAnchor {
+    fn inner(&self) -> &dyn Anchor {
+        &self.inner
     }
 
     async fn enter(&self, entry: AnchorEntry) -> Result<Entered, AnchorError> {
@@ -116,33 +80,5 @@ impl Anchor for StepAnchor {
         let entered = self.inner.enter(entry).await;
         self.steps.reach(format_args!("after the anchor"));
         entered
-    }
-
-    async fn entry(&self, plan: PlanId) -> Result<Option<AnchorEntry>, AnchorError> {
-        self.inner.entry(plan).await
-    }
-
-    async fn claims_touching(&self, effects: &[Tag]) -> Result<Vec<AnchorEntry>, AnchorError> {
-        self.inner.claims_touching(effects).await
-    }
-
-    async fn entries(&self) -> Result<Vec<AnchorEntry>, AnchorError> {
-        self.inner.entries().await
-    }
-
-    async fn remove(&self, plans: &[PlanId]) -> Result<(), AnchorError> {
-        self.inner.remove(plans).await
-    }
-
-    async fn remember(&self, checkpoint: CheckpointMark) -> Result<(), AnchorError> {
-        self.inner.remember(checkpoint).await
-    }
-
-    async fn reset_checkpoint(&self, checkpoint: Option<CheckpointMark>) -> Result<(), AnchorError> {
-        self.inner.reset_checkpoint(checkpoint).await
-    }
-
-    async fn last_checkpoint(&self) -> Result<Option<CheckpointMark>, AnchorError> {
-        self.inner.last_checkpoint().await
     }
 }

@@ -18,7 +18,7 @@ use approval_store_postgres::{PostgresOptions, PostgresStore};
 use approval_store_sqlite::{SqliteOptions, SqliteStore};
 use approval_testkit::ill_formed::AUDIENCE;
 use approval_testkit::{
-    FakeClock, FakeDirectory, FakeTarget, Room, StillTimer, decision, test_key_ring, test_signing_keys,
+    Around, FakeClock, FakeDirectory, FakeTarget, Room, StillTimer, decision, test_key_ring, test_signing_keys,
 };
 use async_trait::async_trait;
 use torture::Effects;
@@ -81,7 +81,7 @@ impl World {
         let anchor = FileAnchor::new(place.directory.join("anchor.jsonl"), audience.clone(), Arc::new(OsEntropy))?;
         let parts = Parts {
             audience,
-            store: Arc::new(StepStore { inner, steps: Arc::clone(steps) }),
+            store: Arc::new(Around(StepStore { inner, steps: Arc::clone(steps) })),
             sealer: Arc::new(test_key_ring()),
             directory: Arc::new(FakeDirectory::new().with("alice", &[])),
             // However slow the machine is, a lease ends in the time that the server is told.
@@ -92,7 +92,7 @@ impl World {
         let approvals = ApprovalsBuilder::new(parts)
             .clock(Arc::new(clock.clone()))
             .signer(Arc::new(test_signing_keys()))
-            .anchor(Arc::new(StepAnchor { inner: anchor, steps: Arc::clone(steps) }))
+            .anchor(Arc::new(Around(StepAnchor { inner: anchor, steps: Arc::clone(steps) })))
             .separate_user()
             .start()
             .await?;

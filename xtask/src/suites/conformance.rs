@@ -13,7 +13,7 @@ use super::{LIMIT, Suite, Tier};
 use crate::command::{answer, stream};
 use crate::context::Context;
 use crate::report::{Remark, Report};
-use crate::tools::{ensure_node, npm_packages, python, python_packages};
+use crate::tools::{ensure_node, npm_packages, python_environment, python_packages};
 
 pub(crate) const SUITE: Suite = Suite {
     name: "conformance",
@@ -166,8 +166,7 @@ fn cargo(context: &Context) -> Result<Environment> {
 }
 
 fn packages(context: &Context) -> Result<Environment> {
-    let python = python(&python_packages(context)?);
-    Ok(python.get_envs().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned()))).collect())
+    Ok(python_environment(&python_packages(context)?))
 }
 
 /// The server in TypeScript and its driver, each as one file.
@@ -177,7 +176,7 @@ fn bundles(context: &Context) -> Result<Environment> {
     let built: PathBuf = context.metadata.target_directory.join("xtask-bundles").join("typescript-target");
     let mut esbuild = Command::new(modules.join(".bin/esbuild"));
     esbuild.current_dir(context.root.join(TYPESCRIPT)).env("NODE_PATH", &modules);
-    esbuild.args(["server/main.ts", "driver.ts", "selftest.ts", "--bundle", "--platform=node", "--format=esm"]);
+    esbuild.args(["server/main.ts", "driver.ts", "--bundle", "--platform=node", "--format=esm"]);
     esbuild.args(["--target=node20", "--log-level=warning", "--entry-names=[name]", "--out-extension:.js=.mjs"]);
     answer(esbuild.arg(format!("--outdir={}", built.display())))?;
     Ok(vec![("NOTES_BUILD".into(), built.into())])

@@ -10,7 +10,7 @@ use super::{LIMIT, Suite, Tier, counts};
 use crate::command::stream;
 use crate::context::Context;
 use crate::report::Report;
-use crate::tools::{ensure_node, npm_packages, python, python_packages};
+use crate::tools::{ensure_node, npm_packages, python_environment, python_packages};
 
 pub(crate) const SUITE: Suite = Suite {
     name: "interop",
@@ -90,10 +90,8 @@ fn over_python(context: &Context) -> Result<Report> {
         Ok(packages) => packages,
         Err(error) => return Ok(skipped(&cases, &format!("its packages can't be had: {error:#}"))),
     };
-    // What it starts finds the packages as Python does.
-    let python = python(&packages);
     let mut command = program(context);
-    command.envs(python.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.envs(python_environment(&packages));
     command.arg("clients").arg("--scripts").arg(context.root.join(SCRIPTS)).args(cases);
     Ok(counts::lines("the clients in Python", &stream(&mut command, INTEROP_LIMIT)?))
 }

@@ -26,8 +26,6 @@ pub(crate) struct Page {
 pub(crate) struct PageForm {
     /// Where it goes, as it stands there.
     pub(crate) action: String,
-    /// `get` or `post`.
-    pub(crate) method: String,
     /// What is filled in.
     pub(crate) fields: Vec<Field>,
     /// What sends it.
@@ -53,8 +51,6 @@ pub(crate) struct Button {
     pub(crate) name: String,
     pub(crate) value: String,
     pub(crate) is_disabled: bool,
-    /// `formmethod="dialog"`: it sends nothing.
-    pub(crate) is_dialog: bool,
     /// A key presses it, wherever the focus is.
     pub(crate) has_key: bool,
 }
@@ -153,9 +149,8 @@ impl Reader {
                 self.silent = Some(name);
             }
             "form" => {
-                let method = attribute("method").unwrap_or_default().to_ascii_lowercase();
                 let action = attribute("action").unwrap_or_default();
-                self.form = Some(PageForm { action, method, ..PageForm::default() });
+                self.form = Some(PageForm { action, ..PageForm::default() });
             }
             "label" => self.label = Some((attribute("for").unwrap_or_default(), String::new())),
             "strong" => self.is_strong = true,
@@ -168,10 +163,9 @@ impl Reader {
                 let kind = attribute("type").unwrap_or_else(|| default.to_owned()).to_ascii_lowercase();
                 let value = attribute("value").unwrap_or_default();
                 if matches!(kind.as_str(), "submit" | "image" | "button") {
-                    let is_dialog = attribute("formmethod").is_some_and(|method| method.eq_ignore_ascii_case("dialog"));
                     let is_disabled = attribute("disabled").is_some();
                     let (name, has_key) = (attribute("name").unwrap_or_default(), attribute("accesskey").is_some());
-                    let button = Button { name, value, is_disabled, is_dialog, has_key };
+                    let button = Button { name, value, is_disabled, has_key };
                     self.form.iter_mut().for_each(|form| form.buttons.push(button.clone()));
                     return;
                 }

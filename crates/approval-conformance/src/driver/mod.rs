@@ -8,12 +8,12 @@ mod process;
 mod protocol;
 mod visitor;
 
-pub(crate) use self::html::{Page, PageForm};
+pub(crate) use self::html::Page;
 pub(crate) use self::people::People;
 pub(crate) use self::process::{Driver, DriverError};
 pub(crate) use self::protocol::{
-    Account, AnswerHow, Change, Decided, Decision, Form, KillWhen, Op, Opened, PersonVerdict, PutBack,
-    ReconcileFinding, Started, Tamper,
+    AnswerHow, Change, Decided, Decision, Form, KillWhen, Op, Opened, PersonVerdict, PutBack, ReconcileFinding,
+    Started, Tamper,
 };
 pub use self::protocol::{answer_schema, request_schema};
 pub(crate) use self::visitor::Visitor;

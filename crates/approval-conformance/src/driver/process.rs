@@ -1,6 +1,6 @@
 //! A driver that is a process: JSON lines.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,7 +13,7 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::protocol::{DriverAnswer, DriverOutcome, DriverRequest, Op, Started};
+use super::protocol::{DriverAnswer, DriverOutcome, DriverRequest, Op};
 use crate::target::Target;
 
 /// Why the driver didn't do it.
@@ -35,7 +35,6 @@ pub(crate) struct Driver {
     waiting: Arc<Waiting>,
     ids: AtomicU64,
     within: Duration,
-    ops: Mutex<Option<BTreeSet<String>>>,
 }
 
 type Answer = Result<Map<String, Value>, DriverError>;
@@ -81,22 +80,7 @@ impl Driver {
             waiting,
             ids: AtomicU64::new(1),
             within: Duration::from_secs(target.driver.answer_seconds),
-            ops: Mutex::new(None),
         })
-    }
-
-    /// `start` or `reset`: server and target as freshly installed.
-    pub(crate) async fn start(&self, op: &Op) -> Result<Started, DriverError> {
-        let started: Started = self.ask(op).await?;
-        if let Some(ops) = &started.ops {
-            *self.ops.lock().unwrap_or_else(PoisonError::into_inner) = Some(ops.iter().cloned().collect());
-        }
-        Ok(started)
-    }
-
-    /// Whether it does `op`, as far as it has said.
-    pub(crate) fn does(&self, op: &str) -> bool {
-        self.ops.lock().unwrap_or_else(PoisonError::into_inner).as_ref().is_none_or(|ops| ops.contains(op))
     }
 
     /// Asks for `op`, and reads what it answers.

@@ -249,8 +249,6 @@ pub(crate) struct Started {
     /// Person → account of the surface.
     #[serde(default)]
     pub(crate) accounts: BTreeMap<String, Account>,
-    /// What the driver does.
-    pub(crate) ops: Option<Vec<String>>,
 }
 
 /// An account of the approval surface.

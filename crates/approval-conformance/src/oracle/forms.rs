@@ -19,13 +19,6 @@ pub(crate) fn is_plan_id(text: &str) -> bool {
         && fourth.starts_with(['8', '9', 'a', 'b'])
 }
 
-/// Whether `text` is 128 bits in base64url without padding, in the one spelling. [DIG-132]
-pub(crate) fn is_challenge_id(text: &str) -> bool {
-    text.len() == 22
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
-        && text.ends_with(['A', 'Q', 'g', 'w'])
-}
-
 /// The moment that a timestamp names, where it has the one form. [DIG-130]
 pub(crate) fn timestamp(text: &str) -> Option<OffsetDateTime> {
     let shape = text.bytes().map(|byte| if byte.is_ascii_digit() { b'0' } else { byte });
@@ -41,7 +34,7 @@ fn is_lower_hex(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_challenge_id, is_digest, is_plan_id, timestamp};
+    use super::{is_digest, is_plan_id, timestamp};
 
     #[test]
     fn each_form_has_one_spelling() {
@@ -59,9 +52,6 @@ mod tests {
         ] {
             assert!(!is_plan_id(other), "{other}");
         }
-        assert!(is_challenge_id("AAAAAAAAAAAAAAAAAAAAAA"));
-        assert!(!is_challenge_id("AAAAAAAAAAAAAAAAAAAAAB"));
-        assert!(!is_challenge_id("AAAAAAAAAAAAAAAAAAAAAA=="));
         assert!(timestamp("2026-11-29T20:08:45.000Z").is_some());
         for other in [
             "2026-11-29T20:08:45Z",

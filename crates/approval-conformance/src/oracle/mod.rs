@@ -12,7 +12,7 @@ mod vectors;
 
 pub(crate) use self::audit::{Audit, verify as verify_audit};
 pub(crate) use self::digest::{digest, digest_of};
-pub(crate) use self::forms::{is_challenge_id, is_digest, is_plan_id, timestamp};
+pub(crate) use self::forms::{is_digest, is_plan_id, timestamp};
 pub(crate) use self::receipt::{Receipt, verify as verify_receipt};
 use self::schemas::own;
 pub(crate) use self::schemas::{Schemas, complaints};

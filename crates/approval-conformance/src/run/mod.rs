@@ -3,7 +3,6 @@
 mod options;
 mod selection;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,10 +11,10 @@ use reqwest::{Client, redirect};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-pub use self::options::{Expectation, Expected, ExpectedError, Options, OptionsError};
+pub use self::options::{Expectation, Expected, Options, OptionsError};
 pub(crate) use self::selection::HELLO;
 use self::selection::{Instance, Selection};
-use crate::check::{Level, Scope};
+use crate::check::Scope;
 use crate::driver::{Driver, Op};
 use crate::oracle::Schemas;
 use crate::recorder::{Message, Recorder, Redactor};
@@ -91,9 +90,7 @@ struct Runner<'a, P> {
 
 impl<P: FnMut(Progress<'_>)> Runner<'_, P> {
     async fn all(&mut self, selection: &Selection) -> ServerReport {
-        let redactor = Redactor::default();
-        let watch = Arc::new(Watch::new(redactor.clone()));
-        let makings = match self.makings(&watch, &redactor) {
+        let makings = match self.makings() {
             Ok(makings) => makings,
             Err(stop) => {
                 self.none(selection, stop);
@@ -103,23 +100,24 @@ impl<P: FnMut(Progress<'_>)> Runner<'_, P> {
         let server = self.with(&makings, selection).await;
         makings.driver.end().await;
         for rule in RULES.iter().filter(|rule| selection.rules.contains(rule.id)) {
-            let (checked, messages) = watch.judge(rule);
+            let (checked, messages) = makings.watch.judge(rule);
             let instance = Instance::of_rule(rule);
-            let report = self.report(&instance, checked, messages, Duration::ZERO, &redactor);
+            let report = self.report(&instance, checked, messages, Duration::ZERO, &makings.redactor);
             self.done(report);
         }
         server
     }
 
-    fn makings(&self, watch: &Arc<Watch>, redactor: &Redactor) -> Checked<Makings> {
+    fn makings(&self) -> Checked<Makings> {
+        let (schemas, redactor) = (Arc::new(Schemas::new().map_err(Stop::Fault)?), Redactor::default());
         let client = Client::builder().redirect(redirect::Policy::none()).no_proxy().build();
         Ok(Makings {
             target: Arc::clone(&self.target),
             driver: Arc::new(Driver::launch(&self.target)?),
             client: client.map_err(|error| Stop::Fault(error.to_string()))?,
-            schemas: Arc::new(Schemas::new().map_err(Stop::Fault)?),
-            watch: Arc::clone(watch),
-            redactor: redactor.clone(),
+            watch: Arc::new(Watch::new(Arc::clone(&schemas), redactor.clone())),
+            schemas,
+            redactor,
         })
     }
 
@@ -165,7 +163,6 @@ impl<P: FnMut(Progress<'_>)> Runner<'_, P> {
                 (instance, one(&world, instance).await)
             });
         }
-        // All that waits was polled once, so that those which wait for time to pass don't wait for each other.
         while let Some((instance, (checked, messages, took))) = running.next().await {
             let report = self.report(instance, checked, messages, took, world.redactor());
             self.done(report);
@@ -298,18 +295,4 @@ fn memory() -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     let kibibytes: u64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
     Some(kibibytes * 1024)
-}
-
-/// The checks of both levels, counted.
-pub(crate) fn counts(reports: &[CheckReport]) -> BTreeMap<Verdict, usize> {
-    let mut counts = BTreeMap::new();
-    for report in reports {
-        *counts.entry(report.verdict).or_default() += 1;
-    }
-    counts
-}
-
-/// Whether a level has everything that the one before it has.
-pub(crate) fn includes(level: Level, other: Level) -> bool {
-    other <= level
 }

@@ -1,10 +1,11 @@
 //! What a run is asked for.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Deserialize;
 
 use crate::check::Level;
+use crate::toml_file::{self, FileError};
 
 /// What a run is asked for.
 #[derive(Clone, Debug)]
@@ -55,50 +56,19 @@ pub struct Expectation {
     pub reason: String,
 }
 
-/// Why a file of expected failures can't be used.
-#[derive(Debug, thiserror::Error)]
-pub enum ExpectedError {
-    /// It can't be read.
-    #[error("`{}` can't be read: {error}", .path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        error: std::io::Error,
-    },
-    /// It is none.
-    #[error("`{}`: {error}", .path.display())]
-    Parse {
-        /// The file.
-        path: PathBuf,
-        /// Where and why.
-        error: Box<toml::de::Error>,
-    },
-    /// An entry says nothing.
-    #[error("`{}`: the entry for `{check}` {what}", .path.display())]
-    Wrong {
-        /// The file.
-        path: PathBuf,
-        /// The entry's check.
-        check: String,
-        /// What is wrong.
-        what: &'static str,
-    },
-}
-
 impl Expected {
     /// Reads a file of expected failures.
     ///
     /// # Errors
     /// Where it can't be read, has a key that isn't known, a check twice, or no reason.
-    pub fn read(path: &Path) -> Result<Self, ExpectedError> {
-        let read = |error| ExpectedError::Read { path: path.to_owned(), error };
-        let text = std::fs::read_to_string(path).map_err(read)?;
-        let expected: Self = toml::from_str(&text)
-            .map_err(|error| ExpectedError::Parse { path: path.to_owned(), error: Box::new(error) })?;
+    pub fn read(path: &Path) -> Result<Self, FileError> {
+        let expected: Self = toml_file::read(path)?;
         let mut seen = std::collections::BTreeSet::new();
         for Expectation { check, reason } in &expected.expected {
-            let wrong = |what| ExpectedError::Wrong { path: path.to_owned(), check: check.clone(), what };
+            let wrong = |what: &str| FileError::Wrong {
+                path: path.to_owned(),
+                what: format!("the entry for `{check}` {what}"),
+            };
             if reason.trim().is_empty() {
                 return Err(wrong("has no reason"));
             }

@@ -3,57 +3,27 @@
 mod file;
 mod template;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::{Map, Value};
 
 pub use self::file::{Call, Drift, DriverFile, Limits, Pages, Persons, Rule, ServerFile, Target, Tool, Ungated};
 pub(crate) use self::template::fill;
-
-/// Why a target file can't be used.
-#[derive(Debug, thiserror::Error)]
-pub enum TargetError {
-    /// It can't be read.
-    #[error("`{}` can't be read: {error}", .path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        error: std::io::Error,
-    },
-    /// It is no target file.
-    #[error("`{}`: {error}", .path.display())]
-    Parse {
-        /// The file.
-        path: PathBuf,
-        /// Where and why.
-        error: Box<toml::de::Error>,
-    },
-    /// What it says doesn't go together.
-    #[error("`{}`: {what}", .path.display())]
-    Wrong {
-        /// The file.
-        path: PathBuf,
-        /// What, and where.
-        what: String,
-    },
-}
+use crate::toml_file::{self, FileError};
 
 impl Target {
     /// Reads a target file.
     ///
     /// # Errors
     /// Where it can't be read, is no TOML, has a key that isn't known, or says what doesn't go together.
-    pub fn read(path: &Path) -> Result<Self, TargetError> {
-        let text = std::fs::read_to_string(path).map_err(|error| TargetError::Read { path: path.to_owned(), error })?;
-        let mut target: Self = toml::from_str(&text)
-            .map_err(|error| TargetError::Parse { path: path.to_owned(), error: Box::new(error) })?;
+    pub fn read(path: &Path) -> Result<Self, FileError> {
+        let mut target: Self = toml_file::read(path)?;
         if let Some(what) = target.complaints().into_iter().next() {
-            return Err(TargetError::Wrong { path: path.to_owned(), what });
+            return Err(FileError::Wrong { path: path.to_owned(), what });
         }
         let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
         target.directory =
-            directory.canonicalize().map_err(|error| TargetError::Read { path: directory.to_owned(), error })?;
+            directory.canonicalize().map_err(|error| FileError::Read { path: directory.to_owned(), error })?;
         Ok(target)
     }
 

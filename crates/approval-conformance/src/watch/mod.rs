@@ -3,9 +3,10 @@
 mod rules;
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::answer::Answer;
+use crate::oracle::Schemas;
 use crate::recorder::{Message, Redactor};
 use crate::verdict::{Checked, Stop};
 use crate::wire::Request;
@@ -20,6 +21,7 @@ const KEPT: usize = 5;
 #[derive(Debug)]
 pub(crate) struct Watch {
     seen: Mutex<BTreeMap<&'static str, Seen>>,
+    schemas: Arc<Schemas>,
     redactor: Redactor,
 }
 
@@ -31,8 +33,8 @@ struct Seen {
 }
 
 impl Watch {
-    pub(crate) fn new(redactor: Redactor) -> Self {
-        Self { seen: Mutex::default(), redactor }
+    pub(crate) fn new(schemas: Arc<Schemas>, redactor: Redactor) -> Self {
+        Self { seen: Mutex::default(), schemas, redactor }
     }
 
     /// Looks at an answer of a gated tool or of one of the four.
@@ -41,7 +43,7 @@ impl Watch {
             return;
         }
         for rule in RULES {
-            let Some(complaint) = (rule.judge)(listing, request, answer) else { continue };
+            let Some(complaint) = (rule.judge)(&self.schemas, listing, request, answer) else { continue };
             let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
             let seen = seen.entry(rule.id).or_default();
             seen.answers += 1;

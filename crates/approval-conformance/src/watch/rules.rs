@@ -12,14 +12,16 @@ use crate::world::{Listing, Names};
 /// The longest result to the model. [DIG-029]
 const RESULT_BYTES: usize = 16 * 1024;
 
+/// What is wrong with an answer, if anything is; `None` where the rule isn't about it.
+type Judge = fn(&Schemas, &Listing, &Request, &Answer) -> Option<Result<(), String>>;
+
 /// A rule about answers: a check that is judged at the end.
 pub(crate) struct Rule {
     pub(crate) id: &'static str,
     pub(crate) requirements: &'static [&'static str],
     pub(crate) tries: &'static str,
     pub(crate) expects: &'static str,
-    /// `None` where the rule isn't about this answer.
-    pub(super) judge: fn(&Listing, &Request, &Answer) -> Option<Result<(), String>>,
+    pub(super) judge: Judge,
 }
 
 impl std::fmt::Debug for Rule {
@@ -100,23 +102,17 @@ pub(crate) const RULES: &[Rule] = &[
     },
 ];
 
-fn form(_: &Listing, _: &Request, answer: &Answer) -> Option<Result<(), String>> {
+fn form(schemas: &Schemas, _: &Listing, _: &Request, answer: &Answer) -> Option<Result<(), String>> {
     if !is_complete(answer) {
         return None;
-    }
-    thread_local! {
-        static SCHEMAS: Result<Schemas, String> = Schemas::new();
     }
     let Some(structured) = answer.structured() else {
         return Some(Err("there is no `structuredContent`".to_owned()));
     };
-    SCHEMAS.with(|schemas| match schemas {
-        Ok(schemas) => Some(first(schemas.answer(structured), answer)),
-        Err(error) => Some(Err(error.clone())),
-    })
+    Some(first(schemas.answer(structured), answer))
 }
 
-fn listed(listing: &Listing, _: &Request, answer: &Answer) -> Option<Result<(), String>> {
+fn listed(_: &Schemas, listing: &Listing, _: &Request, answer: &Answer) -> Option<Result<(), String>> {
     let structured = answer.structured().filter(|_| is_complete(answer))?;
     match listing.outputs.get(&answer.tool)? {
         Ok(validator) => Some(first(complaints(validator, structured), answer)),
@@ -124,7 +120,7 @@ fn listed(listing: &Listing, _: &Request, answer: &Answer) -> Option<Result<(), 
     }
 }
 
-fn marked(_: &Listing, _: &Request, answer: &Answer) -> Option<Result<(), String>> {
+fn marked(_: &Schemas, _: &Listing, _: &Request, answer: &Answer) -> Option<Result<(), String>> {
     let kind = answer.kind()?;
     let expected = match kind {
         "refusal" => true,
@@ -135,7 +131,7 @@ fn marked(_: &Listing, _: &Request, answer: &Answer) -> Option<Result<(), String
     Some(if found == expected { Ok(()) } else { Err(format!("`isError` is {found} on {}", answer.told())) })
 }
 
-fn header(_: &Listing, _: &Request, answer: &Answer) -> Option<Result<(), String>> {
+fn header(_: &Schemas, _: &Listing, _: &Request, answer: &Answer) -> Option<Result<(), String>> {
     answer.kind().filter(|kind| *kind == "plan")?;
     let header = answer.get("header")?;
     Some(judge_header(answer, header))
@@ -160,7 +156,7 @@ fn judge_header(answer: &Answer, header: &Value) -> Result<(), String> {
     Ok(())
 }
 
-fn next(listing: &Listing, request: &Request, answer: &Answer) -> Option<Result<(), String>> {
+fn next(_: &Schemas, listing: &Listing, request: &Request, answer: &Answer) -> Option<Result<(), String>> {
     let kind = answer.kind()?;
     let names = &listing.names;
     let Ok(expected) = next_tool(names, kind, answer)? else { return None };
@@ -214,7 +210,7 @@ fn next_tool<'a>(names: &'a Names, kind: &str, answer: &Answer) -> Option<Result
     .map(String::as_str)))
 }
 
-fn retry(_: &Listing, _: &Request, answer: &Answer) -> Option<Result<(), String>> {
+fn retry(_: &Schemas, _: &Listing, _: &Request, answer: &Answer) -> Option<Result<(), String>> {
     let reason = answer.text("reason").filter(|_| answer.kind() == Some("refusal"))?;
     let expected = match reason {
         "approval_pending"
@@ -250,7 +246,7 @@ fn retry(_: &Listing, _: &Request, answer: &Answer) -> Option<Result<(), String>
 }
 
 /// The calls of checks carry a text that there is only once; so where it stands, arguments do.
-fn own_words(_: &Listing, request: &Request, answer: &Answer) -> Option<Result<(), String>> {
+fn own_words(_: &Schemas, _: &Listing, request: &Request, answer: &Answer) -> Option<Result<(), String>> {
     answer.kind()?;
     let sentence = answer.sentence();
     if sentence.is_empty() {
@@ -263,12 +259,12 @@ fn own_words(_: &Listing, request: &Request, answer: &Answer) -> Option<Result<(
     Some(quoted.map_or(Ok(()), |text| Err(format!("the first text quotes the argument `{text}`"))))
 }
 
-fn bounded(_: &Listing, _: &Request, answer: &Answer) -> Option<Result<(), String>> {
+fn bounded(_: &Schemas, _: &Listing, _: &Request, answer: &Answer) -> Option<Result<(), String>> {
     let bytes = answer.result()?.to_string().len();
     Some(if bytes <= RESULT_BYTES { Ok(()) } else { Err(format!("a result has {bytes} bytes")) })
 }
 
-fn unsalted(_: &Listing, _: &Request, answer: &Answer) -> Option<Result<(), String>> {
+fn unsalted(_: &Schemas, _: &Listing, _: &Request, answer: &Answer) -> Option<Result<(), String>> {
     answer.kind()?;
     Some(
         member(answer.structured()?, &["salt", "nonce", "requestTag"])

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{HeaderName, HeaderValue};
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::Value;
 use tokio::sync::OnceCell;
@@ -41,8 +41,6 @@ struct Session {
 pub(crate) struct HttpReply {
     /// Its status.
     pub(crate) status: u16,
-    /// Its headers.
-    pub(crate) headers: HeaderMap,
     /// Its body.
     pub(crate) body: String,
 }
@@ -118,8 +116,8 @@ impl Http {
         }
         let reply = async {
             let response = self.client.execute(request).await.map_err(gone)?;
-            let (status, headers) = (response.status().as_u16(), response.headers().clone());
-            Ok(HttpReply { status, headers, body: response.text().await.map_err(gone)? })
+            let status = response.status().as_u16();
+            Ok(HttpReply { status, body: response.text().await.map_err(gone)? })
         };
         timeout(within, reply).await.map_err(|_| WireError::Late(within))?
     }

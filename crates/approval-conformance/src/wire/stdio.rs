@@ -16,8 +16,6 @@ use super::http::{is_answer, parse};
 use super::message::initialize_params;
 use super::{Capabilities, Endpoint, Raw, Request, Revision, WireError, notification};
 
-/// How much of its standard error is kept.
-const KEPT: usize = 64 * 1024;
 /// How many notifications are.
 const NOTICES: usize = 100;
 /// A line of more bytes than this is no answer of a server of the profile.
@@ -26,10 +24,10 @@ const LONGEST: u64 = 64 * 1024 * 1024;
 /// A process, and who waits for its answers.
 #[derive(Debug)]
 pub(crate) struct Stdio {
-    child: tokio::sync::Mutex<Child>,
-    input: tokio::sync::Mutex<Option<ChildStdin>>,
+    /// It ends with this.
+    _child: Child,
+    input: tokio::sync::Mutex<ChildStdin>,
     waiting: Arc<Waiting>,
-    said: Arc<Mutex<Vec<u8>>>,
     ids: AtomicU64,
     initialized: Option<Value>,
 }
@@ -107,20 +105,17 @@ impl Stdio {
             .current_dir(directory)
             .stdin(Pipe::piped())
             .stdout(Pipe::piped())
-            .stderr(Pipe::piped())
+            .stderr(Pipe::null())
             .kill_on_drop(true)
             .spawn()
             .map_err(|error| WireError::Gone(format!("`{program}` can't be started: {error}")))?;
-        let (waiting, said) = (Arc::new(Waiting::default()), Arc::new(Mutex::new(Vec::new())));
+        let waiting = Arc::new(Waiting::default());
         if let Some(output) = child.stdout.take() {
             tokio::spawn(read(output, Arc::clone(&waiting)));
         }
-        if let Some(error) = child.stderr.take() {
-            tokio::spawn(keep(error, Arc::clone(&said)));
-        }
-        let input = tokio::sync::Mutex::new(child.stdin.take());
-        let child = tokio::sync::Mutex::new(child);
-        let mut stdio = Self { child, input, waiting, said, ids: AtomicU64::new(1), initialized: None };
+        let input = child.stdin.take().ok_or_else(|| WireError::Gone("the server has no input".to_owned()))?;
+        let (input, ids) = (tokio::sync::Mutex::new(input), AtomicU64::new(1));
+        let mut stdio = Self { _child: child, input, waiting, ids, initialized: None };
         if revision == Revision::V2025_11_25 {
             let hello = Request { id: 0, method: "initialize", params: initialize_params(capabilities, name) };
             stdio.initialized = Some(stdio.request(&hello, within).await?);
@@ -142,24 +137,6 @@ impl Stdio {
     pub(crate) fn notices(&self) -> Vec<Value> {
         let state = self.waiting.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.notices.iter().cloned().collect()
-    }
-
-    /// What it has said on standard error, as far as it is kept.
-    pub(crate) fn said(&self) -> String {
-        String::from_utf8_lossy(&self.said.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
-    }
-
-    /// Ends its input, as a client does that goes away, and waits for its end.
-    pub(crate) async fn close(&self, within: Duration) -> Result<(), WireError> {
-        self.input.lock().await.take();
-        let mut child = self.child.lock().await;
-        match timeout(within, child.wait()).await {
-            Ok(_) => Ok(()),
-            Err(_) => {
-                drop(child.kill().await);
-                Err(WireError::Late(within))
-            }
-        }
     }
 
     pub(super) async fn request(&self, request: &Request, within: Duration) -> Result<Value, WireError> {
@@ -188,9 +165,6 @@ impl Stdio {
 
     async fn write(&self, bytes: &[u8]) -> Result<(), WireError> {
         let mut input = self.input.lock().await;
-        let Some(input) = input.as_mut() else {
-            return Err(WireError::Gone("the server's input was closed".to_owned()));
-        };
         let written = async {
             input.write_all(bytes).await?;
             input.write_all(b"\n").await?;
@@ -216,14 +190,4 @@ async fn read(output: impl AsyncRead + Unpin, waiting: Arc<Waiting>) {
         }
     };
     waiting.end(&error);
-}
-
-async fn keep(mut error: impl AsyncRead + Unpin, said: Arc<Mutex<Vec<u8>>>) {
-    let mut bytes = [0; 4096];
-    while let Ok(read @ 1..) = error.read(&mut bytes).await {
-        let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
-        said.extend_from_slice(bytes.get(..read).unwrap_or_default());
-        let over = said.len().saturating_sub(KEPT);
-        said.drain(..over);
-    }
 }

@@ -154,7 +154,7 @@ async fn an_end_that_reaches_the_anchor_with_the_claim_leaves_nothing_to_find_ou
     ] {
         let mut room = Room::new().await;
         let anchor = MemoryAnchor::default();
-        let store = Arc::new(Interposed::new(room.memory.clone().unwrap()));
+        let store = Arc::new(Interposed::around(room.memory.clone().unwrap()));
         let kept = Arc::new(anchor.clone());
         room.approvals =
             start_over(&room, Arc::clone(&store) as _, always(Rule::same_subject()), |builder| builder.anchor(kept))

@@ -212,7 +212,7 @@ async fn an_event_and_its_change_are_one() {
     // [AUDIT-002, STORE-002]
     let room = Room::new().await;
     let plan = room.plan("a", json!(1)).await.unwrap();
-    let store = std::sync::Arc::new(Interposed::new(room.memory.clone().unwrap()));
+    let store = std::sync::Arc::new(Interposed::around(room.memory.clone().unwrap()));
     let policy = Policy::always(Terms::same_subject());
     let approvals = start_over(&room, std::sync::Arc::clone(&store) as _, policy, |it| it).await;
     store.fail(Some("open-challenge"));
@@ -360,7 +360,7 @@ async fn a_lane_goes_on_after_a_transaction_that_several_shared_was_rolled_back(
     // [AUDIT-009]: the second one saw what the first had written, and neither was committed.
     let room = Room::new().await;
     let memory = room.memory.clone().unwrap();
-    let store = Arc::new(Interposed::new(memory.clone()));
+    let store = Arc::new(Interposed::around(memory.clone()));
     let approvals =
         start_over(&room, Arc::clone(&store) as _, Policy::always(Terms::same_subject()), |builder| builder).await;
     let whole = memory.tables().clone();

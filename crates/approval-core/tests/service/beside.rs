@@ -358,7 +358,7 @@ async fn what_can_not_be_read_is_no_empty_list() {
     let room = Room::new().await;
     let shown = plan(&room, "a").await;
     plan(&room, "b").await;
-    let store = Arc::new(Interposed::new(room.memory.clone().unwrap()));
+    let store = Arc::new(Interposed::around(room.memory.clone().unwrap()));
     let unread = start_over(&room, Arc::clone(&store) as _, always(Rule::same_subject()), |builder| builder).await;
     let alice = FakeDirectory::identity("alice");
     assert_eq!(unread.beside(&alice, &id(&shown)).await.unwrap().open.shown.len(), 1, "the control");

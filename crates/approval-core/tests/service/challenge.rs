@@ -95,7 +95,7 @@ async fn what_happens_while_one_is_opened() {
     let between = async |happening: fn(Room, String) -> Happening| {
         let room = Room::new().await;
         let plan = room.plan("a", json!(1)).await.unwrap();
-        let store = Arc::new(Interposed::new(room.memory.clone().unwrap()));
+        let store = Arc::new(Interposed::around(room.memory.clone().unwrap()));
         let approvals = start_over(&room, Arc::clone(&store) as _, always(Rule::same_subject()), |it| it).await;
         let plan = id(&plan);
         store.before("open-challenge", happening(room, plan.clone()));

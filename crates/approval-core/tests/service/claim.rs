@@ -103,7 +103,7 @@ async fn what_may_have_changed_is_asked_again_in_the_transaction() {
         let rival = room.plan("a", json!(2)).await.unwrap();
         room.decide(&rival, "alice", Verdict::Approve).await.unwrap();
         let target = FakeTarget::new();
-        let store = Arc::new(Interposed::new(room.memory.clone().unwrap()));
+        let store = Arc::new(Interposed::around(room.memory.clone().unwrap()));
         let approvals = start_over(&room, Arc::clone(&store) as _, policy(), |it| it).await;
         let handle = id(&plan);
         store.before("claim", happening(room, plan, Held2(rival)));
@@ -120,7 +120,7 @@ async fn who_comes_second_to_the_claim_gets_the_outcome_of_the_first() {
     let room = Room::new().await;
     let plan = approved(&room).await;
     let handle = id(&plan);
-    let store = Arc::new(Interposed::new(room.memory.clone().unwrap()));
+    let store = Arc::new(Interposed::around(room.memory.clone().unwrap()));
     let approvals = start_over(&room, Arc::clone(&store) as _, policy(), |it| it).await;
     let (target, settled) = (FakeTarget::new(), Arc::new(std::sync::Mutex::new(None)));
     let first = Arc::clone(&settled);
@@ -140,7 +140,7 @@ async fn overtaken(
     plan: &PlanView,
     happening: impl Future<Output = ()> + Send + 'static,
 ) -> Result<ExecutionView, Refusal> {
-    let store = Arc::new(Interposed::new(room.memory.clone().unwrap()));
+    let store = Arc::new(Interposed::around(room.memory.clone().unwrap()));
     let approvals = start_over(room, Arc::clone(&store) as _, policy(), |it| it).await;
     let target = FakeTarget::new();
     target.meddle("a", json!("another's"));
@@ -208,7 +208,7 @@ async fn a_store_that_fails_to_claim_uses_nothing_up() {
     // [GATE-006, GATE-112]
     let room = Room::new().await;
     let plan = approved(&room).await;
-    let store = Arc::new(Interposed::new(room.memory.clone().unwrap()));
+    let store = Arc::new(Interposed::around(room.memory.clone().unwrap()));
     let approvals = start_over(&room, Arc::clone(&store) as _, policy(), |it| it).await;
     store.fail(Some("claim"));
     let executed = approvals.execute(&Room::alice(), &id(&plan), None, &room.target, &room.target).await;
@@ -223,7 +223,7 @@ async fn what_ends_a_plan_is_not_forgotten() {
     // [GATE-005]: where the end can't be recorded, the answer says so, and the next look finds it again.
     let room = Room::new().await;
     let plan = approved(&room).await;
-    let store = Arc::new(Interposed::new(room.memory.clone().unwrap()));
+    let store = Arc::new(Interposed::around(room.memory.clone().unwrap()));
     let approvals = start_over(&room, Arc::clone(&store) as _, policy(), |it| it).await;
     store.fail(Some("refuse"));
     room.target.redefine();
@@ -242,7 +242,7 @@ async fn a_refusal_that_ends_nothing_stands_without_its_record() {
     // [AUDIT-005]
     let room = Room::new().await;
     let plan = room.plan("a", json!(1)).await.unwrap();
-    let store = Arc::new(Interposed::new(room.memory.clone().unwrap()));
+    let store = Arc::new(Interposed::around(room.memory.clone().unwrap()));
     let approvals = start_over(&room, Arc::clone(&store) as _, policy(), |it| it).await;
     store.fail(Some("refuse"));
     let executed = approvals.execute(&Room::alice(), &id(&plan), None, &room.target, &room.target).await;

@@ -123,7 +123,7 @@ async fn a_challenge_that_runs_out_while_a_decision_is_recorded() {
     // [DEC-004]: the control is recorded a millisecond before.
     for (early, expected) in [(1, Ok(State::Approved)), (0, Err(Reason::ChallengeExpired))] {
         let mut room = Room::new().await;
-        let store = Arc::new(Interposed::new(room.memory.clone().unwrap()));
+        let store = Arc::new(Interposed::around(room.memory.clone().unwrap()));
         room.approvals =
             start_over(&room, Arc::clone(&store) as _, always(Rule::same_subject()), |builder| builder).await;
         let (plan, challenge) = challenged(&room, "a").await;

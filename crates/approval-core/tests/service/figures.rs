@@ -153,7 +153,7 @@ async fn only_what_holds_together_is_counted() {
 #[tokio::test]
 async fn what_can_not_be_listed_is_no_figure() {
     let room = Room::new().await;
-    let store = Arc::new(Interposed::new(room.memory.clone().unwrap()));
+    let store = Arc::new(Interposed::around(room.memory.clone().unwrap()));
     let unread = start_over(&room, Arc::clone(&store) as _, always(Rule::same_subject()), |builder| builder).await;
     unread.figures(seconds(HOUR)).await.unwrap();
     store.fail_reads();

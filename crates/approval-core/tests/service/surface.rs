@@ -126,7 +126,7 @@ async fn one_plan_that_does_not_hold_together_hides_no_other() {
     Forge::new(&room).edit_state(&second, |state| state["revision"] = json!(7));
     assert_eq!(inbox(&room, "alice", Scope::Mine).await, [id(&first)]);
 
-    let store = Arc::new(Interposed::new(room.memory.clone().unwrap()));
+    let store = Arc::new(Interposed::around(room.memory.clone().unwrap()));
     let unread = start_over(&room, Arc::clone(&store) as _, always(Rule::same_subject()), |builder| builder).await;
     store.fail_reads();
     let query = InboxQuery::new(Scope::Mine, 100);

@@ -6,11 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use approval_core::PlanId;
 use approval_core::record::RecordKind;
-use approval_core::seal::Tag;
 use approval_core::store::{
-    CommitError, EventRow, Include, PlanPage, PlanQuery, PlanRows, Row, RowKey, Snapshot, Store, StoreError, Transition,
+    CommitError, EventRow, Include, PlanRows, Row, RowKey, Snapshot, Store, StoreError, Transition,
 };
-use approval_testkit::MemoryStore;
+use approval_testkit::{Around, AroundStore, MemoryStore};
 use async_trait::async_trait;
 use reference_target::Parts;
 
@@ -20,7 +19,7 @@ macro_rules! store {
     ($name:literal, $fault:expr) => {
         Fault::new($name, |parts| {
             let fault = Arc::new($fault);
-            Parts { store: Arc::new(Faulty { store: parts.store, fault }), ..parts }
+            Parts { store: Arc::new(Around(Faulty { store: parts.store, fault })), ..parts }
         })
     };
 }
@@ -89,7 +88,11 @@ struct Faulty<F> {
 }
 
 #[async_trait]
-impl<F: Otherwise> Store for Faulty<F> {
+impl<F: Otherwise> AroundStore for Faulty<F> {
+    fn inner(&self) -> &dyn Store {
+        self.store.as_ref()
+    }
+
     async fn commit(&self, transition: Transition) -> Result<(), CommitError> {
         let (name, reads, fault) = (transition.name(), transition.reads().clone(), Arc::clone(&self.fault));
         let transition = Transition::new(name, reads, move |snapshot| {
@@ -108,28 +111,12 @@ impl<F: Otherwise> Store for Faulty<F> {
         Ok(found)
     }
 
-    async fn executing(&self) -> Result<Vec<PlanId>, StoreError> {
-        self.store.executing().await
-    }
-
     async fn rows(&self, keys: &[RowKey]) -> Result<Vec<Row>, StoreError> {
         Ok(self.fault.rows(self.store.rows(keys).await?))
     }
 
-    async fn attempts(&self, effects: &[Tag]) -> Result<Vec<(PlanId, PlanRows)>, StoreError> {
-        self.store.attempts(effects).await
-    }
-
-    async fn list(&self, query: &PlanQuery) -> Result<PlanPage, StoreError> {
-        self.store.list(query).await
-    }
-
     async fn events(&self, after: u64, limit: u32) -> Result<Vec<EventRow>, StoreError> {
         Ok(self.fault.events(self.store.events(after, limit).await?))
-    }
-
-    async fn plan_events(&self, plan: PlanId, limit: u32) -> Result<Vec<EventRow>, StoreError> {
-        self.store.plan_events(plan, limit).await
     }
 }
 

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use approval_core::Timestamp;
 use approval_core::transient::{Transient, TransientError};
+use approval_testkit::{Around, AroundTransient};
 use async_trait::async_trait;
 use reference_target::Parts;
 
 use crate::fault::Fault;
 
 pub(super) const ALL: &[Fault] = &[Fault::new("sessions-outlive-logout", |parts| Parts {
-    transient: Arc::new(NeverTaken(parts.transient)),
+    transient: Arc::new(Around(NeverTaken(parts.transient))),
     ..parts
 })];
 
@@ -19,30 +20,12 @@ pub(super) const ALL: &[Fault] = &[Fault::new("sessions-outlive-logout", |parts|
 struct NeverTaken(Arc<dyn Transient>);
 
 #[async_trait]
-impl Transient for NeverTaken {
-    async fn put(&self, key: &str, sealed: Vec<u8>, expires_at: Timestamp) -> Result<(), TransientError> {
-        self.0.put(key, sealed, expires_at).await
-    }
-
-    async fn put_new(
-        &self,
-        key: &str,
-        sealed: Vec<u8>,
-        expires_at: Timestamp,
-        now: Timestamp,
-    ) -> Result<bool, TransientError> {
-        self.0.put_new(key, sealed, expires_at, now).await
-    }
-
-    async fn find(&self, key: &str, now: Timestamp) -> Result<Option<Vec<u8>>, TransientError> {
-        self.0.find(key, now).await
+impl AroundTransient for NeverTaken {
+    fn inner(&self) -> &dyn Transient {
+        self.0.as_ref()
     }
 
     async fn take(&self, key: &str, now: Timestamp) -> Result<Option<Vec<u8>>, TransientError> {
         self.0.find(key, now).await
-    }
-
-    async fn sweep(&self, now: Timestamp) -> Result<(), TransientError> {
-        self.0.sweep(now).await
     }
 }

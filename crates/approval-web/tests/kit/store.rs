@@ -2,12 +2,8 @@
 
 use std::sync::Mutex;
 
-use approval_core::PlanId;
-use approval_core::seal::Tag;
-use approval_core::store::{
-    CommitError, EventRow, Include, PlanPage, PlanQuery, PlanRows, Row, RowKey, Store, StoreError, Transition,
-};
-use approval_testkit::MemoryStore;
+use approval_core::store::{CommitError, Store, StoreError, Transition};
+use approval_testkit::{Around, AroundStore, MemoryStore};
 use async_trait::async_trait;
 
 /// What becomes of a transition whose connection breaks.
@@ -25,8 +21,8 @@ pub struct Breaking {
 }
 
 impl Breaking {
-    pub fn new(inner: MemoryStore) -> Self {
-        Self { inner, next: Mutex::default() }
+    pub fn around(inner: MemoryStore) -> Around<Self> {
+        Around(Self { inner, next: Mutex::default() })
     }
 
     pub fn breaks(&self, transition: &'static str, how: Break) {
@@ -35,7 +31,11 @@ impl Breaking {
 }
 
 #[async_trait]
-impl Store for Breaking {
+impl AroundStore for Breaking {
+    fn inner(&self) -> &dyn Store {
+        &self.inner
+    }
+
     async fn commit(&self, transition: Transition) -> Result<(), CommitError> {
         let breaks = self.next.lock().unwrap().take_if(|(name, _)| *name == transition.name());
         let lost = || Err(StoreError("the connection was lost".to_owned()).into());
@@ -46,33 +46,5 @@ impl Store for Breaking {
         }
         self.inner.commit(transition).await?;
         lost()
-    }
-
-    async fn plan(&self, plan: PlanId, include: Include) -> Result<Option<PlanRows>, StoreError> {
-        self.inner.plan(plan, include).await
-    }
-
-    async fn executing(&self) -> Result<Vec<PlanId>, StoreError> {
-        self.inner.executing().await
-    }
-
-    async fn rows(&self, keys: &[RowKey]) -> Result<Vec<Row>, StoreError> {
-        self.inner.rows(keys).await
-    }
-
-    async fn attempts(&self, effects: &[Tag]) -> Result<Vec<(PlanId, PlanRows)>, StoreError> {
-        self.inner.attempts(effects).await
-    }
-
-    async fn list(&self, query: &PlanQuery) -> Result<PlanPage, StoreError> {
-        self.inner.list(query).await
-    }
-
-    async fn events(&self, after: u64, limit: u32) -> Result<Vec<EventRow>, StoreError> {
-        self.inner.events(after, limit).await
-    }
-
-    async fn plan_events(&self, plan: PlanId, limit: u32) -> Result<Vec<EventRow>, StoreError> {
-        self.inner.plan_events(plan, limit).await
     }
 }

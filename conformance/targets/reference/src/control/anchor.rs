@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use approval_core::PlanId;
-use approval_core::anchor::{Anchor, AnchorEntry, AnchorError, CheckpointMark, Entered, Standing};
-use approval_core::record::Rollback;
-use approval_core::seal::Tag;
+use approval_core::anchor::{Anchor, AnchorEntry, AnchorError, CheckpointMark, Entered};
+use approval_testkit::{Around, AroundAnchor};
 use async_trait::async_trait;
 
 use super::Switch;
@@ -18,8 +17,8 @@ pub(super) struct ControlledAnchor {
 }
 
 impl ControlledAnchor {
-    pub(super) fn new(anchor: Arc<dyn Anchor>, fails: Switch) -> Self {
-        Self { anchor, fails }
+    pub(super) fn around(anchor: Arc<dyn Anchor>, fails: Switch) -> Around<Self> {
+        Around(Self { anchor, fails })
     }
 
     fn check(&self) -> Result<(), AnchorError> {
@@ -28,13 +27,9 @@ impl ControlledAnchor {
 }
 
 #[async_trait]
-impl Anchor for ControlledAnchor {
-    fn rollback(&self) -> Rollback {
-        self.anchor.rollback()
-    }
-
-    async fn standing(&self) -> Result<Standing, AnchorError> {
-        self.anchor.standing().await
+impl AroundAnchor for ControlledAnchor {
+    fn inner(&self) -> &dyn Anchor {
+        self.anchor.as_ref()
     }
 
     async fn begin(&self) -> Result<(), AnchorError> {
@@ -45,18 +40,6 @@ impl Anchor for ControlledAnchor {
     async fn enter(&self, entry: AnchorEntry) -> Result<Entered, AnchorError> {
         self.check()?;
         self.anchor.enter(entry).await
-    }
-
-    async fn entry(&self, plan: PlanId) -> Result<Option<AnchorEntry>, AnchorError> {
-        self.anchor.entry(plan).await
-    }
-
-    async fn claims_touching(&self, effects: &[Tag]) -> Result<Vec<AnchorEntry>, AnchorError> {
-        self.anchor.claims_touching(effects).await
-    }
-
-    async fn entries(&self) -> Result<Vec<AnchorEntry>, AnchorError> {
-        self.anchor.entries().await
     }
 
     async fn remove(&self, plans: &[PlanId]) -> Result<(), AnchorError> {
@@ -72,9 +55,5 @@ impl Anchor for ControlledAnchor {
     async fn reset_checkpoint(&self, checkpoint: Option<CheckpointMark>) -> Result<(), AnchorError> {
         self.check()?;
         self.anchor.reset_checkpoint(checkpoint).await
-    }
-
-    async fn last_checkpoint(&self) -> Result<Option<CheckpointMark>, AnchorError> {
-        self.anchor.last_checkpoint().await
     }
 }

@@ -66,15 +66,15 @@ impl Control {
     }
 
     pub(crate) fn store(&self, store: Arc<dyn Store>) -> Arc<dyn Store> {
-        Arc::new(ControlledStore::new(store, self.switch("store")))
+        Arc::new(ControlledStore::around(store, self.switch("store")))
     }
 
     pub(crate) fn transient(&self, transient: Arc<dyn Transient>) -> Arc<dyn Transient> {
-        Arc::new(ControlledTransient::new(transient, self.switch("store")))
+        Arc::new(ControlledTransient::around(transient, self.switch("store")))
     }
 
     pub(crate) fn anchor(&self, anchor: Arc<dyn Anchor>) -> Arc<dyn Anchor> {
-        Arc::new(ControlledAnchor::new(anchor, self.switch("anchor")))
+        Arc::new(ControlledAnchor::around(anchor, self.switch("anchor")))
     }
 
     fn switch(&self, name: &str) -> Switch {

@@ -127,7 +127,7 @@ async fn audit(installation: &Installation, parts: &Parts) -> Result<()> {
 }
 
 async fn prune(plan: PlanId, installation: &Installation, parts: Parts) -> Result<()> {
-    let store: Arc<dyn Store> = Arc::new(OnePlan::new(parts.store, plan));
+    let store: Arc<dyn Store> = Arc::new(OnePlan::around(parts.store, plan));
     let parts = Parts { store, ..parts };
     let approvals = service(installation, &parts, installation.settings.isolation, None).await?;
     let pruned = approvals.prune(Duration::ZERO).await?;

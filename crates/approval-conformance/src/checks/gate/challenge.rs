@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use crate::check::{Check, Level, Scope, run};
 use crate::driver::PersonVerdict;
-use crate::oracle;
 use crate::scene::Scene;
 use crate::time::begin;
 use crate::verdict::{Checked, Stop, ensure};
@@ -55,7 +54,7 @@ async fn one_challenge(scene: &Scene) -> Checked {
         })?;
     }
     let expires = first.answer.time("expiresAt");
-    let end = plan.header.get("expiresAt").and_then(serde_json::Value::as_str).and_then(oracle::timestamp);
+    let end = plan.time("expiresAt");
     ensure(expires.is_some() && expires <= end, || format!("the challenge ends at {expires:?}, the plan at {end:?}"))?;
     let origin = scene.world().listing().advertised.get("approvalOrigin").and_then(serde_json::Value::as_str);
     let origin = origin.ok_or_else(|| Stop::fail("`approvalOrigin` is not advertised"))?;
@@ -89,7 +88,7 @@ async fn other_digest(scene: &Scene) -> Checked {
 async fn status_waits(scene: &Scene) -> Checked {
     let (agent, call) = (scene.agent().await?, scene.plain()?);
     let (plan, challenge) = scene.challenged(&agent, &call).await?;
-    let person = scene.approvers(&agent, &call)?.into_iter().next().unwrap_or_else(|| agent.person.clone());
+    let person = scene.approver(&agent, &call)?;
     let begun = begin();
     let waiting = async {
         let status = agent.status_waiting(&plan, 25).await;

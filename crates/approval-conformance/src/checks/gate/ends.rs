@@ -62,7 +62,7 @@ pub(super) const ALL: &[Check] = &[
 async fn rejected(scene: &Scene) -> Checked {
     let (agent, call) = (scene.agent().await?, scene.plain()?);
     let (plan, challenge) = scene.challenged(&agent, &call).await?;
-    let person = first(scene, &agent, &call)?;
+    let person = scene.approver(&agent, &call)?;
     scene.must_decide(&person, PersonVerdict::Reject, &challenge).await?;
     for _ in 0..2 {
         agent.execute(&plan).await?.refused(&["approval_rejected"])?;
@@ -75,7 +75,7 @@ async fn rejected(scene: &Scene) -> Checked {
 async fn rejected_after_approval(scene: &Scene) -> Checked {
     let (agent, call) = (scene.agent().await?, scene.plain()?);
     let (plan, challenge) = scene.approved(&agent, &call).await?;
-    let person = first(scene, &agent, &call)?;
+    let person = scene.approver(&agent, &call)?;
     scene.must_decide(&person, PersonVerdict::Reject, &challenge).await?;
     ended(scene, &agent, &call, &plan, ("approval_rejected", "rejected", None)).await
 }
@@ -83,7 +83,7 @@ async fn rejected_after_approval(scene: &Scene) -> Checked {
 async fn withdrawn(scene: &Scene) -> Checked {
     let (agent, call) = (scene.agent().await?, scene.plain()?);
     let (plan, challenge) = scene.approved(&agent, &call).await?;
-    let person = first(scene, &agent, &call)?;
+    let person = scene.approver(&agent, &call)?;
     scene.must_decide(&person, PersonVerdict::Withdraw, &challenge).await?;
     ended(scene, &agent, &call, &plan, ("approval_withdrawn", "cancelled", Some("withdrawn"))).await
 }
@@ -121,9 +121,4 @@ async fn ended(
     let found = status.text("cause");
     ensure(found == cause, || format!("the status has the cause {found:?}, and has to have {cause:?}"))?;
     scene.occurred(call, 0).await
-}
-
-/// Somebody whose decision the rule asks for.
-fn first(scene: &Scene, agent: &Agent, call: &Call) -> Checked<String> {
-    Ok(scene.approvers(agent, call)?.into_iter().next().unwrap_or_else(|| agent.person.clone()))
 }

@@ -7,7 +7,7 @@ use crate::answer::Answer;
 use crate::check::{Check, Level, Scope, run};
 use crate::driver::PersonVerdict;
 use crate::scene::Scene;
-use crate::verdict::{Checked, Stop, ensure};
+use crate::verdict::{Checked, ensure};
 use crate::wire::Capabilities;
 
 /// How many executions of one plan are sent at once.
@@ -53,9 +53,7 @@ async fn race(scene: &Scene) -> Checked {
     let within = scene.world().answer_within() * 6;
     let executions = (0..AT_ONCE).map(|number| {
         let agent = if number % 2 == 0 { &agent } else { &another };
-        let arguments = crate::agent::about(&plan.id, Some(&plan.digest));
-        let request = agent.prepare_call(&agent.names().execute, &arguments);
-        async move { agent.send_call(&request, within).await }
+        agent.execute_within(&plan, within)
     });
     let mut own = 0;
     for answer in join_all(executions).await {
@@ -77,7 +75,7 @@ async fn in_progress(scene: &Scene) -> Checked {
     let (agent, call) = (scene.agent().await?, scene.held()?);
     let another = scene.own_agent(Capabilities::None).await?;
     let (plan, challenge) = scene.approved(&agent, &call).await?;
-    let person = scene.approvers(&agent, &call)?.into_iter().next().unwrap_or_else(|| agent.person.clone());
+    let person = scene.approver(&agent, &call)?;
     scene.hold(&call).await?;
     let meanwhile = async {
         scene.is_held(&call).await?;
@@ -143,6 +141,5 @@ async fn beside(
 
 /// An execution that stands at the target for a while.
 async fn slow(agent: &Agent, plan: &Plan, scene: &Scene) -> Checked<Answer> {
-    let request = agent.prepare_call(&agent.names().execute, &crate::agent::about(&plan.id, Some(&plan.digest)));
-    Ok(agent.send_call(&request, scene.world().answer_within() * 6).await?)
+    Ok(agent.execute_within(plan, scene.world().answer_within() * 6).await?)
 }

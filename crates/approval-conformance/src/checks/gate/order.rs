@@ -43,7 +43,7 @@ async fn in_order(scene: &Scene) -> Checked {
     agent.call(&execute, &with(&plan.id, &other)).await?.refused(&["approval_hash_mismatch"])?;
     let challenge = agent.challenge(&plan).await?;
     agent.call(&execute, &with(&plan.id, &other)).await?.refused(&["approval_hash_mismatch"])?;
-    let person = scene.approvers(&agent, &call)?.into_iter().next().unwrap_or_else(|| agent.person.clone());
+    let person = scene.approver(&agent, &call)?;
     scene.must_decide(&person, PersonVerdict::Reject, &challenge).await?;
     agent.call(&execute, &with(&plan.id, &other)).await?.refused(&["approval_hash_mismatch"])?;
     scene.occurred(&call, 0).await?;

@@ -93,9 +93,7 @@ async fn warned(scene: &Scene) -> Checked {
     agent.execute(&second).await?.refused(&["outcome_unknown"])?;
     scene.occurred(&call, before).await?;
     let (third, _) = scene.approved(&agent, &call).await?;
-    let warnings = third.answer.get("warnings").and_then(Value::as_array).cloned().unwrap_or_default();
-    let names = warnings.iter().any(|warning| warning.get("planId").and_then(Value::as_str) == Some(&first.id));
-    ensure(names, || format!("the unresolved attempt {} is not among the plan's warnings: {warnings:?}", first.id))?;
+    third.warns_of(&first)?;
     agent.execute(&third).await?.executed("applied", false)?;
     scene.occurred(&call, before + 1).await
 }

@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use crate::agent::{Agent, Challenge, Plan};
 use crate::answer::Answer;
 use crate::driver::{Change, Decision, Op, PersonVerdict};
-use crate::scene::{Call, Scene};
+use crate::scene::Scene;
 use crate::verdict::{Checked, Stop, ensure};
 use crate::wire::{Capabilities, WireError};
 
@@ -56,13 +56,16 @@ pub(super) async fn restarted(scene: &Scene) -> Checked<Agent> {
 }
 
 /// An execution that goes on beside what is done meanwhile.
-pub(super) fn executing(agent: &Agent, plan: &Plan) -> JoinHandle<Result<Answer, WireError>> {
+pub(super) type Execution = JoinHandle<Result<Answer, WireError>>;
+
+/// Begins one.
+pub(super) fn executing(agent: &Agent, plan: &Plan) -> Execution {
     let (agent, plan) = (agent.clone(), plan.clone());
     tokio::spawn(async move { agent.execute(&plan).await })
 }
 
 /// What came of it.
-pub(super) async fn came(running: JoinHandle<Result<Answer, WireError>>) -> Checked<Answer> {
+pub(super) async fn came(running: Execution) -> Checked<Answer> {
     Ok(running.await.map_err(|error| Stop::Fault(error.to_string()))??)
 }
 
@@ -74,12 +77,6 @@ pub(super) async fn change_person(scene: &Scene, what: Change, person: &str) -> 
 /// The configuration changes for a tool.
 pub(super) async fn change_tool(scene: &Scene, what: Change, tool: &str) -> Checked {
     scene.has(Op::Change { what, person: None, tool: Some(tool.to_owned()) }).await
-}
-
-/// A person who decides on a plan of `call`.
-pub(super) fn decider(scene: &Scene, agent: &Agent, call: &Call) -> Checked<String> {
-    let found = scene.approvers(agent, call)?.into_iter().next();
-    found.ok_or_else(|| Stop::NotTestable("nobody decides".to_owned()))
 }
 
 /// A person approves with a comment.

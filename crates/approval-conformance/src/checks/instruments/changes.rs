@@ -84,7 +84,7 @@ pub(super) const ALL: &[Check] = &[
 async fn new_policy(scene: &Scene) -> Checked {
     let (agent, before, call) = (scene.agent().await?, scene.plain()?, scene.plain()?);
     // The control: as the policy is, such a plan runs.
-    runs(scene, &agent, &before).await?;
+    scene.runs(&agent, &before).await?;
     let (plan, _) = scene.approved(&agent, &call).await?;
     change_tool(scene, Change::Policy, &call.tool.use_of).await?;
     agent.execute(&plan).await?.refused(&["policy_changed"])?;
@@ -98,7 +98,7 @@ async fn new_tool(scene: &Scene) -> Checked {
     let agent = anew(scene).await?;
     agent.execute(&plan).await?.refused(&["tool_changed"])?;
     ends_as_stale(scene, &agent, (&plan, &call)).await?;
-    runs(scene, &agent, &scene.plain()?).await
+    scene.runs(&agent, &scene.plain()?).await
 }
 
 async fn weaker_boundary(scene: &Scene) -> Checked {
@@ -127,31 +127,31 @@ async fn former_requester(scene: &Scene) -> Checked {
     agent.call(&other.tool.name, &other.arguments).await?.refused(&["requester_not_permitted"])?;
     change_person(scene, Change::Enable, &agent.person).await?;
     ends_as_stale(scene, &agent, (&plan, &call)).await?;
-    runs(scene, &agent, &other).await
+    scene.runs(&agent, &other).await
 }
 
 async fn former_approver(scene: &Scene) -> Checked {
     let (agent, call) = (scene.agent().await?, scene.ruled(Rule::OtherSubject)?);
     let (plan, _) = scene.approved(&agent, &call).await?;
-    let person = approver(scene, &agent, &call)?;
+    let person = scene.approver(&agent, &call)?;
     change_person(scene, Change::Disable, &person).await?;
     agent.execute(&plan).await?.refused(&["approver_not_permitted"])?;
     change_person(scene, Change::Enable, &person).await?;
     ends_as_stale(scene, &agent, (&plan, &call)).await?;
-    runs(scene, &agent, &scene.ruled(Rule::OtherSubject)?).await
+    scene.runs(&agent, &scene.ruled(Rule::OtherSubject)?).await
 }
 
 async fn left_the_group(scene: &Scene) -> Checked {
     let (agent, call) = (scene.agent().await?, scene.ruled(Rule::OtherSubject)?);
     // The control: in the group their approval counts.
-    runs(scene, &agent, &scene.ruled(Rule::OtherSubject)?).await?;
+    scene.runs(&agent, &scene.ruled(Rule::OtherSubject)?).await?;
     let (plan, _) = scene.approved(&agent, &call).await?;
     if plan.header.pointer("/policy/rule/groups").is_none() {
         return Err(Stop::NotApplicable("the rule names no groups".to_owned()));
     }
     let other = scene.ruled(Rule::OtherSubject)?;
     let (waiting, challenge) = scene.challenged(&agent, &other).await?;
-    let person = approver(scene, &agent, &call)?;
+    let person = scene.approver(&agent, &call)?;
     change_person(scene, Change::Regroup, &person).await?;
     agent.execute(&plan).await?.refused(&["approver_not_permitted"])?;
     ends_as_stale(scene, &agent, (&plan, &call)).await?;
@@ -164,7 +164,7 @@ async fn left_the_group(scene: &Scene) -> Checked {
 async fn disabled_approver(scene: &Scene) -> Checked {
     let (agent, call) = (scene.agent().await?, scene.ruled(Rule::OtherSubject)?);
     let (plan, challenge) = scene.challenged(&agent, &call).await?;
-    let person = approver(scene, &agent, &call)?;
+    let person = scene.approver(&agent, &call)?;
     let form = scene.must_form(&person, &challenge.url, PersonVerdict::Approve).await?;
     change_person(scene, Change::Disable, &person).await?;
     scene.send(Some(&person), &form).await?;
@@ -181,16 +181,4 @@ async fn ends_as_stale(scene: &Scene, agent: &Agent, (plan, call): (&Plan, &Call
     agent.status(plan).await?.stands("stale")?;
     agent.execute(plan).await?.refused(&["plan_stale"])?;
     scene.occurred(call, 0).await
-}
-
-/// The control: a plan that is made now runs.
-async fn runs(scene: &Scene, agent: &Agent, call: &Call) -> Checked {
-    let (plan, _) = scene.approved(agent, call).await?;
-    agent.execute(&plan).await?.executed("applied", false)?;
-    scene.occurred(call, 1).await
-}
-
-fn approver(scene: &Scene, agent: &Agent, call: &Call) -> Checked<String> {
-    let found = scene.approvers(agent, call)?.into_iter().next();
-    found.ok_or_else(|| Stop::NotTestable("nobody approves".to_owned()))
 }

@@ -92,7 +92,7 @@ async fn old_plan(scene: &Scene) -> Checked {
     ended(agent.status(&plan).await?.stands("expired")?.text("cause"), "plan")?;
     agent.execute(&plan).await?.refused(&["plan_expired"])?;
     scene.occurred(&call, 0).await?;
-    runs(scene).await
+    scene.runs(&scene.agent().await?, &scene.plain()?).await
 }
 
 async fn old_approval(scene: &Scene) -> Checked {
@@ -103,7 +103,7 @@ async fn old_approval(scene: &Scene) -> Checked {
     agent.execute(&plan).await?.refused(&["approval_expired"])?;
     scene.occurred(&call, 0).await?;
     ended(agent.status(&plan).await?.stands("expired")?.text("cause"), "approval")?;
-    runs(scene).await
+    scene.runs(&scene.agent().await?, &scene.plain()?).await
 }
 
 async fn ran_out(scene: &Scene) -> Checked {
@@ -146,8 +146,7 @@ async fn old_form(scene: &Scene) -> Checked {
     let (agent, call) = (scene.agent().await?, scene.plain()?);
     let (plan, first) = scene.challenged(&agent, &call).await?;
     shorter(&plan, "challengeSeconds")?;
-    let approvers = scene.approvers(&agent, &call)?;
-    let Some(person) = approvers.first() else { return Err(Stop::NotTestable("nobody approves".to_owned())) };
+    let person = &scene.approver(&agent, &call)?;
     let form = scene.must_form(person, &first.url, PersonVerdict::Approve).await?;
     pass(scene, limit(&plan, "challengeSeconds")?).await?;
     let second = agent.challenge(&plan).await?;
@@ -205,21 +204,12 @@ async fn replay_later(scene: &Scene) -> Checked {
     scene.occurred(&call, 1).await
 }
 
-/// The control: a plan that is made now runs.
-async fn runs(scene: &Scene) -> Checked {
-    let (agent, call) = (scene.agent().await?, scene.plain()?);
-    let (plan, _) = scene.approved(&agent, &call).await?;
-    agent.execute(&plan).await?.executed("applied", false)?;
-    scene.occurred(&call, 1).await
-}
-
 fn ended(found: Option<&str>, cause: &str) -> Checked {
     ensure(found == Some(cause), || format!("the cause is {found:?} where it has to be `{cause}`"))
 }
 
 fn header_time(plan: &Plan, member: &str) -> Checked<time::OffsetDateTime> {
-    let text = plan.header.get(member).and_then(serde_json::Value::as_str).unwrap_or_default();
-    crate::oracle::timestamp(text).ok_or_else(|| Stop::fail(format!("the header's `{member}` is no timestamp")))
+    plan.time(member).ok_or_else(|| Stop::fail(format!("the header's `{member}` is no timestamp")))
 }
 
 /// What runs out before the plan does.

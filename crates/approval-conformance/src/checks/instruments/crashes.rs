@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
-
-use super::acts::{came, executing, limit, pass, restarted};
+use super::acts::{Execution, came, executing, limit, pass, restarted};
 use crate::agent::{Agent, Plan};
+use crate::answer::Answer;
 use crate::check::{Check, Level, Scope, run};
 use crate::driver::{KillWhen, Op, PersonVerdict, ReconcileFinding};
 use crate::scene::{Call, Scene};
@@ -113,7 +112,7 @@ async fn crash(scene: &Scene, when: KillWhen, effects: u64) -> Checked {
     agent.status(&plan).await?.stands("unknown")?;
     scene.occurred(&call, effects).await?;
     // The control: others run as ever.
-    runs(scene, &agent).await
+    scene.runs(&agent, &scene.plain()?).await
 }
 
 /// The process dies in the execution of `plan`, and starts again; its lease passes.
@@ -169,8 +168,7 @@ async fn what_was_answered(scene: &Scene) -> Checked {
     let (awaiting, challenge) = scene.challenged(&agent, second).await?;
     let (approved, _) = scene.approved(&agent, third).await?;
     let (rejected, asked) = scene.challenged(&agent, fourth).await?;
-    let persons = scene.approvers(&agent, fourth)?;
-    let person = persons.first().ok_or_else(|| Stop::NotTestable("nobody decides".to_owned()))?;
+    let person = &scene.approver(&agent, fourth)?;
     scene.must_decide(person, PersonVerdict::Reject, &asked).await?;
     let (cancelled, _) = scene.approved(&agent, fifth).await?;
     agent.cancel(&cancelled).await?.stands("cancelled")?;
@@ -196,20 +194,37 @@ async fn what_was_answered(scene: &Scene) -> Checked {
     scene.occurred(third, 1).await
 }
 
+/// An attempt that stands at the target for longer than its lease.
+struct Outlived {
+    agent: Agent,
+    call: Call,
+    plan: Plan,
+    running: Execution,
+    /// What another execution was told after that.
+    answer: Answer,
+}
+
+impl Outlived {
+    async fn lease(scene: &Scene) -> Checked<Self> {
+        let (agent, call) = (scene.agent().await?, scene.held()?);
+        let (plan, _) = scene.approved(&agent, &call).await?;
+        within(&plan)?;
+        scene.hold(&call).await?;
+        let running = executing(&agent, &plan);
+        scene.is_held(&call).await?;
+        pass(scene, limit(&plan, "leaseSeconds")?).await?;
+        let answer = agent.execute(&plan).await?;
+        Ok(Self { agent, call, plan, running, answer })
+    }
+}
+
 async fn late_outcome(scene: &Scene) -> Checked {
     late(scene).await.map(drop)
 }
 
 /// The plan of an attempt whose outcome came late.
 pub(super) async fn late(scene: &Scene) -> Checked<Plan> {
-    let (agent, call) = (scene.agent().await?, scene.held()?);
-    let (plan, _) = scene.approved(&agent, &call).await?;
-    within(&plan)?;
-    scene.hold(&call).await?;
-    let running = executing(&agent, &plan);
-    scene.is_held(&call).await?;
-    pass(scene, limit(&plan, "leaseSeconds")?).await?;
-    let answer = agent.execute(&plan).await?;
+    let Outlived { agent, call, plan, running, answer } = Outlived::lease(scene).await?;
     if answer.refused(&["execution_in_progress"]).is_err() {
         answer.executed("unknown", true)?;
     }
@@ -229,14 +244,7 @@ async fn late_conflict(scene: &Scene) -> Checked {
 
 /// The plan of an attempt whose outcome came after an operator had resolved it.
 pub(super) async fn conflicting(scene: &Scene) -> Checked<Plan> {
-    let (agent, call) = (scene.agent().await?, scene.held()?);
-    let (plan, _) = scene.approved(&agent, &call).await?;
-    within(&plan)?;
-    scene.hold(&call).await?;
-    let running = executing(&agent, &plan);
-    scene.is_held(&call).await?;
-    pass(scene, limit(&plan, "leaseSeconds")?).await?;
-    let answer = agent.execute(&plan).await?;
+    let Outlived { agent, call, plan, running, answer } = Outlived::lease(scene).await?;
     if answer.refused(&["execution_in_progress"]).is_ok() {
         scene.has(Op::Release).await?;
         drop(came(running).await?);
@@ -264,9 +272,7 @@ async fn unmarked_retry(scene: &Scene) -> Checked {
     scene.occurred(&other, 0).await?;
     // One that is made now lists the attempt, so its approver was told.
     let (third, _) = scene.approved(&agent, &call).await?;
-    let warnings = third.answer.get("warnings").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let is_told = warnings.iter().any(|warning| warning.get("planId").and_then(Value::as_str) == Some(&first.id));
-    ensure(is_told, || "the plan's warnings don't name the unresolved attempt on its object".to_owned())?;
+    third.warns_of(&first)?;
     agent.execute(&third).await?.executed("applied", false)?;
     scene.occurred(&call, 1).await?;
     drop(agent.cancel(&second).await?);
@@ -284,14 +290,6 @@ async fn unmarked_retry(scene: &Scene) -> Checked {
     agent.execute(&second).await?.executed("applied", false)?;
     scene.occurred(&call, 0).await?;
     scene.occurred(&other, 1).await
-}
-
-/// The control: a plan that is made now runs.
-async fn runs(scene: &Scene, agent: &Agent) -> Checked {
-    let call = scene.plain()?;
-    let (plan, _) = scene.approved(agent, &call).await?;
-    agent.execute(&plan).await?.executed("applied", false)?;
-    scene.occurred(&call, 1).await
 }
 
 /// The lease passes before the time for steps does.

@@ -122,8 +122,7 @@ async fn pruned(scene: &Scene) -> Checked {
     scene.has(Op::Prune { plan_id: plan.id.clone() }).await?;
     agent.execute(&plan).await?.refused(&["already_executed"])?;
     agent.status(&plan).await?.stands("applied")?;
-    let persons = scene.approvers(&agent, &call)?;
-    let person = persons.first().ok_or_else(|| Stop::NotTestable("nobody decides".to_owned()))?;
+    let person = &scene.approver(&agent, &call)?;
     let (page, invented) = (&challenge.url, challenge.url.replace(&plan.id, "01890000-0000-7000-8000-000000000000"));
     if invented == *page {
         return Err(Stop::NotTestable("the address of the page doesn't hold the plan's id".to_owned()));
@@ -139,8 +138,7 @@ async fn pruned(scene: &Scene) -> Checked {
 async fn pruned_rejection(scene: &Scene) -> Checked {
     let (agent, call) = (scene.agent().await?, scene.plain()?);
     let (plan, challenge) = scene.challenged(&agent, &call).await?;
-    let persons = scene.approvers(&agent, &call)?;
-    let person = persons.first().ok_or_else(|| Stop::NotTestable("nobody decides".to_owned()))?;
+    let person = &scene.approver(&agent, &call)?;
     scene.must_decide(person, PersonVerdict::Reject, &challenge).await?;
     agent.execute(&plan).await?.refused(&["approval_rejected"])?;
     scene.has(Op::Prune { plan_id: plan.id.clone() }).await?;

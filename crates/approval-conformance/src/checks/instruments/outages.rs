@@ -5,7 +5,7 @@ use crate::check::{Check, Level, Scope, run};
 use crate::driver::{Op, PersonVerdict};
 use crate::scene::Scene;
 use crate::target::Drift;
-use crate::verdict::{Checked, Stop, ensure};
+use crate::verdict::{Checked, ensure};
 
 pub(super) const ALL: &[Check] = &[
     Check {
@@ -72,8 +72,7 @@ async fn store_outage(scene: &Scene) -> Checked {
 async fn decision_in_an_outage(scene: &Scene) -> Checked {
     let (agent, call) = (scene.agent().await?, scene.plain()?);
     let (plan, challenge) = scene.challenged(&agent, &call).await?;
-    let persons = scene.approvers(&agent, &call)?;
-    let person = persons.first().ok_or_else(|| Stop::NotTestable("nobody decides".to_owned()))?;
+    let person = &scene.approver(&agent, &call)?;
     // The form is there before the store fails: a login would have to be kept as well.
     let form = scene.must_form(person, &challenge.url, PersonVerdict::Approve).await?;
     scene.has(Op::FailStore { on: true }).await?;

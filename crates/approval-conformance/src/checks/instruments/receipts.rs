@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::acts::{Asked, decider, limit, pass, restarted};
+use super::acts::{Asked, limit, pass, restarted};
 use super::audit::Export;
 use crate::agent::Plan;
 use crate::check::{Check, Level, Scope, run};
@@ -147,12 +147,12 @@ async fn of_each_end(scene: &Scene) -> Checked {
     let agent = scene.agent().await?;
     let call = scene.plain()?;
     let (rejected, challenge) = scene.challenged(&agent, &call).await?;
-    scene.must_decide(&decider(scene, &agent, &call)?, PersonVerdict::Reject, &challenge).await?;
+    scene.must_decide(&scene.approver(&agent, &call)?, PersonVerdict::Reject, &challenge).await?;
     ended(scene, &rejected, ("rejected", None)).await?;
 
     let call = scene.plain()?;
     let (withdrawn, challenge) = scene.approved(&agent, &call).await?;
-    scene.must_decide(&decider(scene, &agent, &call)?, PersonVerdict::Withdraw, &challenge).await?;
+    scene.must_decide(&scene.approver(&agent, &call)?, PersonVerdict::Withdraw, &challenge).await?;
     ended(scene, &withdrawn, ("cancelled", Some("withdrawn"))).await?;
 
     let planned = scene.plan(&agent, &scene.plain()?).await?;

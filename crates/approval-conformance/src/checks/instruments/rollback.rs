@@ -5,7 +5,7 @@ use crate::agent::{Agent, Challenge, Plan};
 use crate::check::{Check, Level, Scope, run};
 use crate::driver::{Op, PersonVerdict, PutBack, ReconcileFinding};
 use crate::scene::{Call, Scene};
-use crate::verdict::{Checked, Stop, ensure};
+use crate::verdict::{Checked, ensure};
 
 pub(super) const ALL: &[Check] = &[
     Check {
@@ -79,7 +79,7 @@ async fn older_state(scene: &Scene) -> Checked {
     let agent = anew(scene).await?;
     agent.execute(&plan).await?.refused(&["integrity_failure"])?;
     scene.occurred(&call, 1).await?;
-    runs(scene, &agent).await
+    scene.runs(&agent, &scene.plain()?).await
 }
 
 async fn yesterdays_store(scene: &Scene) -> Checked {
@@ -95,13 +95,13 @@ async fn yesterdays_store(scene: &Scene) -> Checked {
     if !call.tool.opaque && matches!(answer.text("reason"), Some("precondition_failed" | "preview_changed")) {
         // Step 10 comes before the anchor is asked.
         scene.occurred(&call, 1).await?;
-        return runs(scene, &agent).await;
+        return scene.runs(&agent, &scene.plain()?).await;
     }
     answer.executed("unknown", false)?;
     scene.occurred(&call, 1).await?;
     agent.execute(&plan).await?.executed("unknown", true)?;
     scene.occurred(&call, 1).await?;
-    runs(scene, &agent).await
+    scene.runs(&agent, &scene.plain()?).await
 }
 
 async fn another_on_the_key(scene: &Scene) -> Checked {
@@ -153,7 +153,7 @@ async fn undone_rejection(scene: &Scene) -> Checked {
     is_refused(scene, &agent, (&plan, &call), "approval_rejected").await?;
     is_not_approved(scene, &agent, (&other, &asked)).await?;
     is_refused(scene, &agent, (&waiting, &other), "approval_rejected").await?;
-    runs(scene, &agent).await
+    scene.runs(&agent, &scene.plain()?).await
 }
 
 async fn undone_withdrawal(scene: &Scene) -> Checked {
@@ -165,7 +165,7 @@ async fn undone_withdrawal(scene: &Scene) -> Checked {
     agent.execute(&plan).await?.refused(&["approval_withdrawn"])?;
     let agent = put_back(scene).await?;
     is_refused(scene, &agent, (&plan, &call), "approval_withdrawn").await?;
-    runs(scene, &agent).await
+    scene.runs(&agent, &scene.plain()?).await
 }
 
 async fn put_back(scene: &Scene) -> Checked<Agent> {
@@ -174,8 +174,7 @@ async fn put_back(scene: &Scene) -> Checked<Agent> {
 }
 
 async fn ends(scene: &Scene, agent: &Agent, (call, challenge): (&Call, &Challenge), verdict: PersonVerdict) -> Checked {
-    let persons = scene.approvers(agent, call)?;
-    let person = persons.first().ok_or_else(|| Stop::NotTestable("nobody decides".to_owned()))?;
+    let person = &scene.approver(agent, call)?;
     scene.must_decide(person, verdict, challenge).await
 }
 
@@ -190,12 +189,4 @@ async fn is_not_approved(scene: &Scene, agent: &Agent, (call, challenge): (&Call
         ensure(!decided.decided, || format!("`{person}` approved a plan of which the anchor knows the end"))?;
     }
     Ok(())
-}
-
-/// The control: a plan that is made now runs.
-async fn runs(scene: &Scene, agent: &Agent) -> Checked {
-    let call = scene.plain()?;
-    let (plan, _) = scene.approved(agent, &call).await?;
-    agent.execute(&plan).await?.executed("applied", false)?;
-    scene.occurred(&call, 1).await
 }

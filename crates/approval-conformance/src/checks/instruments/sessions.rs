@@ -78,8 +78,7 @@ impl Seen {
     async fn page(scene: &Scene) -> Checked<Self> {
         let (agent, call) = (scene.agent().await?, scene.plain()?);
         let (_, challenge) = scene.challenged(&agent, &call).await?;
-        let person = scene.approvers(&agent, &call)?.into_iter().next();
-        let person = person.ok_or_else(|| Stop::NotTestable("nobody decides".to_owned()))?;
+        let person = scene.approver(&agent, &call)?;
         scene.open(Some(&person), &challenge.url).await?;
         let cookies = scene.world().people().session(&person, &challenge.url).await?;
         let cookies = cookies.filter(|cookies| !cookies.is_empty());

@@ -137,8 +137,7 @@ async fn not_shown(scene: &Scene) -> Checked {
     let (agent, call, sound_call) = (scene.agent().await?, scene.plain()?, scene.plain()?);
     let (plan, challenge) = scene.challenged(&agent, &call).await?;
     let (sound, asked) = scene.challenged(&agent, &sound_call).await?;
-    let persons = scene.approvers(&agent, &call)?;
-    let person = persons.first().ok_or_else(|| Stop::NotTestable("nobody decides".to_owned()))?;
+    let person = &scene.approver(&agent, &call)?;
     tamper(scene, (Tamper::EditedRow, "review"), &plan, &sound).await?;
     let agent = anew(scene).await?;
     let form = scene.form(person, &challenge.url, PersonVerdict::Approve).await?;

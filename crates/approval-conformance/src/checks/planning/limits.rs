@@ -90,7 +90,7 @@ async fn knocking(scene: &Scene) -> Checked {
 async fn asked_again(scene: &Scene) -> Checked {
     let (agent, call) = (scene.agent().await?, scene.plain()?);
     let (_, challenge) = scene.challenged(&agent, &call).await?;
-    let person = scene.approvers(&agent, &call)?.into_iter().next().unwrap_or_else(|| agent.person.clone());
+    let person = scene.approver(&agent, &call)?;
     scene.must_decide(&person, PersonVerdict::Reject, &challenge).await?;
     agent.call(&call.tool.name, &call.arguments).await?.refused(&["recently_rejected"])?;
     if let Ok(altered) = call.altered() {
@@ -108,7 +108,7 @@ async fn cool_down_ends(scene: &Scene) -> Checked {
     let (agent, call) = (scene.agent().await?, scene.short("coolDownSeconds", SHORT)?);
     let seconds = call.tool.limits.get("coolDownSeconds").copied().unwrap_or_default();
     let (_, challenge) = scene.challenged(&agent, &call).await?;
-    let person = scene.approvers(&agent, &call)?.into_iter().next().unwrap_or_else(|| agent.person.clone());
+    let person = scene.approver(&agent, &call)?;
     scene.must_decide(&person, PersonVerdict::Reject, &challenge).await?;
     let rejected = now();
     agent.call(&call.tool.name, &call.arguments).await?.refused(&["recently_rejected"])?;

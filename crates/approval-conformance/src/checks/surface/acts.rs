@@ -20,12 +20,6 @@ pub(super) fn squeezed(text: &str) -> String {
     text.chars().filter(|character| !character.is_whitespace()).collect()
 }
 
-/// Who approves first.
-pub(super) fn first_approver(scene: &Scene, agent: &Agent, call: &Call) -> Checked<String> {
-    let first = scene.approvers(agent, call)?.into_iter().next();
-    first.ok_or_else(|| Stop::NotTestable("there is nobody who approves".to_owned()))
-}
-
 /// A plan's page as somebody sees it.
 #[derive(Debug)]
 pub(super) struct Shown {

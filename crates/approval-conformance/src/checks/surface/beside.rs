@@ -2,7 +2,7 @@
 
 use reqwest::Url;
 
-use super::acts::{first_approver, shown, squeezed};
+use super::acts::{shown, squeezed};
 use crate::agent::{Challenge, Plan};
 use crate::check::{Check, Level, Scope, run};
 use crate::driver::{Page, PersonVerdict};
@@ -45,7 +45,7 @@ pub(super) const ALL: &[Check] = &[
 
 async fn beside(scene: &Scene) -> Checked {
     let (agent, call, other) = (scene.agent().await?, scene.plain()?, scene.plain()?);
-    let person = first_approver(scene, &agent, &call)?;
+    let person = scene.approver(&agent, &call)?;
     let (_, challenge) = scene.challenged(&agent, &call).await?;
     let open = scene.plan(&agent, &other).await?;
     let page = shown(scene, &person, &challenge.url).await?.page;
@@ -70,7 +70,7 @@ async fn beside(scene: &Scene) -> Checked {
 
 async fn hidden(scene: &Scene) -> Checked {
     let (agent, call) = (scene.agent().await?, scene.ruled(Rule::OtherSubject).or_else(|_| scene.ruled(Rule::Quorum))?);
-    let person = first_approver(scene, &agent, &call)?;
+    let person = scene.approver(&agent, &call)?;
     let (plan, challenge) = scene.challenged(&agent, &call).await?;
     let mut before: Option<(u16, Vec<String>)> = None;
     for _ in 0..2 {

@@ -1,6 +1,6 @@
 //! How much a request may bring (approval-surface.md, section 7).
 
-use super::acts::{comment_field, control, first_approver, shown, undecided, with};
+use super::acts::{comment_field, control, shown, undecided, with};
 use crate::check::{Check, Level, Scope, run};
 use crate::driver::PersonVerdict;
 use crate::scene::Scene;
@@ -38,7 +38,7 @@ const BODY: usize = 48 << 20;
 async fn comment(scene: &Scene) -> Checked {
     let (agent, call) = (scene.agent().await?, scene.ruled(Rule::SameSubject)?);
     let (plan, challenge) = scene.challenged(&agent, &call).await?;
-    let person = first_approver(scene, &agent, &call)?;
+    let person = scene.approver(&agent, &call)?;
     let form = scene.must_form(&person, &challenge.url, PersonVerdict::Approve).await?;
     let field = comment_field(&form)?;
     let long = "x".repeat(COMMENT) + "y";
@@ -63,7 +63,7 @@ async fn comment(scene: &Scene) -> Checked {
 async fn request(scene: &Scene) -> Checked {
     let (agent, call) = (scene.agent().await?, scene.plain()?);
     let (plan, challenge) = scene.challenged(&agent, &call).await?;
-    let person = first_approver(scene, &agent, &call)?;
+    let person = scene.approver(&agent, &call)?;
     let mut form = scene.must_form(&person, &challenge.url, PersonVerdict::Approve).await?;
     form.fields.push(("more".to_owned(), "x".repeat(BODY)));
     // Past the recorder: nobody wants to read it.

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::acts::{comment_field, first_approver, leaves, readable, shown, squeezed, with};
+use super::acts::{comment_field, leaves, readable, shown, squeezed, with};
 use super::documents::{Documents, documents, is_commitment, secret_leaves};
 use crate::check::{Check, Level, Scope, run};
 use crate::driver::{AnswerHow, Op, PersonVerdict};
@@ -78,7 +78,7 @@ async fn whole(scene: &Scene) -> Checked {
     let mut missing = Vec::new();
     for tool in readable(scene)? {
         let call = scene.call_of(&tool);
-        let person = first_approver(scene, &agent, &call)?;
+        let person = scene.approver(&agent, &call)?;
         let (plan, challenge) = scene.challenged(&agent, &call).await?;
         let documents = documents(scene, &person, &plan, &challenge).await?;
         let text = plain(&shown(scene, &person, &challenge.url).await?.page.text);
@@ -102,7 +102,7 @@ async fn order(scene: &Scene) -> Checked {
     let mut found = false;
     for tool in readable(scene)? {
         let call = scene.call_of(&tool);
-        let person = first_approver(scene, &agent, &call)?;
+        let person = scene.approver(&agent, &call)?;
         let (plan, challenge) = scene.challenged(&agent, &call).await?;
         let Documents { review, .. } = documents(scene, &person, &plan, &challenge).await?;
         let text = plain(&shown(scene, &person, &challenge.url).await?.page.text);
@@ -131,7 +131,7 @@ async fn worst(scene: &Scene) -> Checked {
     let mut found = false;
     for tool in readable(scene)? {
         let call = scene.call_of(&tool);
-        let person = first_approver(scene, &agent, &call)?;
+        let person = scene.approver(&agent, &call)?;
         let (plan, challenge) = scene.challenged(&agent, &call).await?;
         let findings = plan.answer.get("findings").and_then(Value::as_array).cloned().unwrap_or_default();
         let text = plain(&shown(scene, &person, &challenge.url).await?.page.text);
@@ -166,7 +166,7 @@ async fn sides(scene: &Scene) -> Checked {
     let (plan, _) = scene.approved(&agent, &call).await?;
     agent.execute(&plan).await?.executed("applied", false)?;
     let second = call.altered()?;
-    let person = first_approver(scene, &agent, &second)?;
+    let person = scene.approver(&agent, &second)?;
     let (plan, challenge) = scene.challenged(&agent, &second).await?;
     let Documents { review, .. } = documents(scene, &person, &plan, &challenge).await?;
     let changes = review.get("changes").and_then(Value::as_array).cloned().unwrap_or_default();
@@ -205,13 +205,9 @@ async fn unresolved(scene: &Scene) -> Checked {
         return Err(Stop::NotApplicable("the operator takes this tool's errors for free of effects".to_owned()));
     }
     answer.executed("unknown", false)?;
-    let person = first_approver(scene, &agent, &call)?;
+    let person = scene.approver(&agent, &call)?;
     let (second, challenge) = scene.challenged(&agent, &call).await?;
-    let warnings = second.answer.get("warnings").cloned().unwrap_or_default();
-    let listed = warnings
-        .as_array()
-        .is_some_and(|all| all.iter().any(|warning| warning.get("planId") == Some(&plan.id.clone().into())));
-    ensure(listed, || format!("the review of the same call doesn't list the attempt that is `unknown`: {warnings}"))?;
+    second.warns_of(&plan)?;
     let text = shown(scene, &person, &challenge.url).await?.text;
     ensure(text.contains(&plan.id), || {
         format!("the page {} doesn't name the unresolved plan {}", challenge.url, plan.id)

@@ -77,7 +77,7 @@ async fn own_plan(scene: &Scene) -> Checked {
             )
         })?;
     }
-    let approver = scene.approvers(&agent, &call)?.into_iter().next().unwrap_or_default();
+    let approver = scene.approver(&agent, &call)?;
     let theirs = scene.must_form(&approver, &challenge.url, PersonVerdict::Approve).await?;
     scene.send(Some(&agent.person), &theirs).await?;
     undecided(&agent, &plan, "the requester sent an approver's form").await?;

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::acts::{first_approver, links, readable, shown};
+use super::acts::{links, readable, shown};
 use crate::agent::{Challenge, Plan};
 use crate::check::{Check, Level, Scope, run};
 use crate::driver::Page;
@@ -167,7 +167,7 @@ impl Search {
 async fn offered(scene: &Scene) -> Checked {
     let (agent, call) = (scene.agent().await?, scene.plain()?);
     let (plan, challenge) = scene.challenged(&agent, &call).await?;
-    let approver = first_approver(scene, &agent, &call)?;
+    let approver = scene.approver(&agent, &call)?;
     documents(scene, &agent.person, &plan, &challenge).await?;
     documents(scene, &approver, &plan, &challenge).await?;
     scene.approve(&agent, &call, &challenge).await?;
@@ -177,7 +177,7 @@ async fn offered(scene: &Scene) -> Checked {
     if let Ok(call) = scene.ruled(crate::target::Rule::OtherSubject) {
         let (plan, challenge) = scene.challenged(&agent, &call).await?;
         documents(scene, &agent.person, &plan, &challenge).await?;
-        let approver = first_approver(scene, &agent, &call)?;
+        let approver = scene.approver(&agent, &call)?;
         documents(scene, &approver, &plan, &challenge).await?;
     }
     Ok(())
@@ -232,7 +232,7 @@ async fn intent(scene: &Scene) -> Checked {
 
 async fn salts(scene: &Scene) -> Checked {
     let (agent, call) = (scene.agent().await?, scene.plain()?);
-    let person = first_approver(scene, &agent, &call)?;
+    let person = scene.approver(&agent, &call)?;
     let mut salts = std::collections::BTreeSet::new();
     for _ in 0..2 {
         let (plan, challenge) = scene.challenged(&agent, &call).await?;
@@ -277,7 +277,7 @@ async fn of_each(scene: &Scene) -> Checked<Vec<(Plan, Call, Documents)>> {
     let mut found: Vec<(Plan, Call, Documents)> = Vec::new();
     for tool in readable(scene)? {
         let call = scene.call_of(&tool);
-        let person = first_approver(scene, &agent, &call)?;
+        let person = scene.approver(&agent, &call)?;
         let (plan, challenge) = scene.challenged(&agent, &call).await?;
         let documents = documents(scene, &person, &plan, &challenge).await?;
         agent.cancel(&plan).await?;

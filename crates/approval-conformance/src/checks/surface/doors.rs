@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::acts::{
-    control, first_approver, invented, is_turned_to_login, likeness, links, origin, shown, squeezed, undecided,
-};
+use super::acts::{control, invented, is_turned_to_login, likeness, links, origin, shown, squeezed, undecided};
 use crate::check::{Check, Level, Scope, run};
 use crate::driver::{Form, Opened, Page, PersonVerdict};
 use crate::scene::Scene;
@@ -90,7 +88,7 @@ async fn stranger(scene: &Scene) -> Checked {
     let (agent, call) = (scene.agent().await?, scene.plain()?);
     let (plan, challenge) = scene.challenged(&agent, &call).await?;
     let (id, _) = invented(&plan, &challenge.url)?;
-    let approver = first_approver(scene, &agent, &call)?;
+    let approver = scene.approver(&agent, &call)?;
     let seen = shown(scene, &agent.person, &challenge.url).await?;
     let mut addresses = links(&seen.page, &challenge.url, &plan.id);
     addresses.insert(0, challenge.url.clone());
@@ -136,7 +134,7 @@ async fn nobody(scene: &Scene) -> Checked {
     let (agent, call) = (scene.agent().await?, scene.plain()?);
     let (plan, challenge) = scene.challenged(&agent, &call).await?;
     let (id, _) = invented(&plan, &challenge.url)?;
-    let approver = first_approver(scene, &agent, &call)?;
+    let approver = scene.approver(&agent, &call)?;
     let seen = shown(scene, &approver, &challenge.url).await?;
     let mut addresses = links(&seen.page, &challenge.url, &plan.id);
     addresses.insert(0, challenge.url.clone());
@@ -169,7 +167,7 @@ async fn token(scene: &Scene) -> Checked {
     let with = scene.open_as(None, &challenge.url, "GET", bearer.clone()).await?;
     tells_nothing(&with, &[&call.unique, &plan.digest], &challenge.url)?;
     alike((&with, &plan.id), (&without, &plan.id), &challenge.url)?;
-    let approver = first_approver(scene, &agent, &call)?;
+    let approver = scene.approver(&agent, &call)?;
     let mut form = scene.must_form(&approver, &challenge.url, PersonVerdict::Approve).await?;
     form.headers.extend(bearer);
     scene.send(None, &form).await?;

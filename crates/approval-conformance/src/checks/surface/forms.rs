@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::acts::{
-    ELSEWHERE, control, edited, first_approver, from, origin, sealed_as, shown, turned, two_approvers, undecided, with,
-    with_query, without,
+    ELSEWHERE, control, edited, from, origin, sealed_as, shown, turned, two_approvers, undecided, with, with_query,
+    without,
 };
 use crate::check::{Check, Level, Scope, run};
 use crate::driver::PersonVerdict;
@@ -116,7 +116,7 @@ async fn no_password(scene: &Scene) -> Checked {
 
 async fn foreign_form(scene: &Scene) -> Checked {
     let (agent, call, other) = (scene.agent().await?, scene.plain()?, scene.plain()?);
-    let person = first_approver(scene, &agent, &call)?;
+    let person = scene.approver(&agent, &call)?;
     let (plan, challenge) = scene.challenged(&agent, &call).await?;
     let (other_plan, other_challenge) = scene.challenged(&agent, &other).await?;
     let own = scene.must_form(&person, &challenge.url, PersonVerdict::Approve).await?;
@@ -150,7 +150,7 @@ async fn foreign_form(scene: &Scene) -> Checked {
 
 async fn other_session(scene: &Scene) -> Checked {
     let (agent, call) = (scene.agent().await?, scene.plain()?);
-    let person = first_approver(scene, &agent, &call)?;
+    let person = scene.approver(&agent, &call)?;
     let (plan, challenge) = scene.challenged(&agent, &call).await?;
     let form = scene.must_form(&person, &challenge.url, PersonVerdict::Approve).await?;
     let visitor = scene.visitor(&person)?;
@@ -198,7 +198,7 @@ async fn used_twice(scene: &Scene) -> Checked {
 
 async fn old_form(scene: &Scene) -> Checked {
     let (agent, call) = (scene.agent().await?, scene.short("challengeSeconds", 10)?);
-    let person = first_approver(scene, &agent, &call)?;
+    let person = scene.approver(&agent, &call)?;
     let (plan, first) = scene.challenged(&agent, &call).await?;
     let form = scene.must_form(&person, &first.url, PersonVerdict::Approve).await?;
     let end = first.answer.time("expiresAt").ok_or_else(|| Stop::fail("the challenge has no `expiresAt`"))?;
@@ -214,7 +214,7 @@ async fn old_form(scene: &Scene) -> Checked {
 
 async fn foreign_page(scene: &Scene) -> Checked {
     let (agent, call) = (scene.agent().await?, scene.plain()?);
-    let person = first_approver(scene, &agent, &call)?;
+    let person = scene.approver(&agent, &call)?;
     let (plan, challenge) = scene.challenged(&agent, &call).await?;
     let own = origin(&challenge.url)?;
     let own = own.as_str();
@@ -240,7 +240,7 @@ async fn foreign_page(scene: &Scene) -> Checked {
 
 async fn link(scene: &Scene) -> Checked {
     let (agent, call) = (scene.agent().await?, scene.plain()?);
-    let person = first_approver(scene, &agent, &call)?;
+    let person = scene.approver(&agent, &call)?;
     let (plan, challenge) = scene.challenged(&agent, &call).await?;
     shown(scene, &person, &challenge.url).await?;
     for at_page in [false, true] {

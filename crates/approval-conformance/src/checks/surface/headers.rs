@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use reqwest::Url;
 
-use super::acts::{edited, first_approver, invented, links, shown, with, without};
+use super::acts::{edited, invented, links, shown, with, without};
 use crate::check::{Check, Level, Scope, run};
 use crate::driver::{Opened, Page, PersonVerdict};
 use crate::scene::Scene;
@@ -37,7 +37,7 @@ async fn locked(scene: &Scene) -> Checked {
     let (agent, call) = (scene.agent().await?, scene.plain()?);
     let (plan, challenge) = scene.challenged(&agent, &call).await?;
     let (_, elsewhere) = invented(&plan, &challenge.url)?;
-    let person = first_approver(scene, &agent, &call)?;
+    let person = scene.approver(&agent, &call)?;
     let who = Some(person.as_str());
     let seen = shown(scene, &person, &challenge.url).await?;
     let mut answers: Vec<(String, Opened)> = Vec::new();
@@ -95,7 +95,7 @@ async fn locked(scene: &Scene) -> Checked {
 async fn scripts(scene: &Scene) -> Checked {
     let (agent, call) = (scene.agent().await?, scene.plain()?);
     let (_, challenge) = scene.challenged(&agent, &call).await?;
-    let person = first_approver(scene, &agent, &call)?;
+    let person = scene.approver(&agent, &call)?;
     let nobodys = scene.open(None, &challenge.url).await?;
     let login = match nobodys.headers.get("location") {
         Some(location) => scene.open(None, &joined(&challenge.url, location)?).await?,

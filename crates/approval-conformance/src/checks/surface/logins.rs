@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use reqwest::Url;
 
-use super::acts::{ELSEWHERE, first_approver, is_turned_to_login, squeezed, with};
+use super::acts::{ELSEWHERE, is_turned_to_login, squeezed, with};
 use crate::agent::{Challenge, Plan};
 use crate::check::{Check, Level, Scope, run};
 use crate::driver::{Form, Opened, Page, PersonVerdict, Visitor};
@@ -272,7 +272,7 @@ async fn plan(scene: &Scene) -> Checked<(String, Challenge, Plan)> {
     let (agent, call) =
         (scene.agent().await?, scene.ruled(Rule::SameSubject).or_else(|_| scene.ruled(Rule::OtherSubject))?);
     let (plan, challenge) = scene.challenged(&agent, &call).await?;
-    Ok((first_approver(scene, &agent, &call)?, challenge, plan))
+    Ok((scene.approver(&agent, &call)?, challenge, plan))
 }
 
 async fn must_login(visitor: &Visitor, url: &str) -> Checked<Form> {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::acts::{control, first_approver, shown, squeezed};
+use super::acts::{control, shown, squeezed};
 use super::documents::{documents, is_commitment, secret_leaves};
 use crate::check::{Check, Level, Scope, run};
 use crate::oracle;
@@ -42,7 +42,7 @@ async fn secret(scene: &Scene) -> Checked {
         ensure(!squeezed(text).contains(&secret), || format!("{of} holds the value of a secret leaf"))
     };
     hidden(&plan.answer.message.to_string(), "the answer to the planned call")?;
-    let person = first_approver(scene, &agent, &call)?;
+    let person = scene.approver(&agent, &call)?;
     let documents = documents(scene, &person, &plan, &challenge).await?;
     for (name, document) in [("intent", &documents.intent), ("review", &documents.review)] {
         hidden(&document.to_string(), &format!("the {name}"))?;
@@ -84,7 +84,7 @@ async fn look_alike(scene: &Scene) -> Checked {
     let data = json!({ "$secret": digest });
     let call = call.with(&pointer, data.clone())?;
     let (plan, challenge) = scene.challenged(&agent, &call).await?;
-    let person = first_approver(scene, &agent, &call)?;
+    let person = scene.approver(&agent, &call)?;
     let documents = documents(scene, &person, &plan, &challenge).await?;
     let place = format!("/arguments{pointer}");
     ensure(documents.intent.pointer(&place) == Some(&data), || {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::acts::{comment_field, first_approver, readable, shown, squeezed, with};
+use super::acts::{comment_field, readable, shown, squeezed, with};
 use super::documents::documents;
 use crate::check::{Check, Level, Scope, run};
 use crate::driver::{Page, PersonVerdict};
@@ -257,7 +257,7 @@ async fn name(scene: &Scene) -> Checked {
     for tool in taking_text(scene)? {
         let call = texted(scene, &tool, "c\u{430}rol")?;
         let (plan, challenge) = scene.challenged(&agent, &call).await?;
-        let person = first_approver(scene, &agent, &call)?;
+        let person = scene.approver(&agent, &call)?;
         let documents = documents(scene, &person, &plan, &challenge).await?;
         let steps = documents.intent.get("steps").and_then(serde_json::Value::as_array).into_iter().flatten();
         let objects: Vec<String> = steps.filter_map(|step| step.get("object")).map(ToString::to_string).collect();
@@ -347,7 +347,7 @@ fn texted(scene: &Scene, tool: &Tool, text: &str) -> Checked<Call> {
 async fn page_of(scene: &Scene, tool: &Tool, text: &str) -> Checked<Page> {
     let (agent, call) = (scene.agent().await?, texted(scene, tool, text)?);
     let (plan, challenge) = scene.challenged(&agent, &call).await?;
-    let person = first_approver(scene, &agent, &call)?;
+    let person = scene.approver(&agent, &call)?;
     let page = shown(scene, &person, &challenge.url).await?.page;
     agent.cancel(&plan).await?;
     Ok(page)

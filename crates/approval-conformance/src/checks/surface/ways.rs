@@ -1,6 +1,6 @@
 //! What a decision takes, and what the page says of it (approval-surface.md, section 6).
 
-use super::acts::{control, first_approver, shown, squeezed, undecided, with, without};
+use super::acts::{control, shown, squeezed, undecided, with, without};
 use crate::agent::{Agent, Challenge, Plan};
 use crate::check::{Check, Level, Scope, run};
 use crate::driver::{Form, Page, PersonVerdict};
@@ -64,7 +64,7 @@ pub(super) const ALL: &[Check] = &[
 async fn default(scene: &Scene) -> Checked {
     let (agent, call) = (scene.agent().await?, scene.plain()?);
     let (_, challenge) = scene.challenged(&agent, &call).await?;
-    let person = first_approver(scene, &agent, &call)?;
+    let person = scene.approver(&agent, &call)?;
     let seen = shown(scene, &person, &challenge.url).await?;
     let Some(form) = seen.page.decision("approve") else {
         return Err(Stop::NotTestable(format!(
@@ -85,7 +85,7 @@ async fn default(scene: &Scene) -> Checked {
 async fn name(scene: &Scene) -> Checked {
     let (agent, call) = (scene.agent().await?, scene.tool("tool with `high`", |tool| tool.high)?);
     let (plan, challenge) = scene.challenged(&agent, &call).await?;
-    let person = first_approver(scene, &agent, &call)?;
+    let person = scene.approver(&agent, &call)?;
     let form = scene.must_form(&person, &challenge.url, PersonVerdict::Approve).await?;
     let value =
         |form: &Form, field: &str| form.fields.iter().find(|(name, _)| name == field).map(|(_, value)| value.clone());
@@ -111,7 +111,7 @@ async fn word(scene: &Scene) -> Checked {
     let lines: Vec<String> = (0..600).map(|line| format!("line {line} of many")).collect();
     let long = scene.call_of(&short.tool).with(&pointer, lines.join("\n").into())?;
     let (_, challenge) = scene.challenged(&agent, &short).await?;
-    let person = first_approver(scene, &agent, &short)?;
+    let person = scene.approver(&agent, &short)?;
     let brief = scene.must_form(&person, &challenge.url, PersonVerdict::Approve).await?;
     let folds = |page: &str| page.matches("<details").count();
     let before = folds(&shown(scene, &person, &challenge.url).await?.opened.body);
@@ -136,7 +136,7 @@ async fn no(scene: &Scene) -> Checked {
     let high = scene.tool("tool with `high`", |tool| tool.high).ok();
     for call in [Some(scene.plain()?), high].into_iter().flatten() {
         let (plan, challenge) = scene.challenged(&agent, &call).await?;
-        let person = first_approver(scene, &agent, &call)?;
+        let person = scene.approver(&agent, &call)?;
         bare(scene, &person, PersonVerdict::Reject, &challenge).await?;
         stands(&agent, &plan, "rejected", "a rejection").await?;
         agent.execute(&plan).await?.refused(&["approval_rejected"])?;
@@ -144,7 +144,7 @@ async fn no(scene: &Scene) -> Checked {
     }
     let call = scene.plain()?;
     let (plan, challenge) = scene.approved(&agent, &call).await?;
-    let person = first_approver(scene, &agent, &call)?;
+    let person = scene.approver(&agent, &call)?;
     bare(scene, &person, PersonVerdict::Withdraw, &challenge).await?;
     stands(&agent, &plan, "cancelled", "a withdrawal").await?;
     agent.execute(&plan).await?.refused(&["approval_withdrawn"])?;

@@ -97,8 +97,8 @@ async fn shows_what_runs(scene: &Scene, agent: &Agent, answer: Answer, calls: [&
     scene.gives_back(agent, &plan);
     let challenge = agent.challenge(&plan).await?;
     let [first, second] = calls;
-    let person = scene.approvers(agent, first)?.into_iter().next();
-    let page = scene.open(person.as_deref(), &challenge.url).await?.body;
+    let person = scene.approver(agent, first)?;
+    let page = scene.open(Some(&person), &challenge.url).await?.body;
     let (shown, hidden) = match (page.contains(&first.unique), page.contains(&second.unique)) {
         (true, false) => (first, second),
         (false, true) => (second, first),

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::agent::about;
 use crate::check::{Check, Level, Scope, run};
 use crate::driver::Op;
 use crate::scene::Scene;
@@ -27,7 +26,7 @@ async fn hang_up(scene: &Scene) -> Checked {
     let (agent, leaving) = (scene.agent().await?, scene.own_agent(Capabilities::None).await?);
     let (plan, _) = scene.approved(&agent, &call).await?;
     scene.hold(&call).await?;
-    let request = leaving.prepare_call(&leaving.names().execute, &about(&plan.id, Some(&plan.digest)));
+    let request = leaving.prepare_execute(&plan);
     let mut held = Ok(());
     match leaving.http() {
         Some(http) => {

@@ -145,7 +145,7 @@ async fn no_id(scene: &Scene) -> Checked {
     let requests = [
         agent.prepare_call(&other.tool.name, &other.arguments),
         agent.prepare_call(&names.challenge, &about(&open.id, Some(&open.digest))),
-        agent.prepare_call(&names.execute, &about(&plan.id, Some(&plan.digest))),
+        agent.prepare_execute(&plan),
         agent.prepare_call(&names.cancel, &about(&plan.id, None)),
     ];
     for request in &requests {
@@ -170,7 +170,7 @@ async fn array(scene: &Scene) -> Checked {
     let (agent, call) = (own(scene).await?, scene.plain()?);
     let (plan, _) = scene.challenged(&agent, &call).await?;
     let first = agent.prepare_call(&call.tool.name, &call.arguments);
-    let second = agent.prepare_call(&agent.names().execute, &about(&plan.id, Some(&plan.digest)));
+    let second = agent.prepare_execute(&plan);
     let both = json!([first.to_json(), second.to_json()]);
     let came = Came::of(&agent, both.to_string().as_bytes(), &first, SILENCE).await?;
     let ran = matches!(&came, Came::Answer(answer) if answer.kind() == Some("execution"));

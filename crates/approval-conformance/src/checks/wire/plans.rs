@@ -7,7 +7,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::Value;
 use time::{Duration, OffsetDateTime};
 
-use crate::agent::{Agent, Plan};
+use crate::agent::Plan;
 use crate::check::{Check, Level, Scope, run};
 use crate::scene::Scene;
 use crate::verdict::{Checked, Stop, ensure};
@@ -216,17 +216,12 @@ async fn opaque(scene: &Scene) -> Checked {
     ensure(is_told, || format!("no finding says that nothing can be previewed: {findings:?}"))
 }
 
-fn approver(scene: &Scene, agent: &Agent, call: &crate::scene::Call) -> Checked<String> {
-    let person = scene.approvers(agent, call)?.into_iter().next();
-    person.ok_or_else(|| Stop::NotTestable("nobody may approve".to_owned()))
-}
-
 async fn client(scene: &Scene) -> Checked {
     let (name, call) = (format!("client-{}", scene.unique()), scene.plain()?);
     let token = scene.world().token(&scene.target().persons.requester).cloned();
     let agent = scene.agent_with(token, &name).await?;
     let (_, challenge) = scene.challenged(&agent, &call).await?;
-    let person = approver(scene, &agent, &call)?;
+    let person = scene.approver(&agent, &call)?;
     let page = scene.open(Some(&person), &challenge.url).await?;
     ensure(page.body.contains(&name), || format!("the page doesn't quote that the client calls itself `{name}`"))
 }

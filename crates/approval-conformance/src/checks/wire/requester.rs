@@ -140,7 +140,7 @@ async fn not_said(scene: &Scene) -> Checked {
     ensure(identity(&made) == identity(&own), || {
         format!("a client that calls itself `{}` made a plan of {}", agent.person, identity(&made))
     })?;
-    let mut request = styled.prepare_call(&styled.names().execute, &about(&plan.id, Some(&plan.digest)));
+    let mut request = styled.prepare_execute(&plan);
     style(&mut request, &agent.person);
     styled.send_call(&request, scene.world().answer_within()).await?.refused(&["plan_not_found"])?;
     scene.occurred(&call, 0).await?;
@@ -152,7 +152,7 @@ async fn session(scene: &Scene) -> Checked {
     let (agent, other, call) = (http_agent(scene).await?, scene.other_agent().await?, scene.plain()?);
     let (plan, _) = scene.approved(&agent, &call).await?;
     let bearer = format!("Bearer {}", scene.world().token(&other.person).cloned().unwrap_or_default());
-    let request = agent.prepare_call(&agent.names().execute, &about(&plan.id, Some(&plan.digest)));
+    let request = agent.prepare_execute(&plan);
     let reply = odd(&agent, &request, &[("authorization", Some(&bearer))]).await?;
     if !(400..500).contains(&reply.status) {
         answer_in(&agent, &request, &reply)?.refused(&["plan_not_found"])?;
@@ -165,7 +165,7 @@ async fn session(scene: &Scene) -> Checked {
 async fn origin(scene: &Scene) -> Checked {
     let (agent, call) = (http_agent(scene).await?, scene.plain()?);
     let (plan, _) = scene.approved(&agent, &call).await?;
-    let request = || agent.prepare_call(&agent.names().execute, &about(&plan.id, Some(&plan.digest)));
+    let request = || agent.prepare_execute(&plan);
     for foreign in ["https://attacker.example", "null", "http://127.0.0.1.attacker.example", "http://localhost:1"] {
         let reply = odd(&agent, &request(), &[("origin", Some(foreign))]).await?;
         ensure(reply.status == 403, || format!("with the `Origin` {foreign} the answer is {}", reply.status))?;
@@ -190,7 +190,7 @@ fn requests(agent: &Agent, call: &Call, plan: &Plan) -> Vec<Request> {
         agent.prepare_call(&names.challenge, &about(&plan.id, Some(&plan.digest))),
         agent.prepare_call(&names.status, &about(&plan.id, None)),
         agent.prepare_call(&names.cancel, &about(&plan.id, None)),
-        agent.prepare_call(&names.execute, &about(&plan.id, Some(&plan.digest))),
+        agent.prepare_execute(plan),
         agent.prepare_call(&names.execute, &bad),
     ]
 }

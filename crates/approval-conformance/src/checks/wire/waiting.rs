@@ -100,7 +100,7 @@ async fn each(scene: &Scene) -> Checked {
     ensure(status.text("cause") == Some("cancelled"), || format!("`cause` is {:?}", status.text("cause")))?;
     let call = scene.plain()?;
     let (rejected, challenge) = scene.challenged(&agent, &call).await?;
-    let person = scene.approvers(&agent, &call)?.into_iter().next().unwrap_or_default();
+    let person = scene.approver(&agent, &call)?;
     scene.must_decide(&person, crate::driver::PersonVerdict::Reject, &challenge).await?;
     agent.status(&rejected).await?.stands("rejected").map(drop)
 }

@@ -133,7 +133,7 @@ async fn a_checkpoint_is_tried_again_where_another_process_made_one_meanwhile() 
     // [CKPT-003]: five times in all.
     for (others, expected) in [(4, Ok(Some(5))), (5, Err(Reason::StoreUnavailable))] {
         let room = Room::new().await;
-        let store = Arc::new(Interposed::new(room.memory.clone().unwrap()));
+        let store = Arc::new(Interposed::around(room.memory.clone().unwrap()));
         let signer = Arc::clone(&room.signer);
         let policy = always(Rule::same_subject());
         let overtaken = start_over(&room, Arc::clone(&store) as _, policy, |builder| builder.signer(signer)).await;
@@ -155,7 +155,7 @@ async fn a_checkpoint_is_tried_again_where_another_process_made_one_meanwhile() 
 async fn what_others_write_while_a_checkpoint_is_made_is_under_it() {
     // [CKPT-003]
     let room = Room::new().await;
-    let store = Arc::new(Interposed::new(room.memory.clone().unwrap()));
+    let store = Arc::new(Interposed::around(room.memory.clone().unwrap()));
     let signer = Arc::clone(&room.signer);
     let policy = always(Rule::same_subject());
     let overtaken = start_over(&room, Arc::clone(&store) as _, policy, |builder| builder.signer(signer)).await;

@@ -7,11 +7,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use approval_core::PlanId;
-use approval_core::seal::Tag;
-use approval_core::store::{
-    CommitError, EventRow, Include, PlanPage, PlanQuery, PlanRows, Row, RowKey, Store, StoreError, Transition,
-};
-use approval_testkit::MemoryStore;
+use approval_core::store::{CommitError, Include, PlanPage, PlanQuery, PlanRows, Store, StoreError, Transition};
+use approval_testkit::{Around, AroundStore, MemoryStore};
 use async_trait::async_trait;
 
 type Happening = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -26,14 +23,14 @@ pub(crate) struct Interposed {
 }
 
 impl Interposed {
-    pub(crate) fn new(inner: MemoryStore) -> Self {
-        Self {
+    pub(crate) fn around(inner: MemoryStore) -> Around<Self> {
+        Around(Self {
             inner,
             before: Mutex::default(),
             failing: Mutex::default(),
             rolled_back: AtomicBool::default(),
             unread: AtomicBool::default(),
-        }
+        })
     }
 
     /// Lets something happen once, before the next transition of this name commits.
@@ -71,7 +68,11 @@ impl fmt::Debug for Interposed {
 }
 
 #[async_trait]
-impl Store for Interposed {
+impl AroundStore for Interposed {
+    fn inner(&self) -> &dyn Store {
+        &self.inner
+    }
+
     async fn commit(&self, transition: Transition) -> Result<(), CommitError> {
         if let Some(happening) = self.happening(transition.name()) {
             happening.await;
@@ -93,30 +94,10 @@ impl Store for Interposed {
         self.inner.plan(plan, include).await
     }
 
-    async fn executing(&self) -> Result<Vec<PlanId>, StoreError> {
-        self.inner.executing().await
-    }
-
-    async fn rows(&self, keys: &[RowKey]) -> Result<Vec<Row>, StoreError> {
-        self.inner.rows(keys).await
-    }
-
-    async fn attempts(&self, effects: &[Tag]) -> Result<Vec<(PlanId, PlanRows)>, StoreError> {
-        self.inner.attempts(effects).await
-    }
-
     async fn list(&self, query: &PlanQuery) -> Result<PlanPage, StoreError> {
         if self.unread.load(Ordering::Relaxed) {
             return Err(StoreError("told to".to_owned()));
         }
         self.inner.list(query).await
-    }
-
-    async fn events(&self, after: u64, limit: u32) -> Result<Vec<EventRow>, StoreError> {
-        self.inner.events(after, limit).await
-    }
-
-    async fn plan_events(&self, plan: PlanId, limit: u32) -> Result<Vec<EventRow>, StoreError> {
-        self.inner.plan_events(plan, limit).await
     }
 }

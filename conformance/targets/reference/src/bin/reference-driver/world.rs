@@ -13,7 +13,6 @@ use crate::answer::members;
 use crate::instruments::accounts;
 use crate::notes::NotesService;
 use crate::ports;
-use crate::request::Operation;
 use crate::server::{Program, Server};
 
 /// The policy that is installed.
@@ -56,7 +55,7 @@ impl World {
         let installation = Installation::begin(&root.path().join("state"), &settings, POLICY, &pages.to_string())?;
         let mut server = Server::new(program, installation.state.root(), stdio);
         let accounts = open_accounts(&installation)?;
-        let mut start = members([("accounts", accounts), ("ops", json!(Operation::NAMES))]);
+        let mut start = members([("accounts", accounts)]);
         if stdio {
             start.insert("command".to_owned(), json!(server.command()));
         } else {

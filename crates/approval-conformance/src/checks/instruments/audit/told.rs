@@ -6,7 +6,7 @@ use super::Export;
 use super::export::Event;
 use crate::agent::{Agent, Plan, about};
 use crate::check::{Check, Level, Scope, run};
-use crate::checks::instruments::acts::{anew, decider, is_anchored, limit, pass, restarted};
+use crate::checks::instruments::acts::{anew, is_anchored, limit, pass, restarted};
 use crate::checks::instruments::crashes;
 use crate::driver::{Change, KillWhen, Op, PersonVerdict, PutBack, ReconcileFinding, Tamper};
 use crate::scene::Scene;
@@ -220,7 +220,7 @@ async fn conflict(scene: &Scene) -> Checked {
 async fn refused_decision(scene: &Scene) -> Checked {
     let (agent, call) = (scene.agent().await?, scene.plain()?);
     let (plan, challenge) = scene.challenged(&agent, &call).await?;
-    let person = decider(scene, &agent, &call)?;
+    let person = scene.approver(&agent, &call)?;
     let form = scene.must_form(&person, &challenge.url, PersonVerdict::Approve).await?;
     agent.cancel(&plan).await?.stands("cancelled")?;
     scene.send(Some(&person), &form).await?;

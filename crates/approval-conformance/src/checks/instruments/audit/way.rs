@@ -2,7 +2,7 @@
 
 use super::Export;
 use crate::check::{Check, Level, Scope, run};
-use crate::checks::instruments::acts::{decide_saying, decider, limit, pass, restarted};
+use crate::checks::instruments::acts::{decide_saying, limit, pass, restarted};
 use crate::driver::{KillWhen, PersonVerdict};
 use crate::scene::Scene;
 use crate::target::{Drift, Rule};
@@ -99,7 +99,7 @@ async fn a_plans_way(scene: &Scene) -> Checked {
 async fn each_end(scene: &Scene) -> Checked {
     let agent = scene.agent().await?;
     let (call, other, third) = (scene.plain()?, scene.plain()?, scene.plain()?);
-    let person = decider(scene, &agent, &call)?;
+    let person = scene.approver(&agent, &call)?;
     let (rejected, challenge) = scene.challenged(&agent, &call).await?;
     scene.must_decide(&person, PersonVerdict::Reject, &challenge).await?;
     let (withdrawn, challenge) = scene.approved(&agent, &other).await?;
@@ -199,7 +199,7 @@ async fn no_argument(scene: &Scene) -> Checked {
     agent.execute(&plan).await?.executed("applied", false)?;
     let other = scene.plain()?;
     let (_, challenge) = scene.challenged(&agent, &other).await?;
-    scene.must_decide(&decider(scene, &agent, &other)?, PersonVerdict::Reject, &challenge).await?;
+    scene.must_decide(&scene.approver(&agent, &other)?, PersonVerdict::Reject, &challenge).await?;
     let export = Export::of(scene).await?;
     // The control: it does tell of that plan.
     ensure(!export.of_plan(&plan.id).is_empty(), || "the audit tells nothing of a plan that was executed".to_owned())?;
