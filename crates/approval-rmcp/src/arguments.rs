@@ -1,5 +1,6 @@
 //! The arguments of the profile's own tools, read strictly, and which argument of a call is at fault. [WIRE-042]
 
+use approval_core::json::{Document, Limits};
 use rmcp::model::JsonObject;
 use serde_json::Value;
 
@@ -64,6 +65,15 @@ fn seconds(arguments: &mut JsonObject, name: &str) -> Result<Option<u8>, Misfit>
     }
 }
 
+/// The argument that no plan can hold, if there is one: it isn't strict JSON. [WIRE-044]
+pub(crate) fn inadmissible(arguments: &JsonObject) -> Option<Misfit> {
+    let admitted = |(name, value): &(&String, &Value)| {
+        let alone = Value::Object(JsonObject::from_iter([((*name).clone(), (*value).clone())]));
+        Document::from_value(&alone, &Limits::ARGUMENTS).is_ok()
+    };
+    arguments.iter().find(|argument| !admitted(argument)).map(|(name, _)| misfit(name))
+}
+
 /// The argument of this name.
 pub(crate) fn misfit(name: &str) -> Misfit {
     Misfit { member: (name.len() <= LONGEST_NAME).then(|| name.to_owned()) }
@@ -123,6 +133,14 @@ mod tests {
             assert_eq!(read(ProfileTool::Status, arguments).unwrap_err().as_deref(), member);
         }
         assert_eq!(Arguments::read(ProfileTool::Cancel, None), Err(Misfit { member: Some("planId".to_owned()) }));
+    }
+
+    #[test]
+    fn the_argument_that_no_plan_can_hold_is_named() {
+        let fault =
+            |arguments: Value| inadmissible(arguments.as_object().unwrap()).map(|misfit| misfit.member.unwrap());
+        assert_eq!(fault(json!({ "a": 9_007_199_254_740_991_u64, "b": ["x"] })), None);
+        assert_eq!(fault(json!({ "a": 1, "b": [9_007_199_254_740_992_u64] })).as_deref(), Some("b"));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use rmcp::service::RequestContext;
 use rmcp::{RoleServer, ServerHandler};
 
 use crate::answer::{Answer, ChallengeAnswer, ExecutionAnswer, PlanAnswer, RefusalAnswer, StatusAnswer};
-use crate::arguments::Arguments;
+use crate::arguments::{Arguments, inadmissible};
 use crate::gated::Gated;
 use crate::guidance::{About, INPUT_RESPONSES};
 use crate::names::{ProfileTool, ToolNames};
@@ -54,11 +54,15 @@ impl<H: ServerHandler> Gated<H> {
         }
         let call = self.call(tool, request).map_err(refused)?;
         let run = Run { gated: self, context, tool: Some(tool), misfit: OnceLock::new() };
+        let arguments = call.arguments.clone();
         let planned = self.approvals.plan(&requester, call, &run).await;
         planned.map_err(|refusal| {
             // [WIRE-044]
-            let member = run.misfit.into_inner().and_then(|misfit| misfit.member);
-            RefusalAnswer { member, ..refused(refusal) }
+            let misfit = run.misfit.into_inner().or_else(|| match refusal.reason() {
+                Reason::PayloadInvalid => inadmissible(&arguments),
+                _ => None,
+            });
+            RefusalAnswer { member: misfit.and_then(|misfit| misfit.member), ..refused(refusal) }
         })
     }
 

@@ -20,7 +20,7 @@ impl Approvals {
     /// `plan_not_found`, `execution_in_progress`, `integrity_failure`, `store_unavailable`.
     pub async fn cancel(&self, requester: &Requester, plan_id: &str) -> Result<StatusView, Refusal> {
         let request = Request { plan_id, plan_digest: None, repeated: None };
-        let bound = self.bound(requester, request, Include::Records).await?;
+        let bound = self.bound(requester, request, Include::Documents).await?;
         let plan = bound.opened.plan();
         running(&bound.opened)?;
         if bound.opened.state.state.is_open() {

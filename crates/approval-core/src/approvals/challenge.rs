@@ -26,7 +26,7 @@ impl Approvals {
         plan_digest: Option<&str>,
     ) -> Result<ChallengeView, Refusal> {
         let request = Request { plan_id, plan_digest, repeated: None };
-        let bound = self.bound(requester, request, Include::Records).await?;
+        let bound = self.bound(requester, request, Include::Documents).await?;
         let plan = bound.opened.plan();
         if let Some(view) = self.answered_or_live(bound)? {
             return Ok(view);

@@ -70,7 +70,7 @@ impl Approvals {
     pub async fn awaits_decision(&self, requester: &Requester, plan_id: &str, call: &Call) -> Result<bool, Refusal> {
         let repeated = request_tags(&self.service.vault, call)?;
         let request = Request { plan_id, plan_digest: None, repeated: Some(&repeated) };
-        match self.bound(requester, request, Include::Records).await {
+        match self.bound(requester, request, Include::Documents).await {
             Ok(bound) => Ok(status_of(&bound.opened, self.service.clock.now()).state == State::AwaitingApproval),
             Err(refusal) if refusal.reason() == Reason::ApprovalHashMismatch => Ok(false),
             Err(refusal) => Err(refusal),

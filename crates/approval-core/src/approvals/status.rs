@@ -26,9 +26,12 @@ impl Approvals {
     /// `plan_not_found`, `integrity_failure`, `approval_hash_mismatch`, `store_unavailable`.
     pub async fn status(&self, requester: &Requester, plan_id: &str, wait: Duration) -> Result<StatusView, Refusal> {
         let until = self.service.clock.now().after(wait.min(LONGEST_WAIT));
+        let request = Request { plan_id, plan_digest: None, repeated: None };
+        // The whole plan is opened once; what a wait looks at again is only where it stands.
+        let mut include = Include::Documents;
         loop {
-            let request = Request { plan_id, plan_digest: None, repeated: None };
-            let bound = self.bound(requester, request, Include::Records).await?;
+            let bound = self.bound(requester, request, include).await?;
+            include = Include::Records;
             let now = self.service.clock.now();
             let view = status_of(&bound.opened, now);
             let settled = !matches!(view.state, State::AwaitingApproval | State::Executing);

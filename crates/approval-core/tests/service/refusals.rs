@@ -1,6 +1,6 @@
 //! The table of the gate, row by row: each refusal with its exact reason, no effect, and a control that passes.
 
-use approval_core::record::{Outcome, RecordKind, Rule, Verdict};
+use approval_core::record::{Outcome, RecordKind, Rule, State, Verdict};
 use approval_core::{Digest, Reason};
 use approval_testkit::{FakeDirectory, Room};
 use serde_json::json;
@@ -65,11 +65,18 @@ async fn all_calls_about_a_plan_pass_the_first_steps() {
         not_found(room.approvals.status(who, &handle, seconds(0)).await.unwrap_err().reason());
         not_found(room.approvals.cancel(who, &handle).await.unwrap_err().reason());
     }
-    Forge::new(&room).memory.tables().rows.remove(&key_of(RecordKind::Header, plan.header.plan_id));
-    let broken = |reason| assert_eq!(reason, Reason::IntegrityFailure);
-    broken(room.approvals.challenge(&Room::alice(), &id(&plan), None).await.unwrap_err().reason());
-    broken(room.approvals.status(&Room::alice(), &id(&plan), seconds(0)).await.unwrap_err().reason());
-    broken(room.approvals.cancel(&Room::alice(), &id(&plan)).await.unwrap_err().reason());
+    let forge = Forge::new(&room);
+    for kind in [RecordKind::Header, RecordKind::Intent, RecordKind::Review] {
+        let key = key_of(kind, plan.header.plan_id);
+        let whole = forge.row(&key);
+        forge.memory.tables().rows.remove(&key);
+        let broken = |reason| assert_eq!(reason, Reason::IntegrityFailure, "{kind}");
+        broken(room.approvals.challenge(&Room::alice(), &id(&plan), None).await.unwrap_err().reason());
+        broken(room.approvals.status(&Room::alice(), &id(&plan), seconds(0)).await.unwrap_err().reason());
+        broken(room.approvals.cancel(&Room::alice(), &id(&plan)).await.unwrap_err().reason());
+        forge.memory.tables().rows.insert(key, whole);
+    }
+    assert_eq!(room.approvals.cancel(&Room::alice(), &id(&plan)).await.unwrap().state, State::Cancelled);
 }
 
 #[tokio::test]

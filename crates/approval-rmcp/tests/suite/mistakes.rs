@@ -94,6 +94,19 @@ async fn what_a_model_invents_is_not_found() {
 }
 
 #[tokio::test]
+async fn an_argument_that_no_plan_can_hold_is_named() {
+    // [WIRE-044]
+    for era in Era::BOTH {
+        let bench = Bench::new().await;
+        let mut client = bench.client(era).await;
+        let beyond = json!({ "path": "a", "size": 9_007_199_254_740_992_u64 });
+        let refusal = client.answer("write", beyond).await;
+        assert_eq!((&refusal["reason"], &refusal["member"]), (&json!("payload_invalid"), &json!("size")));
+        assert!(bench.workshop.effects().is_empty());
+    }
+}
+
+#[tokio::test]
 async fn a_model_that_changes_its_mind_gets_another_plan() {
     let bench = Bench::new().await;
     let mut client = bench.client(Era::Modern).await;

@@ -182,9 +182,11 @@ impl Unchanged<'_> {
 /// How far a line is indented, unless it is blank. An item of a list in YAML stands deeper than the key above it, although it may be
 /// written in the same column.
 fn depth(line: Line<'_>) -> Option<usize> {
-    let text = line.text;
-    let rest = text.trim_start_matches([' ', '⇥']);
-    let indent = text.chars().count() - rest.chars().count();
+    const TAB: &str = "⟨U+0009⟩";
+    let (mut rest, mut indent) = (line.text, 0);
+    while let Some(more) = rest.strip_prefix(' ').or_else(|| rest.strip_prefix(TAB)) {
+        (rest, indent) = (more, indent + 1);
+    }
     (!rest.is_empty()).then_some(2 * indent + usize::from(rest.starts_with("- ")))
 }
 

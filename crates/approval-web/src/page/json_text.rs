@@ -270,7 +270,7 @@ mod tests {
         {
           "a": {
             "line": "a\n",
-            "odd": "⟨U+001B⟩⇥",
+            "odd": "⟨U+001B⟩⟨U+0009⟩",
             "script": 
               "one\n"
               "two \"x\"\n"

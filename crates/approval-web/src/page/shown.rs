@@ -225,7 +225,6 @@ impl Shown {
                     self.spaces(run, ends.here && rest.is_empty() || ends.breaks && rest.starts_with('\n'));
                 }
                 '\n' if ends.breaks => self.text.push('\n'),
-                '\t' => self.span(Kind::Mark, "⇥"),
                 c if is_base => self.text.push(c),
                 c if is_mark && marks <= MARKS_DRAWN && is_plain(c) => self.text.push(c),
                 c => self.span(Kind::Mark, &name(c)),
@@ -377,8 +376,8 @@ pub(super) fn is_plain(c: char) -> bool {
             | Category::Surrogate
             | Category::Unassigned
     );
-    // U+2800 is a letter of Braille without a dot; the last three are what marks are written with.
-    let taken = matches!(c, '\u{2800}' | '⟨' | '⟩' | '⇥');
+    // U+2800 is a letter of Braille without a dot; the last two are what marks are written with.
+    let taken = matches!(c, '\u{2800}' | '⟨' | '⟩');
     !unseen
         && !taken
         && !CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
@@ -397,7 +396,6 @@ mod tests {
         while let Some(c) = rest.chars().next() {
             rest = &rest[c.len_utf8()..];
             match c {
-                '⇥' => text.push('\t'),
                 '⟨' => {
                     let (mark, after) = rest.split_once('⟩').unwrap();
                     let (code, times) = mark.split_once(" ×").unwrap_or((mark, "1"));
@@ -431,7 +429,7 @@ mod tests {
             ("\u{600}\u{6dd}\u{fff9}x\u{fffb}", "⟨U+0600⟩⟨U+06DD⟩⟨U+FFF9⟩x⟨U+FFFB⟩"),
             ("a\u{20dd}", "a⟨U+20DD⟩"),
             ("\u{3164}\u{115f}\u{34f}", "⟨U+3164⟩⟨U+115F⟩⟨U+034F⟩"),
-            ("a\tb\r\n", "a⇥b⟨U+000D⟩⟨U+000A⟩"),
+            ("a\tb\r\n", "a⟨U+0009⟩b⟨U+000D⟩⟨U+000A⟩"),
             ("⟨U+202E⟩", "⟨U+27E8⟩U+202E⟨U+27E9⟩"),
             ("a ", "a⟨U+0020⟩"),
             ("\u{fdd0}\u{10ffff}", "⟨U+FDD0⟩⟨U+10FFFF⟩"),
@@ -514,7 +512,6 @@ mod tests {
                 '\r',
                 '⟨',
                 '⟩',
-                '⇥',
                 '×',
                 '\u{202e}',
                 '\u{2066}',

@@ -1,9 +1,9 @@
-//! Seals, made and opened.
+//! Seals, made and opened, and tags.
 
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
-use approval_core::seal::{Binding, KeyRing, KeyState, MasterKey, Purpose, SealError, Sealer as _};
+use approval_core::seal::{Binding, KeyRing, KeyState, MasterKey, Purpose, SealError, Sealer as _, TagPurpose};
 use approval_core::{Audience, Entropy, EntropyError, KeyId, PlanId};
 use serde_json::{Value, json};
 
@@ -36,6 +36,18 @@ pub(super) fn seal(_: &Value, input: &Value) -> Result<Value> {
         }),
         other => bail!("nothing here can `{other}` a record"),
     }
+}
+
+/// The tag of bytes that are given; what goes under a tag of a request or a person is put together inside of the core.
+pub(super) fn tag(_: &Value, input: &Value) -> Result<Value> {
+    let purpose = match text(input, "purpose")? {
+        "effect-tag" => TagPurpose::Effect,
+        "pseudonym" => TagPurpose::Pseudonym,
+        "request-tag" => TagPurpose::Request,
+        "session-tag" => TagPurpose::Session,
+        other => bail!("nothing here makes a `{other}`"),
+    };
+    Ok(json!({ "tag": ring(input, Vec::new())?.tag(purpose, &bytes::at(input, "bytes")?)? }))
 }
 
 /// Randomness that a vector states.
