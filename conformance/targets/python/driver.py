@@ -8,33 +8,35 @@ store that takes nothing. The person before the pages is the harness itself (`pa
 
 from __future__ import annotations
 
+import http.client
 import json
+import multiprocessing
 import os
 import secrets
 import shutil
-import signal
 import socket
 import sqlite3
-import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, Final
 
+import conformance_seams
 from notes_service import Service, path_of
 from server import vectors
 from server.policy import DEFAULT_LIMITS
 
-HERE: Final = Path(__file__).resolve().parent
 START_SECONDS: Final = 30
 END_SECONDS: Final = 15
 MUTE_SECONDS: Final = 3600
 FIRST_PORT, LAST_PORT = 21_000, 29_000  # outside of those that a system gives away by itself
-PLACES: Final = {"header": "created_at", "plan-state": "state", "challenge": "challenge_id"}  # columns that a record fixes
+PROCESSES: Final = multiprocessing.get_context("forkserver")
+PLACES: Final = {"header": "created_at", "plan-state": "state"}  # columns that a record fixes
 
 # The world that target.toml describes: who there is, and which folder's clause says what.
 LIMITS: Final = {"openPlans": 200, "leaseSeconds": 5}
@@ -59,7 +61,7 @@ FOLDERS: Final[dict[str, dict[str, Any]]] = {
     "short-approval": {"limits": {"approvalSeconds": 3}},
     "short-execution": {"limits": {"executionSeconds": 3}},
     "few-attempts": {"limits": {"gateAttempts": 3}},
-    "few-plans": {"limits": {"openPlans": 5}},
+    "few-plans": {"limits": {"openPlans": 20}},
     "short-cool-down": {"limits": {"coolDownSeconds": 3}},
 }
 
@@ -96,6 +98,7 @@ class World:
         self.seams = self.directory / "seams"
         self.seams.mkdir()
         self.file = self.directory / "server.toml"
+        self.log = self.directory / "server.log"
         self.store = self.directory / "state/store/store.sqlite"
         self.kept = self.directory / "kept.sqlite"
         self.service = Service()
@@ -107,13 +110,13 @@ class World:
         self.clauses = clauses()
         self.persons = {name: {"enabled": True, "groups": [], **says, "tokens": [secrets.token_urlsafe(24)],
                                "accounts": {name: secrets.token_urlsafe(12)}} for name, says in PERSONS.items()}
-        self.process: subprocess.Popen[str] | None = None
+        self.process: BaseProcess | None = None
         self.write()
         self.start()
 
     def write(self) -> None:
         """The operator writes their file anew; the server takes it with the next request."""
-        lines = [f"isolation = {toml(self.isolation)}", 'state = "state"', f"notes = {toml(self.service.url)}",
+        lines = [f"isolation = {toml(self.isolation)}", 'state = "state"', "dangerouslyCheapPasswords = true", f"notes = {toml(self.service.url)}",
                  f'http = "127.0.0.1:{self.ports[0]}"', f'page = "127.0.0.1:{self.ports[1]}"', "[limits]",
                  *(f"{name} = {number}" for name, number in LIMITS.items()), "[descriptions]",
                  *(f"{name} = {toml(text)}" for name, text in self.descriptions.items())]
@@ -126,35 +129,42 @@ class World:
             out.write("\n".join(lines) + "\n")
         beside.rename(self.file)
 
+    def ask(self) -> None:
+        """A request, whatever it is about: with it the server takes what the operator has changed, and tells of it."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.ports[1], timeout=START_SECONDS)
+        connection.request("GET", "/login")
+        connection.getresponse().read()
+        connection.close()
+
     # ---- the process
 
-    def line(self, module: str, *more: str) -> list[str]:
-        return [sys.executable, "-m", "conformance_seams", str(self.seams), module, "--config", str(self.file), *more]
+    def begin(self, program: str, *words: str, output: str = "output") -> BaseProcess:
+        """A process of its own, forked from one that has loaded what the server imports: that takes longest."""
+        arguments = ["--config", str(self.file), *words]
+        process = PROCESSES.Process(target=conformance_seams.run, daemon=True, args=(
+            self.seams, program, arguments, self.directory / output, self.log))
+        process.start()
+        return process
 
     def start(self) -> None:
-        log = open(self.directory / "server.log", "ab")
-        self.process = subprocess.Popen(self.line("server"), cwd=HERE, stdin=subprocess.DEVNULL, stderr=log)
-        log.close()
+        self.process = process = self.begin("server")
         ends = time.monotonic() + START_SECONDS
-        while time.monotonic() < ends:
-            if self.process.poll() is not None:
-                break
+        while time.monotonic() < ends and process.is_alive():
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", self.ports[0])) == 0:
                     return
-            time.sleep(0.02)
+            time.sleep(0.01)
         self.end()
-        raise Fault(f"the server did not start: {(self.directory / 'server.log').read_text()[-2000:]}")
+        raise Fault(f"the server did not start: {self.log.read_text()[-2000:]}")
 
-    def end(self, how: int = signal.SIGTERM) -> None:
+    def end(self, kill: bool = False) -> None:
         if self.process is None:
             return
-        self.process.send_signal(how)
-        try:
-            self.process.wait(END_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        if not kill:
+            self.process.terminate()
+            self.process.join(END_SECONDS)
+        self.process.kill()
+        self.process.join()
         self.process = None
 
     def restart(self) -> None:
@@ -162,22 +172,25 @@ class World:
         self.start()
 
     def close(self) -> None:
-        self.end(signal.SIGKILL)
+        self.end(kill=True)
         self.service.close()
-        sys.stderr.write((self.directory / "server.log").read_text(errors="replace"))
+        sys.stderr.write(self.log.read_text(errors="replace"))
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def die(self) -> None:
         """From the notes service: the server dies where it is, and is gone before it could be answered."""
         if self.process is not None:
             self.process.kill()
-            self.process.wait()
+            self.process.join()
 
     def operator(self, *words: str) -> str:
-        done = subprocess.run(self.line("server.operator", *words), cwd=HERE, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise Fault(f"the operator's command {words} failed: {done.stderr[-500:]}")
-        return done.stdout
+        output = self.directory / "said"
+        output.unlink(missing_ok=True)
+        process = self.begin("server.operator", *words, output="said")
+        process.join()
+        if process.exitcode != 0:
+            raise Fault(f"the operator's command {words} failed: {self.log.read_text()[-500:]}")
+        return output.read_text(encoding="utf-8")
 
     def database(self) -> sqlite3.Connection:
         return sqlite3.connect(self.store, isolation_level=None, timeout=20)
@@ -261,7 +274,7 @@ class Driver:
     def kill(self, request: dict[str, Any]) -> None:
         match request["when"]:
             case "now":
-                self.world.end(signal.SIGKILL)
+                self.world.end(kill=True)
             case ("before-effect" | "after-effect") as when:
                 self.world.service.kill = (when, self.world.die)
             case other:
@@ -304,12 +317,12 @@ class Driver:
     def answer(self, request: dict[str, Any]) -> None:
         if named(request) != "ask_clerk":
             raise Unsupported("what a typed tool answers is the server's own")
-        self.world.service.answer_next(request["how"])
+        self.world.service.answer_next(place(request), request["how"])
 
     # ---- instruments
 
     def change(self, request: dict[str, Any]) -> None:
-        world, what, person = self.world, request["what"], request.get("person")
+        world, what, person = self.world, request["what"], str(request.get("person", ""))
         match what:
             case "policy":
                 for clause in world.clauses:
@@ -332,6 +345,7 @@ class Driver:
         world.write()
         if what == "enforcement":
             world.restart()
+        world.ask()
 
     def pause(self, request: dict[str, Any]) -> None:
         self.world.operator("pause" if request["on"] else "resume")
@@ -370,12 +384,12 @@ class Driver:
     def _put_back_state(self, plan_id: str) -> None:
         with closing(sqlite3.connect(self.world.kept)) as kept:
             record = kept.execute("SELECT revision, sealed FROM records WHERE kind = 'plan-state' AND id = ?", (plan_id,)).fetchone()
-            row = kept.execute("SELECT state, challenge_id FROM plans WHERE plan_id = ?", (plan_id,)).fetchone()
+            row = kept.execute("SELECT state FROM plans WHERE plan_id = ?", (plan_id,)).fetchone()
         if record is None or row is None:
             raise Fault("no such plan was kept")
         database = self.world.database()
         database.execute("UPDATE records SET revision = ?, sealed = ? WHERE kind = 'plan-state' AND id = ?", (*record, plan_id))
-        database.execute("UPDATE plans SET state = ?, challenge_id = ? WHERE plan_id = ?", (*row, plan_id))
+        database.execute("UPDATE plans SET state = ? WHERE plan_id = ?", (*row, plan_id))
         database.close()
 
     def tamper(self, request: dict[str, Any]) -> None:
@@ -410,7 +424,7 @@ class Driver:
         if before is None:
             raise Fault("there is no such plan")
         other = {"state": "approved" if before[0] != "approved" else "planned",
-                 "created_at": "2020-01-01T00:00:00.000Z", "challenge_id": "AAAAAAAAAAAAAAAAAAAAAA"}[column]
+                 "created_at": "2020-01-01T00:00:00.000Z"}[column]
         database.execute(f"UPDATE plans SET {column} = ? WHERE plan_id = ?", (other, plan_id))
 
     def reconcile(self, request: dict[str, Any]) -> None:
@@ -421,6 +435,10 @@ class Driver:
 
     def audit(self, request: dict[str, Any]) -> dict[str, Any]:
         return {"lines": self.world.operator("export").splitlines()}
+
+    def receipt(self, request: dict[str, Any]) -> dict[str, Any]:
+        receipt = self.world.operator("receipt", request["planId"])
+        return {"receipt": receipt.removesuffix("\n"), "keys": self.world.operator("keys").removesuffix("\n")}
 
     def vectors(self, request: dict[str, Any]) -> dict[str, Any]:
         return {"answers": vectors.answers(request["file"].removesuffix(".json"), request["content"])}
@@ -475,10 +493,12 @@ OPERATIONS: Final[dict[str, Callable[[Driver, dict[str, Any]], dict[str, Any] | 
     "drift": Driver.drift, "hold": Driver.hold, "release": Driver.release, "held": Driver.held, "answer": Driver.answer,
     "change": Driver.change, "pause": Driver.pause, "mute": Driver.mute, "advance-clock": Driver.advance_clock,
     "fail-store": Driver.fail, "fail-anchor": Driver.fail, "keep": Driver.keep, "put-back": Driver.put_back,
-    "tamper": Driver.tamper, "reconcile": Driver.reconcile, "prune": Driver.prune, "audit": Driver.audit, "vectors": Driver.vectors,
+    "tamper": Driver.tamper, "reconcile": Driver.reconcile, "prune": Driver.prune, "audit": Driver.audit,
+    "receipt": Driver.receipt, "vectors": Driver.vectors,
 }
 AT_THE_TARGET: Final = frozenset({"observe", "drift", "hold", "release", "held", "answer"})
 
 
 if __name__ == "__main__":
+    PROCESSES.set_forkserver_preload(["__main__"])
     Driver().run()

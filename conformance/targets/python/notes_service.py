@@ -47,7 +47,7 @@ class Service:
         self._subscribers: dict[str, int] = {}
         self._held: set[str] = set()
         self._waiting: set[str] = set()
-        self._answer = "ordinary"
+        self._answers: dict[str, str] = {}  # how the clerk answers next, by what he is asked about
         self._instance = str(uuid.uuid4())
         self.kill: tuple[str, Callable[[], None]] | None = None  # when the server dies at the next execution, and how
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler(self))
@@ -108,9 +108,9 @@ class Service:
         with self._lock:
             return self._lock.wait_for(lambda: path in self._waiting, seconds)
 
-    def answer_next(self, how: str) -> None:
+    def answer_next(self, path: str, how: str) -> None:
         with self._lock:
-            self._answer = how
+            self._answers[path] = how
 
     # ---- the service's part
 
@@ -132,7 +132,7 @@ class Service:
             if path.startswith(LOCKED) or "refused" in self._drift.get(path, ()):
                 return None
             return {"note": path, "before": None if path not in self._notes else self._notes[path][1],
-                    "after": body if method == "PUT" else None, "subscribersTold": self._subscribers.get(path, 0),
+                    "after": told(body), "isLocked": "password" in (body or {}), "subscribersTold": self._subscribers.get(path, 0),
                     "checkedAt": time.time_ns() // 1_000_000}
 
     def write(self, method: str, path: str, body: Any, match: str | None, none_match: str | None) -> tuple[int, str | None] | None:
@@ -155,7 +155,7 @@ class Service:
         if not self._begin(path):
             return None
         with self._lock:
-            how, self._answer = self._answer, "ordinary"
+            how = self._answers.pop(path, "ordinary")
             if how != "ordinary":
                 return ANSWERS[how]
             self._effects.append(("POST", path, arguments))
@@ -171,7 +171,7 @@ class Service:
     def _put(self, path: str, body: Any) -> str:
         self._version += 1
         tag = f'"{self._version}"'
-        self._notes[path] = (tag, body)
+        self._notes[path] = (tag, told(body))
         return tag
 
     def _begin(self, path: str) -> bool:
@@ -193,6 +193,11 @@ class Service:
             killer, self.kill = self.kill[1], None
         killer()
         return True
+
+
+def told(body: Any) -> Any:
+    """What the service tells of a note: a password is never given back."""
+    return {name: member for name, member in body.items() if name != "password"} if isinstance(body, dict) else body
 
 
 def same(left: Any, right: Any) -> bool:

@@ -14,6 +14,8 @@ from . import clock
 from .clock import b64
 from .policy import Identity
 
+COST: Final = 2**14  # of scrypt
+CHEAP: Final = 2**4
 IDLE_SECONDS: Final = 1800
 TOTAL_SECONDS: Final = 8 * 3600
 
@@ -66,7 +68,8 @@ class Bucket:
 class Accounts:
     """Accounts and sessions, in memory: sessions end with the process, and nothing of them is stored."""
 
-    def __init__(self) -> None:
+    def __init__(self, cost: int = COST) -> None:
+        self._cost = cost
         self._accounts: dict[str, Account] = {}
         self._sessions: dict[bytes, Session] = {}
         self._lock = threading.Lock()
@@ -81,7 +84,7 @@ class Accounts:
         """Makes an account, or gives it another credential: what was begun with the one before is over [AUTH-003]."""
         salt = secrets.token_bytes(16)
         self._generation += 1
-        self._accounts[name] = Account(name, person, salt, _verifier(password, salt), enabled, self._generation)
+        self._accounts[name] = Account(name, person, salt, self._verifier(password, salt), enabled, self._generation)
 
     def replace(self, wanted: dict[str, tuple[str, str, bool]]) -> None:
         """Takes these accounts in place of those that there are: person, password, and whether they are enabled."""
@@ -90,7 +93,7 @@ class Accounts:
             changed.append(self._accounts.pop(name).person)
         for name, (person, password, enabled) in wanted.items():
             known = self._accounts.get(name)
-            if known is None or known.person != person or not hmac.compare_digest(_verifier(password, known.salt), known.verifier):
+            if known is None or known.person != person or not hmac.compare_digest(self._verifier(password, known.salt), known.verifier):
                 self.make(name, person, password, enabled)
             elif known.enabled == enabled:
                 continue
@@ -165,16 +168,15 @@ class Accounts:
 
     def _right(self, account: Account | None, password: str) -> bool:
         salt, verifier = (account.salt, account.verifier) if account is not None else self._dummy
-        right = hmac.compare_digest(_verifier(password, salt), verifier)
+        right = hmac.compare_digest(self._verifier(password, salt), verifier)
         return right and account is not None and account.enabled
+
+    def _verifier(self, password: str, salt: bytes) -> bytes:
+        return hashlib.scrypt(password.encode("utf-8"), salt=salt, n=self._cost, r=8, p=1, dklen=32)
 
 
 def _key(name: str) -> bytes:
     return hashlib.sha256(name.encode("utf-8", "replace")).digest()
-
-
-def _verifier(password: str, salt: bytes) -> bytes:
-    return hashlib.scrypt(password.encode("utf-8"), salt=salt, n=2**14, r=8, p=1, dklen=32)
 
 
 def _now() -> float:

@@ -22,6 +22,7 @@ class Anchor:
     def __init__(self, path: Path, audience: str) -> None:
         self.path = path
         self.audience = audience
+        self._last_checkpoint: tuple[int, str] | None = None
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -50,6 +51,17 @@ class Anchor:
         with self._locked():
             return self._read()
 
+    def checkpoint(self) -> tuple[int, str] | None:
+        """The last checkpoint that is remembered: its number and digest."""
+        with self._locked():
+            return self._last_checkpoint if self._read() is not None else None
+
+    def remember(self, number: int, digest: str) -> None:
+        """Remembers a checkpoint, once it has committed [CKPT-004]."""
+        with self._locked():
+            self._read()
+            self._append(records.make("anchor-checkpoint", number=number, digest=digest))
+
     def enter(self, plan_id: str, kind: str, expires_at: str, effects: list[str],
               claim_id: str | None = None) -> dict[str, Any] | None:
         """Enters a claim or an end, durably; gives the entry that was there before, if any [ANCHOR-001] [ANCHOR-003]."""
@@ -59,13 +71,16 @@ class Anchor:
             known = self._read().get(plan_id)
             if known is not None:
                 return known
-            descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND)
-            try:
-                os.write(descriptor, strictjson.canonical(entry) + b"\n")
-                os.fsync(descriptor)  # on the disk before it counts [ANCHOR-011]
-            finally:
-                os.close(descriptor)
+            self._append(entry)
         return None
+
+    def _append(self, line: dict[str, Any]) -> None:
+        descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND)
+        try:
+            os.write(descriptor, strictjson.canonical(line) + b"\n")
+            os.fsync(descriptor)  # on the disk before it counts [ANCHOR-011]
+        finally:
+            os.close(descriptor)
 
     def _read(self) -> dict[str, dict[str, Any]]:
         try:
@@ -78,7 +93,7 @@ class Anchor:
         if rest:  # what a crash left [ANCHOR-012]
             kept = True
             try:
-                _line(rest, "anchor-entry")
+                _line(rest)
             except AnchorBroken:
                 kept = False
             descriptor = os.open(self.path, os.O_RDWR)
@@ -93,15 +108,18 @@ class Anchor:
                 os.close(descriptor)
         if not lines:
             raise AnchorBroken("line 1")
+        self._last_checkpoint = None
         found: dict[str, dict[str, Any]] = {}
         for number, line in enumerate(lines, 1):
             try:
-                document = _line(line, "anchor" if number == 1 else "anchor-entry")
+                document = _line(line, first=number == 1)
             except AnchorBroken:
                 raise AnchorBroken(f"line {number}") from None
             if number == 1:
                 if document["audience"] != self.audience:
                     raise AnchorBroken("line 1: another installation's")
+            elif document["type"] == records.type_of("anchor-checkpoint"):
+                self._last_checkpoint = document["number"], document["digest"]
             elif document["planId"] in found:
                 raise AnchorBroken(f"line {number}")
             else:
@@ -109,9 +127,11 @@ class Anchor:
         return found
 
 
-def _line(data: bytes, record: str) -> dict[str, Any]:
+def _line(data: bytes, first: bool = False) -> dict[str, Any]:
     try:
         document = strictjson.read_stored(data).value
+        mark = document.get("type") == records.type_of("anchor-checkpoint")
+        record = "anchor" if first else "anchor-checkpoint" if mark else "anchor-entry"
         records.check(record, document)
     except (strictjson.Refused, records.NotARecord):
         raise AnchorBroken from None

@@ -1,15 +1,14 @@
-"""Starting a writer, exporting the audit, and verifying an export (audit.md, section 3)."""
+"""What a writer begins with, the export, and checkpoints (audit.md, sections 3 to 5)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
-
 from . import clock, records, strictjson
+from .signing import KeySet, Signer
 from .store import Transaction
+from .verifier import Verifier
 
 
-def start_writer(tx: Transaction, enforcement: dict[str, str], forgotten: list[str]) -> None:
+def start_writer(tx: Transaction, enforcement: dict[str, str], forgotten: list[str], lacking: str | None) -> None:
     """The first event: enforcement, and the heads of others that nobody has named [AUDIT-004] [AUDIT-007] [ANCHOR-009]."""
     named: set[tuple[str, int, str]] = set()
     last: dict[str, tuple[int, str]] = {}
@@ -20,31 +19,51 @@ def start_writer(tx: Transaction, enforcement: dict[str, str], forgotten: list[s
         last[event["writer"]] = (event["sequence"], document.digest)
     heads = [{"writer": writer, "sequence": sequence, "digest": digest}
              for writer, (sequence, digest) in sorted(last.items(), key=lambda item: clock.unb64(item[0])) if (writer, sequence, digest) not in named]
-    tx.event(kind="audit.started", enforcement=enforcement, heads=heads or None, forgotten=forgotten or None)
+    tx.event(kind="audit.started", enforcement=enforcement, heads=heads or None, forgotten=forgotten or None,
+             forgottenCheckpoint=lacking)
 
 
-def verify(lines: Iterable[bytes]) -> tuple[int, str] | None:
-    """The first line, from 1, at which links say that an event was edited, removed, moved or doubled [AUDIT-003]."""
-    writers: dict[str, tuple[int, str]] = {}
-    plans: dict[str, str] = {}
-    for number, line in enumerate(lines, 1):
-        try:
-            document = strictjson.read_stored(line.removesuffix(b"\n"))
-            records.check("event", document.value)
-        except (strictjson.Refused, records.NotARecord):
-            return number, "not an event in canonical bytes"
-        event: dict[str, Any] = document.value
-        sequence, head = writers.get(event["writer"], (0, None))
-        if event["sequence"] != sequence + 1 or event.get("previous") != head:
-            return number, "the writer's chain"
-        plan_id = event["event"].get("planId")
-        if event.get("planPrevious") != (None if plan_id is None else plans.get(plan_id)):
-            return number, "the plan's chain"
-        for named in event["event"].get("heads", []):
-            known = writers.get(named["writer"])
-            if known is None or known[0] < named["sequence"]:
-                return number, "a head that is not there"
-        writers[event["writer"]] = (event["sequence"], document.digest)
-        if plan_id is not None:
-            plans[plan_id] = document.digest
-    return None
+def export(tx: Transaction) -> list[bytes]:
+    """One line for each event, and one for each checkpoint, after the event that tells of it [AUDIT-012]."""
+    lines: list[bytes] = []
+    number = 0
+    for document in tx.events():
+        lines.append(document.canonical + b"\n")
+        if document.value["event"]["kind"] == "audit.checkpoint":
+            number += 1
+            signed = tx.open("checkpoint", str(number), None)
+            if signed is not None:  # a verifier names one that is missing
+                lines.append(signed[0].value["envelope"].encode("utf-8") + b"\n")
+    return lines
+
+
+def checkpoint(tx: Transaction, audience: str, signer: Signer) -> tuple[int, str] | None:
+    """Signs what was committed until now, if it holds, as of the event that tells of it [CKPT-003]: number and digest; None
+    where no key may sign. Raises Fault or SealBroken."""
+    verifier = Verifier(KeySet.read(signer.key_set()))
+    for line in export(tx):
+        verifier.read(line.removesuffix(b"\n"))
+    tx.event(kind="audit.checkpoint")
+    verifier.read(tx.events(newest=1)[0].canonical)
+    moment = clock.stamp(tx.now)
+    states = records.make("checkpoint", audience=audience, at=moment, **verifier.statement())
+    payload, number = strictjson.canonical(states), states["number"]
+    envelope = signer.sign("checkpoint", payload, moment)
+    if envelope is None:
+        return None
+    signed = records.make("signed-checkpoint", checkpoint=states, envelope=envelope.decode("utf-8"))
+    tx.insert("checkpoint", str(number), None, 0, signed)
+    if number == 1:
+        tx.insert("checkpoint", "latest", None, number, signed)
+    else:
+        tx.replace("checkpoint", "latest", None, number - 1, number, signed)
+    return number, strictjson.digest_bytes(payload)
+
+
+def lacks_checkpoint(tx: Transaction, remembered: tuple[int, str] | None) -> str | None:
+    """The digest of the checkpoint that the anchor remembers, where the store has it not [CKPT-004]."""
+    if remembered is None:
+        return None
+    found = tx.open("checkpoint", str(remembered[0]), None)
+    same = found is not None and strictjson.digest(found[0].value["checkpoint"]) == remembered[1]
+    return None if same else remembered[1]

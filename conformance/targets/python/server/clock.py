@@ -29,7 +29,7 @@ def read_stamp(text: str) -> int:
     """Reads a timestamp in that form only [REC-002]. Raises ValueError."""
     if TIMESTAMP.match(text) is None:
         raise ValueError("timestamp")
-    moment = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=timezone.utc)
+    moment = datetime.fromisoformat(text)
     return (moment - _EPOCH) // timedelta(milliseconds=1)
 
 

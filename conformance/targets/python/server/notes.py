@@ -18,6 +18,7 @@ LOOK_SECONDS: Final = 5
 RUN_SECONDS: Final = 120  # a target may take its time
 MAX_NAME: Final = 200
 NORMALISER: Final = {"name": "notes-preview", "exclusions": ["/checkedAt"]}
+_SECRETS: Final = ("/intent/arguments/password", "/intent/steps/0/body/password", "/review/changes/0/after/password")
 _NAMED: Final[dict[str, Any]] = {"folder": {"type": "string", "minLength": 1, "maxLength": MAX_NAME, "description": "The folder."},
                                  "name": {"type": "string", "minLength": 1, "maxLength": MAX_NAME, "description": "The note's name."}}
 WRITE_NOTE: Final[dict[str, Any]] = {
@@ -26,7 +27,8 @@ WRITE_NOTE: Final[dict[str, Any]] = {
     "inputSchema": {"type": "object", "additionalProperties": False, "required": ["folder", "name", "text"],
                     "properties": {**_NAMED, "text": {"type": "string", "description": "The whole text."},
                                    "rank": {"type": "number", "description": "Where it stands among others."},
-                                   "extra": {"description": "Whatever else is kept with it."}}},
+                                   "extra": {"description": "Whatever else is kept with it."},
+                                   "password": {"type": "string", "description": "What readers have to know: a secret."}}},
     "annotations": {"readOnlyHint": False, "destructiveHint": True, "idempotentHint": True, "openWorldHint": False},
 }
 DELETE_NOTE: Final[dict[str, Any]] = {
@@ -109,7 +111,8 @@ class Notes:
         said = "delete" if tool == "delete_note" else "write what is shown to"
         return Draft(target={"name": "notes", "identity": self._identity(path)}, steps=[step],
                      effect_keys=[f"note:{self._host}{path}"], headline=f"{what} the note `{name}`",
-                     step_texts=[f"{said} `{name}`"], findings=findings, changes=[change], normaliser=dict(NORMALISER))
+                     step_texts=[f"{said} `{name}`"], findings=findings, changes=[change], normaliser=dict(NORMALISER),
+                     secrets=list(_SECRETS) if "password" in arguments else [])
 
     def _opaque(self, definition: dict[str, Any], arguments: dict[str, Any]) -> Draft:
         """A tool of which nothing is known but its definition (profile.md, 5.1) [WIRE-T-003]."""

@@ -6,7 +6,7 @@ import difflib
 import html
 from typing import Any, Final
 
-from . import clock, strictjson, text
+from . import clock, leaves, strictjson, text
 from .plans import OPEN, SETTLED, Plan
 
 STYLE: Final = """
@@ -53,8 +53,23 @@ def inbox(found: list[Plan], person: str) -> str:
     return f"<h1>Plans</h1><p>You are {text.name(person)}.</p><ul>{''.join(rows) or '<li>none</li>'}</ul>"
 
 
+class _Secret(str):
+    """A commitment, which stands in a secret's place and is not shown [SHOW-006]."""
+
+
+def _secret(commitment: dict[str, str]) -> _Secret:
+    return _Secret(commitment["$secret"])
+
+
+def _marked(document: dict[str, Any]) -> dict[str, Any]:
+    """A document in which the leaves that it lists, and no others, are known as secrets [LEAF-005]."""
+    return leaves.put(document, dict.fromkeys(document.get("secretLeaves", []), _secret))
+
+
 def _value(value: Any) -> str:
     """A value as what it is: its texts as texts, and beside them of what kind they are."""
+    if isinstance(value, _Secret):
+        return '<p class="points">a secret, which is not shown</p>'
     if isinstance(value, str):
         return f'{text.block(value)}<p class="points">a text of {len(value)} characters</p>'
     if isinstance(value, list):
@@ -113,7 +128,9 @@ def _difference(before: Any, after: Any) -> str:
             else:
                 parts.append(f"<dt>{label} <strong>is changed</strong></dt><dd>{_difference(before[member], after[member])}</dd>")
         return f"<dl>{''.join(parts)}</dl>"
-    if not isinstance(before, str) or not isinstance(after, str):
+    if isinstance(before, _Secret) and isinstance(after, _Secret):
+        return '<p class="points">another secret than before; neither is shown</p>'
+    if not isinstance(before, str) or not isinstance(after, str) or isinstance(before, _Secret) or isinstance(after, _Secret):
         return f"<p>before:</p>{_removed(before)}<p>after:</p>{_added(after)}"
     old, new = before.split("\n"), after.split("\n")
     if len(old) + len(new) > 4000:  # a difference of long texts costs too much; both are shown whole
@@ -143,7 +160,7 @@ def _step(number: int, step: dict[str, Any]) -> str:
 def plan(shown: Plan, form: str | None, beside: tuple[list[str], list[dict[str, Any]], bool]) -> str:
     """A plan's page: the stored documents, then what is live [SHOW-002] [SHOW-011]."""
     assert shown.intent is not None and shown.review is not None
-    header, intent, review = shown.header.value, shown.intent.value, shown.review.value
+    header, intent, review = shown.header.value, _marked(shown.intent.value), _marked(shown.review.value)
     parts = [f"<h1>{text.show(review['headline']['text'])}</h1>"]  # the server's own words first [SHOW-003]
     for finding in sorted(review.get("findings", []), key=lambda f: _WORST_FIRST[f["severity"]]):  # [SHOW-004]
         parts.append(f'<p class="{finding["severity"]}"><strong>{finding["severity"]}</strong>'

@@ -1,40 +1,16 @@
-"""Loading a plan (steps 2 to 4), what the clock does to it, and counting its rule."""
+"""A plan, its transitions (gate.md, section 4), and what the clock does to it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from . import clock, policy, records, strictjson
-from .seals import Keyring, SealBroken
+from . import clock, leaves, policy, records, strictjson
+from .refusals import Refusal
 from .store import PlanRow, Transaction
 
 OPEN: Final = ("planned", "awaiting_approval", "approved")
 SETTLED: Final = ("applied", "failed", "partial", "unknown")
-RETRY: Final = {
-    "already_executed": "never", "approval_expired": "replan", "approval_hash_mismatch": "never",
-    "approval_pending": "same", "approval_rejected": "never", "approval_required": "same",
-    "approval_withdrawn": "replan", "approver_not_permitted": "never", "challenge_expired": "same",
-    "dry_run_failed": "replan", "execution_in_progress": "same", "integrity_failure": "never", "internal": "same",
-    "outcome_unknown": "replan", "paused": "same", "payload_invalid": "never", "payload_too_large": "never",
-    "plan_cancelled": "replan", "plan_expired": "replan", "plan_not_found": "replan", "plan_stale": "replan",
-    "policy_changed": "replan", "policy_denied": "never", "precondition_failed": "replan", "preview_changed": "replan",
-    "rate_limited": "same", "recently_rejected": "never", "requester_not_permitted": "never",
-    "store_unavailable": "same", "target_changed": "replan", "target_unavailable": "same", "tool_changed": "replan",
-    "unsupported": "never"}  # gate.md, section 9 [GATE-003] [GATE-007]
-COUNTS: Final = frozenset({"approval_hash_mismatch", "approval_pending", "approval_required", "challenge_expired",
-                           "outcome_unknown"})  # [GATE-006] [GATE-073]
-ENDS_PLAN: Final = frozenset({"requester_not_permitted", "approver_not_permitted", "policy_changed", "tool_changed",
-                              "target_changed", "precondition_failed", "preview_changed", "dry_run_failed"})  # [GATE-005]
-
-
-class Refusal(Exception):
-    """A call is refused, for one reason of the table. Its detail stays inside [GATE-004]."""
-
-    def __init__(self, reason: str, member: str | None = None, plan_id: str | None = None, detail: str = "") -> None:
-        assert reason in RETRY
-        super().__init__(f"{reason} {detail}")
-        self.reason, self.member, self.plan_id = reason, member, plan_id
 
 
 @dataclass
@@ -53,6 +29,7 @@ class Plan:
     execution_revision: int = 0
     result: dict[str, Any] | None = None
     reconciliation: dict[str, Any] | None = None
+    secrets: list[leaves.Leaf] = field(default_factory=list)
 
     @property
     def digest(self) -> str:
@@ -73,6 +50,11 @@ class Plan:
     @property
     def expires_at(self) -> int:
         return clock.read_stamp(self.header.value["expiresAt"])
+
+    def restored(self) -> dict[str, Any]:
+        """The intent with its secrets in place, for the freshness step and the permit alone [LEAF-008]."""
+        assert self.intent is not None
+        return leaves.restore(self.intent.value, self.secrets)
 
     def approvals(self) -> int:
         """Distinct persons whose approval counts; of a plan that was pruned, by the decisions that its state still names."""
@@ -99,148 +81,6 @@ class Plan:
                     and policy.rule_counts(self.policy["rule"], person, self.requester)):
                 counted[person] = decision
         return counted
-
-
-def load(tx: Transaction, keys: Keyring, plan_id: str, *, requester: str | None) -> Plan:
-    """Steps 2 to 4. `requester` None loads for the server itself or the surface, which ask who may read later."""
-    if clock.PLAN_ID.match(plan_id) is None:  # [GATE-010] [REC-003]
-        raise Refusal("plan_not_found")
-    row = tx.plan_row(plan_id)
-    if row is None:
-        raise Refusal("plan_not_found")
-    if requester is not None and row.requester not in keys.tags("pseudonym", requester.encode()):  # [GATE-020]
-        raise Refusal("plan_not_found")
-    try:
-        plan = _step_3(tx, keys, plan_id, row)
-    except SealBroken:
-        raise Refusal("integrity_failure", plan_id=plan_id) from None
-    _step_4(plan)
-    return plan
-
-
-def _step_3(tx: Transaction, keys: Keyring, plan_id: str, row: PlanRow) -> Plan:
-    """The seals hold, and the records are complete and match [GATE-030] [GATE-031]."""
-    header, _ = _must(tx.open("header", plan_id, plan_id))
-    value = header.value
-    state, revision = _must(tx.open("plan-state", plan_id, plan_id))
-    plan = Plan(plan_id, row, header, state.value)
-    person = value["requester"]["person"]
-    _hold(value["planId"] == plan_id and value["audience"] == keys.audience and state.value["planId"] == plan_id
-          and state.value["revision"] == revision)
-    _hold(row.state == plan.state["state"] and row.created_at == value["createdAt"]
-          and row.requester in keys.tags("pseudonym", person.encode()))  # [STORE-008]
-    _follow_events(tx, plan)
-    _hold_state(plan)
-    if plan.state["pruned"]:  # [STATE-033]
-        _hold(not any(tx.has(kind, plan_id) for kind in ("intent", "review", "secrets", "execution", "result")))
-        return plan
-    plan.intent = _must(tx.open("intent", plan_id, plan_id))[0]
-    plan.review = _must(tx.open("review", plan_id, plan_id))[0]
-    touched = tx.effects_of(plan_id)
-    effect_keys = plan.intent.value["effectKeys"]
-    _hold(len(touched) == len(effect_keys) and all(
-        touched & set(keys.tags("effect-tag", key.encode())) for key in effect_keys))  # [STORE-008]
-    # This server's planners name no secret leaf [LEAF-006].
-    _hold(not plan.intent.value.get("secretLeaves") and not plan.review.value.get("secretLeaves")
-          and plan.state["secretsErased"] and not tx.has("secrets", plan_id))
-    _open_named(tx, plan)
-    _hold_named(plan)
-    return plan
-
-
-def _hold(what: bool) -> None:
-    if not what:
-        raise SealBroken
-
-
-def _hold_state(plan: Plan) -> None:
-    """What of the list of GATE-031 the plan state says by itself, pruned or not."""
-    state = plan.state
-    name, cause = state["state"], state.get("cause")
-    claimed, settled = name == "executing" or name in SETTLED, name in SETTLED
-    _hold(("claim" in state) == claimed and ("execution" in state) == settled)
-    _hold("reconciliation" not in state or name in ("partial", "unknown"))
-    decisions = state.get("decisions", [])
-    _hold("challenge" in state or not (claimed or decisions or name in ("awaiting_approval", "approved")))
-    _hold(not (name == "planned" and decisions) and len(set(decisions)) == len(decisions))
-    until = state.get("approvalExpiresAt")
-    _hold(until is not None or not (claimed or name == "approved" or cause == "approval"))
-    _hold(until is None or (name not in ("planned", "awaiting_approval") and clock.read_stamp(until) <= plan.expires_at))
-    _hold(cause in {"cancelled": ("cancelled", "withdrawn"), "expired": ("plan", "approval")}.get(name, (None,)))
-    _hold(name in OPEN or state["secretsErased"])
-    _hold(not state["pruned"] or (name not in OPEN and name != "executing"
-                                  and (name not in ("partial", "unknown") or "reconciliation" in state)))
-    if claimed:
-        at, lease, deadline = (clock.read_stamp(state["claim"][n]) for n in ("claimedAt", "lease", "deadline"))
-        _hold(deadline == at + 1000 * plan.limits["executionSeconds"] and lease >= at + 1000 * plan.limits["leaseSeconds"])
-
-
-def _hold_named(plan: Plan) -> None:
-    """What of that list is about the records that the plan state names."""
-    name, cause = plan.state["state"], plan.state.get("cause")
-    verdicts = [decision["verdict"] for decision in plan.decisions]
-    if name not in OPEN:
-        _hold(("reject" in verdicts) == (name == "rejected") and ("withdraw" in verdicts) == (cause == "withdrawn"))
-    claim = plan.state.get("claim", {}).get("claimId")
-    for record in (plan.execution, plan.reconciliation):
-        _hold(record is None or (record["planId"] == plan.plan_id and record["claimId"] == claim))
-    _hold(plan.execution is None or plan.execution["outcome"] == name)
-
-
-def _open_named(tx: Transaction, plan: Plan) -> None:
-    """The records that the plan state names by digest [REC-040]."""
-    state, plan_id = plan.state, plan.plan_id
-    _hold(("challenge" in state) == (plan.row.challenge_id is not None))  # [STORE-008]
-    if plan.row.challenge_id is not None:
-        challenge, _ = _must(tx.open("challenge", plan.row.challenge_id, plan_id))
-        _hold(challenge.digest == state["challenge"] and challenge.value["challengeId"] == plan.row.challenge_id
-              and challenge.value["planId"] == plan_id)
-        plan.challenge = challenge.value
-    for number, expected in enumerate(state.get("decisions", [])):
-        assert plan.challenge is not None
-        decision, _ = _must(tx.open("decision", f"{plan.challenge['challengeId']}.{number}", plan_id))
-        _hold(decision.digest == expected and decision.value["planId"] == plan_id)
-        plan.decisions.append(decision.value)
-    if "execution" in state:
-        execution, plan.execution_revision = _must(tx.open("execution", plan_id, plan_id))
-        _hold(execution.digest == state["execution"])
-        plan.execution = execution.value
-        if "resultDigest" in plan.execution:
-            result, _ = _must(tx.open("result", plan_id, plan_id))
-            _hold(result.digest == plan.execution["resultDigest"])
-            plan.result = result.value
-    if "reconciliation" in state:
-        reconciliation, _ = _must(tx.open("reconciliation", plan_id, plan_id))
-        _hold(reconciliation.digest == state["reconciliation"])
-        plan.reconciliation = reconciliation.value
-
-
-def _follow_events(tx: Transaction, plan: Plan) -> None:
-    """The plan's events link, and the last is the one that the state names [SEAL-007]."""
-    last: str | None = None
-    for event in tx.events(plan.plan_id):
-        _hold(event.value.get("planPrevious") == last and event.value["event"].get("planId") == plan.plan_id)
-        last = event.digest
-    _hold(last == plan.state["lastEvent"])
-
-
-def _step_4(plan: Plan) -> None:
-    """The digests are recomputed, and are the same everywhere [GATE-040] [GATE-041] [SHOW-001]."""
-    expected = plan.header.digest
-    named = [plan.state["planDigest"], *(d["planDigest"] for d in plan.decisions)]
-    named += [record["planDigest"] for record in (plan.challenge, plan.execution) if record is not None]
-    wrong = any(not strictjson.same_digest(expected, digest) for digest in named)
-    wrong |= any(plan.challenge is None or d["challengeId"] != plan.challenge["challengeId"] for d in plan.decisions)
-    for document, name in ((plan.intent, "intentDigest"), (plan.review, "reviewDigest")):
-        wrong |= document is not None and not strictjson.same_digest(document.digest, plan.header.value[name])
-    if wrong:
-        raise Refusal("approval_hash_mismatch", plan_id=plan.plan_id)
-
-
-def _must(found: tuple[strictjson.Document, int] | None) -> tuple[strictjson.Document, int]:
-    if found is None:  # [GATE-031]
-        raise SealBroken
-    return found
 
 
 def end_reason(state: dict[str, Any]) -> str | None:
@@ -277,10 +117,9 @@ def change(tx: Transaction, plan: Plan, event: dict[str, Any], **members: Any) -
         after["secretsErased"] = True
     after["lastEvent"] = tx.event(before["lastEvent"], planId=plan.plan_id, planDigest=plan.digest, **event)
     tx.replace("plan-state", plan.plan_id, plan.plan_id, before["revision"], after["revision"], after)
-    challenge_id = plan.challenge["challengeId"] if plan.challenge is not None and "challenge" in after else None
-    tx.update_plan_row(plan.plan_id, after["state"], challenge_id)
+    tx.update_plan_row(plan.plan_id, after["state"])
     plan.state = after
-    plan.row = PlanRow(plan.plan_id, plan.row.requester, after["state"], plan.row.created_at, challenge_id)
+    plan.row = PlanRow(plan.plan_id, plan.row.requester, after["state"], plan.row.created_at)
 
 
 def tick(tx: Transaction, plan: Plan) -> None:

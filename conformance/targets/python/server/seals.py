@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
@@ -23,7 +24,7 @@ from . import records, strictjson
 from .clock import b64, unb64
 
 ENCRYPTED: Final = frozenset({"intent", "review", "secrets", "result"})  # [SEAL-001] [SEAL-016]
-RECORD_TYPE: Final = {"header": "plan"}  # the kind's name, where it isn't the type's
+RECORD_TYPE: Final = {"header": "plan", "checkpoint": "signed-checkpoint"}  # of kinds that aren't named as their type is
 
 
 class SealBroken(Exception):
@@ -51,23 +52,10 @@ class KeyRevoked(SealBroken):
 
 
 def hchacha20(key: bytes, nonce: bytes) -> bytes:
-    """HChaCha20 (draft-irtf-cfrg-xchacha): the subkey of XChaCha20 from the first 16 bytes of its nonce."""
-    state = list(struct.unpack("<16I", b"expand 32-byte k" + key + nonce))
-
-    def quarter(a: int, b: int, c: int, d: int) -> None:
-        for left, right, other, bits in ((a, b, d, 16), (c, d, b, 12), (a, b, d, 8), (c, d, b, 7)):
-            state[left] = (state[left] + state[right]) & 0xFFFFFFFF
-            mixed = state[other] ^ state[left]
-            state[other] = (mixed << bits | mixed >> (32 - bits)) & 0xFFFFFFFF
-
-    for _ in range(10):
-        for column in range(4):
-            quarter(column, column + 4, column + 8, column + 12)
-        quarter(0, 5, 10, 15)
-        quarter(1, 6, 11, 12)
-        quarter(2, 7, 8, 13)
-        quarter(3, 4, 9, 14)
-    return struct.pack("<8I", *state[:4], *state[12:])
+    """HChaCha20 (draft-irtf-cfrg-xchacha), the subkey of XChaCha20: a block of ChaCha20 without the addition at its end."""
+    block = struct.unpack("<16I", Cipher(algorithms.ChaCha20(key, nonce), mode=None).encryptor().update(bytes(64)))
+    begun = struct.unpack("<16I", b"expand 32-byte k" + key + nonce)
+    return struct.pack("<8I", *((block[i] - begun[i]) & 0xFFFFFFFF for i in (0, 1, 2, 3, 12, 13, 14, 15)))
 
 
 def xchacha_seal(key: bytes, nonce: bytes, text: bytes, associated: bytes) -> bytes:
@@ -209,25 +197,32 @@ class Keyring:
 def load_or_make(path: Path) -> Keyring:
     """Reads the key file, or makes it: owner's alone, and outside the store [SEC-001]."""
     if not path.exists():
-        made = {"audience": f"urn:uuid:{uuid.uuid4()}",
-                "keys": [{"id": "k1", "state": "active", "secret": b64(secrets.token_bytes(32))}]}
-        temporary = path.with_name(f"{path.name}.{os.getpid()}.new")
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as out:
-            json.dump(made, out)
-            out.flush()
-            os.fsync(out.fileno())
-        try:
-            os.link(temporary, path)  # of several processes that start at once, one makes the key
-        except FileExistsError:
-            pass
-        os.unlink(temporary)
+        write_private(path, {"audience": f"urn:uuid:{uuid.uuid4()}",
+                             "keys": [{"id": "k1", "state": "active", "secret": b64(secrets.token_bytes(32))}]}, new=True)
     check_private(path)
     stored = json.loads(path.read_text())
     keys = [MasterKey(key["id"], key["state"], unb64(key["secret"])) for key in stored["keys"]]
     if any(len(key.secret) != 32 for key in keys):
         raise ValueError("a master key has 32 bytes")
     return Keyring(stored["audience"], keys)
+
+
+def write_private(path: Path, document: Any, new: bool = False) -> None:
+    """Writes a file that is its owner's alone, whole or not at all. Of several processes that make a new one, one does."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.new")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as out:
+        json.dump(document, out)
+        out.flush()
+        os.fsync(out.fileno())
+    if not new:
+        os.rename(temporary, path)
+        return
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        pass
+    os.unlink(temporary)
 
 
 def check_private(path: Path) -> None:

@@ -30,27 +30,29 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.shared._httpx_utils import create_mcp_http_client
 from mcp.shared.exceptions import MCPError
 
-from . import clock, strictjson
+from . import clock, receipts, strictjson
 from .anchor import Anchor
-from .audit import verify
-from .gate import Authentication, Gate
-from .operator import export
-from .plans import Refusal
+from .decisions import Authentication
+from .directory import Directory
+from .doubt import Fault
+from .gate import Gate
+from .refusals import Refusal
 from .policy import Clause, Configuration, Identity, Person, Requester
 from .seals import load_or_make
+from .signing import KeySet, Signer
 from .store import Store
-from .directory import Directory
 from .tools import ANSWER_SCHEMA, EXTENSION
+from .verifier import verify
 
 PASSWORD = "correct horse battery staple"
 PASSED: dict[str, int] = {}  # the checks of the present part, and how often each held
 FAILED: list[str] = []  # the check that ended it
 
 
-def check(what: str, holds: bool) -> None:
+def check(what: str, holds: bool, seen: Any = "") -> None:
     if not holds:
         FAILED.append(what)
-        raise AssertionError(what)
+        raise AssertionError(what, seen)
     PASSED[what] = PASSED.get(what, 0) + 1
 
 
@@ -341,9 +343,17 @@ def open_gate(directory: Path, state: Path, **limits: int) -> tuple[Gate, Config
     configuration.limits.update(limits)
     anchor = Anchor(state / "anchor", keys.audience)
     anchor.begin()
-    gate = Gate(Store(state / "store.sqlite", keys), keys, configuration, Directory(directory), anchor)
+    gate = Gate(Store(state / "store.sqlite", keys), keys, Signer(state / "signing.json", keys.audience), configuration, Directory(directory), anchor)
     gate.start("environment")
     return gate, configuration
+
+
+def fault_of(lines: list[bytes], keys: KeySet | None = None) -> tuple[str, int] | None:
+    try:
+        verify(lines, keys)
+    except Fault as fault:
+        return fault.code, fault.line
+    return None
 
 
 ALICE = Requester(Identity("alice", "test", "alice"), "environment")
@@ -426,10 +436,13 @@ def inside(directory: Path, state: Path) -> None:
     check("flood of plans", reason(lambda: gate.plan(ALICE, "write_file", {"name": "i9", "content": ""})) == "rate_limited")
     configuration.limits["openPlans"] = 1000
 
-    lines = export(gate)
-    check("the audit's chain holds", verify(lines) is None)
-    check("an edited audit", verify([*lines[:5], lines[5].replace(b'"at":"2', b'"at":"1'), *lines[6:]]) is not None)
-    check("a removed line", verify([*lines[:4], *lines[5:]]) == (5, verify([*lines[:4], *lines[5:]])[1]))  # type: ignore[index]
+    lines = gate.export()
+    check("the audit's chain holds", fault_of(lines) is None)
+    edited = fault_of([*lines[:5], lines[5].replace(b'"at":"2', b'"at":"1'), *lines[6:]])
+    check("an edited audit", edited == ("event_changed", 6), edited)
+    removed = fault_of([*lines[:4], *lines[5:]])
+    check("a removed line", removed == ("event_missing", 5), removed)
+    _signed(gate)
     _after_a_crash(gate, directory, state)
     _tampered(gate, state)
     _put_back(gate, directory, state)
@@ -495,10 +508,10 @@ def _tampered(gate: Gate, state: Path) -> None:
     row = database.execute("SELECT revision, sealed FROM records WHERE kind = 'plan-state' AND id = ?", (plan_id,)).fetchone()
     approved(gate, "t-old", "reject", plan_id=plan_id)
     database.execute("UPDATE records SET revision = ?, sealed = ? WHERE kind = 'plan-state' AND id = ?", (*row, plan_id))
-    database.execute("UPDATE plans SET state = 'planned', challenge_id = NULL WHERE plan_id = ?", (plan_id,))
+    database.execute("UPDATE plans SET state = 'planned' WHERE plan_id = ?", (plan_id,))
     check("older state", reason(lambda: gate.execute(ALICE, plan_id, None)) == "integrity_failure")
     plan_id = approved(gate, "t-col")
-    for column in ("state", "created_at", "challenge_id"):
+    for column in ("state", "created_at"):
         before = database.execute(f"SELECT {column} FROM plans WHERE plan_id = ?", (plan_id,)).fetchone()[0]
         database.execute(f"UPDATE plans SET {column} = 'planned' WHERE plan_id = ?", (plan_id,))
         check("edited column", reason(lambda: gate.execute(ALICE, plan_id, None)) == "integrity_failure")
@@ -509,6 +522,27 @@ def _tampered(gate: Gate, state: Path) -> None:
     database.execute("UPDATE plans SET requester = ? WHERE plan_id = ?", (gate.keys.tag("pseudonym", b"alice"), plan_id))
     check("whole again", gate.execute(ALICE, plan_id, None)[0].state["state"] == "applied")
     database.close()
+
+
+def _signed(gate: Gate) -> None:
+    """A checkpoint, a receipt, and another key."""
+    check("a checkpoint", gate.checkpoint())
+    keys, lines = KeySet.read(gate.signer.key_set()), gate.export()
+    holds = verify(lines, keys)
+    check("all is proven", holds.proven == holds.events and holds.checkpoints == 1, holds)
+    cut = fault_of(lines[:-1], keys)
+    check("a checkpoint is missing", cut == ("checkpoint_missing", len(lines)), cut)
+    open_plan, ran = gate.plan(ALICE, "write_file", {"name": "s1", "content": ""}).plan_id, approved(gate, "s2")
+    check("no receipt before the end", reason(lambda: gate.receipt(open_plan)) == "approval_pending")
+    gate.execute(ALICE, ran, None)
+    before = len(gate.export())
+    taken = receipts.verify(gate.receipt(ran), keys, clock.now())
+    check("a receipt", taken.claims == ["approved", "executed", "planned"] and "effect" in taken.limits, taken)
+    check("making one changes nothing", len(gate.export()) == before)
+    gate.rotate("operator", "receipt")
+    later = KeySet.read(gate.signer.key_set())
+    signed = receipts.verify(gate.receipt(ran), later, None).key
+    check("another key signs, and the one before it stays", signed not in keys.keys and keys.keys.keys() <= later.keys.keys())
 
 
 def _put_back(gate: Gate, directory: Path, state: Path) -> None:
@@ -523,9 +557,9 @@ def _put_back(gate: Gate, directory: Path, state: Path) -> None:
     gate.decide(Authentication(ALICE.identity, now), rejected, approved_plan.digest,
                 approved_plan.challenge["challengeId"], "reject", None, now)
     (directory / "p-ran").unlink()
-    older = Gate(Store(state / "older.sqlite", gate.keys), gate.keys, gate.configuration, gate.target, gate.anchor)
+    older = Gate(Store(state / "older.sqlite", gate.keys), gate.keys, gate.signer, gate.configuration, gate.target, gate.anchor)
     older.start("environment")
-    check("forgotten claims are named", b'"forgotten":[' in export(older)[-1])
+    check("forgotten claims are named", b'"forgotten":[' in older.export()[-1])
     check("yesterday's store", older.execute(ALICE, ran, None)[0].state["state"] == "unknown"
           and not (directory / "p-ran").exists())
     check("undone rejection", reason(lambda: older.execute(ALICE, rejected, None)) == "approval_rejected")

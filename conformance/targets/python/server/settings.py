@@ -7,6 +7,7 @@
     page = "127.0.0.1:8377"                # the approval surface
     notes = "http://127.0.0.1:9000"        # the target: a notes service
     origins = []                           # from which browsers may reach MCP
+    dangerouslyCheapPasswords = false      # `true`: guessing one costs next to nothing; for tests
 
     [limits]                               # where a clause says nothing else
     planSeconds = 3600
@@ -43,13 +44,13 @@ import tomllib
 from pathlib import Path
 from typing import Any, Final
 
-from .accounts import Accounts
+from .accounts import CHEAP, COST, Accounts
 from .policy import DEFAULT_LIMITS, Clause, Configuration, Identity, Person, Requester
 from .seals import check_private
 
 _RULES: Final = ("same-subject", "other-subject", "quorum")
-_TOP: Final = frozenset({"isolation", "anchor", "state", "http", "page", "notes", "origins", "limits", "descriptions", "persons",
-                         "clause"})
+_TOP: Final = frozenset({"isolation", "anchor", "state", "http", "page", "notes", "origins", "dangerouslyCheapPasswords", "limits",
+                         "descriptions", "persons", "clause"})
 _PERSON: Final = frozenset({"enabled", "groups", "requests", "approves", "tokens", "accounts"})
 _CLAUSE: Final = frozenset({"tool", "target", "arguments", "rule", "required", "groups", "limits", "requesterReadsTarget"})
 
@@ -64,9 +65,10 @@ class Settings(Configuration):
     def __init__(self, path: Path) -> None:
         super().__init__({}, [])
         self.path = path
-        self.accounts = Accounts()
+        self.accounts: Accounts | None = None  # `serve_accounts` makes them
         self.descriptions: dict[str, str] = {}
         self._tokens: dict[str, Requester] = {}
+        self._wanted: dict[str, tuple[str, str, bool]] = {}
         self._seen: tuple[int, ...] | None = None
         self._reading = threading.Lock()
         self.start: dict[str, Any] = {}
@@ -84,6 +86,13 @@ class Settings(Configuration):
             check_private(self.path)  # it holds tokens and passwords [SEC-001]
             self._take(tomllib.loads(self.path.read_text(encoding="utf-8")))
             self._seen = seen
+
+    def serve_accounts(self) -> Accounts:
+        """The accounts of the approval surface, which follow the file from now on; whoever serves no page needs none."""
+        cheap = self.start.get("dangerouslyCheapPasswords", False)
+        self.accounts = Accounts(CHEAP if cheap else COST)
+        self.accounts.replace(self._wanted)
+        return self.accounts
 
     def tokens(self) -> dict[str, Requester]:
         """By the token's SHA-256. A person who is disabled keeps theirs: what they ask is refused by the gate [GATE-091]."""
@@ -111,7 +120,9 @@ class Settings(Configuration):
         clauses = [_clause(entry, limits) for entry in file.get("clause", [])]
         self.persons, self.clauses, self.limits, self._tokens = persons, clauses, limits, tokens
         self.descriptions = dict(file.get("descriptions", {}))
-        self.accounts.replace(accounts)
+        self._wanted = accounts
+        if self.accounts is not None:
+            self.accounts.replace(accounts)
         self.start = {name: value for name, value in file.items() if not isinstance(value, dict) and name != "clause"}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,10 +22,10 @@ CREATE TABLE IF NOT EXISTS records (
 CREATE TABLE IF NOT EXISTS events (
     position INTEGER PRIMARY KEY AUTOINCREMENT, writer TEXT NOT NULL, sequence INTEGER NOT NULL, plan_id TEXT,
     sealed BLOB NOT NULL, UNIQUE (writer, sequence));
+CREATE INDEX IF NOT EXISTS records_of_plan ON records (plan_id, kind);
 CREATE INDEX IF NOT EXISTS events_of_plan ON events (plan_id, position);
 CREATE TABLE IF NOT EXISTS plans (
-    plan_id TEXT PRIMARY KEY, requester TEXT NOT NULL, state TEXT NOT NULL, created_at TEXT NOT NULL,
-    challenge_id TEXT);
+    plan_id TEXT PRIMARY KEY, requester TEXT NOT NULL, state TEXT NOT NULL, created_at TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS plans_of_requester ON plans (requester, plan_id);
 CREATE TABLE IF NOT EXISTS effects (tag TEXT NOT NULL, plan_id TEXT NOT NULL, PRIMARY KEY (tag, plan_id));
 """
@@ -47,7 +47,6 @@ class PlanRow:
     requester: str
     state: str
     created_at: str
-    challenge_id: str | None
 
 
 class Transaction:
@@ -71,6 +70,15 @@ class Transaction:
         if row[0] != plan_id:
             raise SealBroken
         return self._keys.open(kind, record_id, plan_id, row[1], row[2]), row[1]
+
+    def records_of(self, kind: str, plan_id: str) -> Iterator[strictjson.Document | None]:
+        """A plan's records of a kind, the newest first; None for one whose seal doesn't hold."""
+        for record_id, revision, sealed in self._db.execute(
+                "SELECT id, revision, sealed FROM records WHERE kind = ? AND plan_id = ? ORDER BY rowid DESC", (kind, plan_id)).fetchall():
+            try:
+                yield self._keys.open(kind, record_id, plan_id, revision, sealed)
+            except SealBroken:
+                yield None
 
     def insert(self, kind: str, record_id: str, plan_id: str | None, revision: int, document: dict[str, Any]) -> str:
         """Seals and inserts a record; gives its digest [STORE-003]."""
@@ -114,14 +122,13 @@ class Transaction:
 
     def insert_plan_row(self, row: PlanRow, effects: list[str]) -> None:
         try:
-            self._db.execute("INSERT INTO plans VALUES (?, ?, ?, ?, ?)",
-                             (row.plan_id, row.requester, row.state, row.created_at, row.challenge_id))
+            self._db.execute("INSERT INTO plans VALUES (?, ?, ?, ?)", (row.plan_id, row.requester, row.state, row.created_at))
             self._db.executemany("INSERT INTO effects VALUES (?, ?)", [(tag, row.plan_id) for tag in effects])
         except sqlite3.IntegrityError:
             raise Conflict from None
 
-    def update_plan_row(self, plan_id: str, state: str, challenge_id: str | None) -> None:
-        self._db.execute("UPDATE plans SET state = ?, challenge_id = ? WHERE plan_id = ?", (state, challenge_id, plan_id))
+    def update_plan_row(self, plan_id: str, state: str) -> None:
+        self._db.execute("UPDATE plans SET state = ? WHERE plan_id = ?", (state, plan_id))
 
     def effects_of(self, plan_id: str) -> set[str]:
         return {row[0] for row in self._db.execute("SELECT tag FROM effects WHERE plan_id = ?", (plan_id,))}
@@ -168,13 +175,17 @@ class Transaction:
         self._sequence, self._head = sequence, strictjson.digest_bytes(data)
         return self._head
 
-    def events(self, plan_id: str | None = None) -> list[strictjson.Document]:
-        """The events of a plan, or all, in the order of their commits. Raises SealBroken."""
-        where = "" if plan_id is None else " WHERE plan_id = ?"
-        rows = self._db.execute(f"SELECT writer, sequence, plan_id, sealed FROM events{where} ORDER BY position",
-                                () if plan_id is None else (plan_id,))
-        return [self._keys.open("event", f"{writer}.{sequence}", plan, 0, sealed)
-                for writer, sequence, plan, sealed in rows]
+    def events(self, newest: int = 2**62) -> list[strictjson.Document]:
+        """All events, or the newest so many, in the order of their commits. Raises SealBroken."""
+        rows = self._db.execute("SELECT writer, sequence, plan_id, sealed FROM events ORDER BY position DESC LIMIT ?", (newest,))
+        found = [self._keys.open("event", f"{writer}.{sequence}", plan, 0, sealed) for writer, sequence, plan, sealed in rows]
+        return found[::-1]
+
+    def last_event(self, plan_id: str) -> strictjson.Document | None:
+        """The plan's event that was committed last. Raises SealBroken."""
+        row = self._db.execute("SELECT writer, sequence, sealed FROM events WHERE plan_id = ? ORDER BY position DESC LIMIT 1",
+                               (plan_id,)).fetchone()
+        return None if row is None else self._keys.open("event", f"{row[0]}.{row[1]}", plan_id, 0, row[2])
 
     def first_and_last_events(self) -> list[strictjson.Document]:
         """Of each writer the first event and the last, for the start of another."""
@@ -219,6 +230,10 @@ class Store:
             self._db.executescript(_SCHEMA)
         except sqlite3.Error as error:
             raise StoreUnavailable from error
+
+    def close(self) -> None:
+        with self._lock:
+            self._db.close()
 
     def commit(self, transition: Callable[[Transaction], T]) -> T:
         """Runs a transition in one serialisable transaction; whatever it raises undoes it [STORE-001] [STORE-002]."""

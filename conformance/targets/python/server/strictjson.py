@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import math
 import re
 from dataclasses import dataclass
@@ -99,7 +100,14 @@ def admit(text: bytes, limits: Limits = ARGUMENTS) -> Document:
 
 
 def read_stored(data: bytes, limits: Limits = PLAN) -> Document:
-    """Admits stored bytes, which must be canonical already [DIG-034] [DIG-035]."""
+    """Admits stored bytes, which must be canonical already [DIG-034] [DIG-035]. What any reader makes of them and is
+    written as the same bytes again was read as the strict one reads; that one names the fault of all others."""
+    try:
+        value = json.loads(data)
+        if admit_value(value, limits) == data:
+            return Document(value, data)
+    except (ValueError, RecursionError, Refused):
+        pass
     document = admit(data, limits)
     if document.canonical != data:
         raise Refused("syntax", 0)

@@ -11,8 +11,10 @@ from urllib.parse import parse_qs
 
 from . import clock, pages
 from .accounts import Accounts, Session
-from .gate import Authentication, Gate
-from .plans import Plan, Refusal
+from .decisions import Authentication
+from .gate import Gate
+from .plans import Plan
+from .refusals import Refusal
 from .seals import SealBroken
 from .store import StoreUnavailable
 from .web import Handler, say_where
@@ -21,7 +23,7 @@ MAX_REQUEST: Final = 64 * 1024  # [SURF-021]
 MAX_COMMENT: Final = 2000
 MUTE_SECONDS: Final = 3600
 FORM_SECONDS: Final = 3600
-_PLAN_PATH: Final = re.compile(r"/plans/([^/]{1,64})(?:/(decision|header\.json|intent\.json|review\.json))?\Z")
+_PLAN_PATH: Final = re.compile(r"/plans/([^/]{1,64})(?:/(decision|header\.json|intent\.json|review\.json|receipt\.json))?\Z")
 _HEADERS: Final = {  # on every answer [SURF-015]
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none';"
                                " base-uri 'none'",
@@ -82,6 +84,8 @@ def surface_handler(gate: Gate, accounts: Accounts, origin: list[str]) -> type[H
             if match is None or match[2] == "decision":
                 return self.not_found()
             plan = gate.view(match[1], self.session.person)
+            if match[2] == "receipt.json":  # [RCPT-030]
+                return self.answer(200, gate.receipt(plan.plan_id), "application/json")
             if match[2] is not None:  # [DIG-113]
                 document = {"header.json": plan.header, "intent.json": plan.intent, "review.json": plan.review}[match[2]]
                 if document is None:

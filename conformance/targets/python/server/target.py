@@ -31,6 +31,7 @@ class Draft:
     changes: list[dict[str, Any]] = field(default_factory=list)
     quotes: list[dict[str, str]] = field(default_factory=list)
     normaliser: dict[str, Any] | None = None
+    secrets: list[str] = field(default_factory=list)  # pointers to leaves, from /intent and /review on [LEAF-001]
 
 
 @dataclass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import unicodedata
+from functools import lru_cache
 from typing import Final
 
 OPEN, CLOSE = "\u27e6", "\u27e7"  # the signs with which marks are written; in a text they become marks themselves
@@ -18,6 +19,7 @@ def _mark(what: str) -> str:
     return f'<span class="mark">{OPEN}{what}{CLOSE}</span>'
 
 
+@lru_cache(maxsize=4096)
 def _hidden(character: str) -> bool:
     code = ord(character)
     return (character in (OPEN, CLOSE)
@@ -27,6 +29,8 @@ def _hidden(character: str) -> bool:
 
 def show(text: str, lines: bool = False) -> str:
     """HTML that shows a text and can be read back; nothing of it is markup [TEXT-001] [TEXT-002] [TEXT-003] [TEXT-004]."""
+    if text.isascii() and text.isprintable() and "  " not in text and not text.endswith(" "):  # nothing there to mark
+        return html.escape(text)
     parts: list[str] = []
     at, combining, based = 0, 0, False
     while at < len(text):

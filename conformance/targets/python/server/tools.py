@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from . import plans, strictjson
-from .gate import Gate, payload_reason
-from .plans import Plan, Refusal
+from .gate import Gate
+from .planning import payload_reason
+from .plans import Plan
+from .refusals import RETRY, Refusal
 from .policy import Requester
 from .store import StoreUnavailable
 from .web import say_where
@@ -236,7 +238,7 @@ class Tools:
                 if role == "status":
                     arguments["waitSeconds"] = 25
                 follow = {"tool": TOOL_NAMES[role], "arguments": arguments}
-        return self._result(_present({"kind": "refusal", "reason": refusal.reason, "retry": plans.RETRY[refusal.reason],
+        return self._result(_present({"kind": "refusal", "reason": refusal.reason, "retry": RETRY[refusal.reason],
                                       "member": refusal.member, "next": follow}))
 
     def _result(self, answer: dict[str, Any]) -> dict[str, Any]:
