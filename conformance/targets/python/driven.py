@@ -333,8 +333,8 @@ def wire(w: World) -> None:
             ("dry_run_failed", "write_note", {"folder": "locked", "name": "x", "text": ""}),
             ("target_unavailable", "write_note", {"folder": "away", "name": "x", "text": ""}),
             ("unsupported", "write_note", {"folder": "plain", "name": "*", "text": ""})):
-        seen = alice.reason(tool, **arguments)
-        check(f"no plan: {reason}", seen == reason, seen)
+        got = alice.reason(tool, **arguments)
+        check(f"no plan: {reason}", got == reason, got)
     held(w)
     clerk(w)
     raw(w)

@@ -19,6 +19,7 @@ from .accounts import Accounts
 from .doubt import Fault
 from .gate import Gate
 from .installation import Installation, from_command_line, from_file, parser
+from .introduction import Introductions
 from .policy import DEFAULT_LIMITS, Clause, Identity, Person, Requester
 from .sdk import Tokens, serve_http, serve_stdio, serve_tools
 from .seals import SealBroken
@@ -99,7 +100,7 @@ def serve(installation: Installation, accounts: Accounts, page: str, http: str, 
         if alone is not None:
             serve_stdio(server, alone, sys.stdin.buffer, sys.stdout.buffer)
         else:
-            serve_http(server, tokens, http, origins, started)
+            serve_http(server, tokens, Introductions(gate.keys), http, origins, started)
     except KeyboardInterrupt:
         pass
     finally:

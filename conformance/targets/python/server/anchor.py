@@ -23,6 +23,8 @@ class Anchor:
         self.path = path
         self.audience = audience
         self._last_checkpoint: tuple[int, str] | None = None
+        self._seen: tuple[int, ...] | None = None  # the file as it was read last, and what was in it
+        self._found: dict[str, dict[str, Any]] = {}
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -85,6 +87,10 @@ class Anchor:
     def _read(self) -> dict[str, dict[str, Any]]:
         try:
             seals.check_private(self.path)
+            status = os.stat(self.path)
+            seen = (status.st_ino, status.st_size, status.st_mtime_ns)
+            if seen == self._seen:
+                return self._found
             data = self.path.read_bytes()
         except OSError as error:
             raise AnchorBroken(str(error)) from None
@@ -124,6 +130,7 @@ class Anchor:
                 raise AnchorBroken(f"line {number}")
             else:
                 found[document["planId"]] = document
+        self._seen, self._found = None if rest else seen, found
         return found
 
 

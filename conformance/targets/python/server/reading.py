@@ -32,8 +32,12 @@ class Reading(Base):
         return answer
 
     def _may_read(self, plan: Plan, person: str) -> bool:
-        return not plan.state["pruned"] and self.configuration.is_enabled(person) and (  # [STATE-033]
-            plan.requester == person or self.configuration.may_approve(person, plan.policy["rule"], plan.requester))
+        return not plan.state["pruned"] and self._may_read_header(plan.header.value, person)  # [STATE-033]
+
+    def _may_read_header(self, header: dict[str, Any], person: str) -> bool:
+        requester = header["requester"]["person"]
+        return self.configuration.is_enabled(person) and (
+            requester == person or self.configuration.may_approve(person, header["policy"]["rule"], requester))
 
     def _may_read_broken(self, tx: Transaction, plan_id: str, person: str) -> bool:
         """Of a plan that doesn't hold together, whoever its header or its index says."""
@@ -46,10 +50,7 @@ class Reading(Base):
             found = tx.open("header", plan_id, plan_id)
         except SealBroken:
             return False
-        if found is None:
-            return False
-        header = found[0].value
-        return self.configuration.may_approve(person, header["policy"]["rule"], header["requester"]["person"])
+        return found is not None and self._may_read_header(found[0].value, person)
 
     def beside(self, plan: Plan, person: str) -> tuple[list[str], list[dict[str, Any]], bool]:
         """The requester's other open plans, and recent rejections on the same effect keys [SHOW-012], as far as the person may
@@ -73,9 +74,11 @@ class Reading(Base):
 
     def _is_readable(self, tx: Transaction, plan_id: str, person: str) -> bool:
         try:
-            return self._may_read(self._load(tx, plan_id, None), person)
-        except Refusal:
+            header, state = (tx.open(kind, plan_id, plan_id) for kind in ("header", "plan-state"))
+        except SealBroken:
             return False
+        return (header is not None and state is not None and not state[0].value["pruned"]
+                and self._may_read_header(header[0].value, person))
 
     def inbox(self, person: str) -> list[Plan]:
         """A person's own plans, and those that wait for them [SURF-003]; newest first."""

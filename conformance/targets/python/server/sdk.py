@@ -34,7 +34,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from . import __version__, messages
+from . import __version__, introduction, messages
+from .introduction import Introductions
 from .policy import Requester
 from .strictjson import RawText
 from .tools import BadParameters, Tools
@@ -50,8 +51,8 @@ _COMPLETE: Final = {"resultType": "complete"}  # which the SDK takes away again 
 class Call:
     """What a request brings beside what the SDK reads of it: whose it is, and its arguments as text."""
 
-    def __init__(self, requester: Requester | None, arguments: RawText) -> None:
-        self.requester, self.arguments = requester, arguments
+    def __init__(self, requester: Requester | None, arguments: RawText, client: str | None = None) -> None:
+        self.requester, self.arguments, self.client = requester, arguments, client
         self.gone = threading.Event()
 
     @staticmethod
@@ -73,10 +74,11 @@ def serve_tools(tools: Tools) -> Server[Any]:
     async def call_tool(context: ServerRequestContext[Any], params: types.CallToolRequestParams) -> dict[str, Any]:
         call = Call.of(context)
         sent = context.params or {}
-        client = context.session.client_params.client_info if context.session.client_params is not None else None
+        said = context.session.client_params.client_info if context.session.client_params is not None else None
+        client = call.client if said is None else introduction.called({"name": said.name, "version": said.version})
         run = partial(tools.call, call.requester, params.name, call.arguments,
                       answers="inputResponses" in sent or "requestState" in sent,
-                      client=None if client is None else f"{client.name} {client.version}".strip(), gone=call.gone.is_set)
+                      client=client, gone=call.gone.is_set)
         try:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(_tell_that_it_waits, context)
@@ -145,8 +147,9 @@ class Tokens:
 class Front:
     """In front of the SDK's endpoint: host and origin before anything else [WIRE-023], then the bearer, then the message."""
 
-    def __init__(self, manager: StreamableHTTPSessionManager, tokens: Tokens, security: TransportSecuritySettings) -> None:
-        self._manager, self._tokens = manager, tokens
+    def __init__(self, manager: StreamableHTTPSessionManager, tokens: Tokens, introductions: Introductions,
+                 security: TransportSecuritySettings) -> None:
+        self._manager, self._tokens, self._introductions = manager, tokens, introductions
         self._security = TransportSecurityMiddleware(security)
         authenticated: ASGIApp = RequireAuthMiddleware(self._message, [])
         self._inner = AuthenticationMiddleware(authenticated, backend=BearerAuthBackend(tokens))
@@ -185,10 +188,23 @@ class Front:
             return await Response(status_code=202)(scope, receive, send)
         # BearerAuthBackend has verified the token of this request already; here it says for whom.
         requester = self._tokens.requester(scope["user"].access_token.token)
-        call = scope[_CALL] = Call(requester, message.arguments)
+        person = "" if requester is None else requester.person
+        session = Request(scope).headers.get("mcp-session-id")
+        call = scope[_CALL] = Call(requester, message.arguments,
+                                   None if session is None else self._introductions.client(person, session))
+        if message.method == "initialize" and (begun := self._introductions.session(person, message.forwarded)) is not None:
+            send = _with_session(send, begun)
         headers = [(name, value) for name, value in scope["headers"] if name != b"content-length"]
         scope["headers"] = [*headers, (b"content-length", str(len(message.forwarded)).encode("ascii"))]
         await _until_gone(self._manager.handle_request, scope, message.forwarded, receive, send, call)
+
+
+def _with_session(send: Send, session: bytes) -> Send:
+    async def sent(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message["headers"], (b"mcp-session-id", session)]}
+        await send(message)
+    return sent
 
 
 _HANDSHAKE: Final = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
@@ -232,7 +248,7 @@ async def _until_gone(app: ASGIApp, scope: Scope, body: bytes, receive: Receive,
         tasks.cancel_scope.cancel()
 
 
-def serve_http(server: Server[Any], tokens: Tokens, address: str, origins: list[str], started: Callable[[str], None]) -> None:
+def serve_http(server: Server[Any], tokens: Tokens, introductions: Introductions, address: str, origins: list[str], started: Callable[[str], None]) -> None:
     """Serves `/mcp` until the process is told to end."""
     host, _, port = address.rpartition(":")
     if host not in ("127.0.0.1", "localhost", "[::1]"):
@@ -247,7 +263,7 @@ def serve_http(server: Server[Any], tokens: Tokens, address: str, origins: list[
         server, stateless=True,  # each request stands for itself, and its token is verified with it
         security_settings=security, max_request_body_size=messages.MESSAGE_LIMITS.size)
     web = uvicorn.Server(uvicorn.Config(
-        Front(manager, tokens, security), log_config=None, access_log=False, server_header=False, lifespan="on",
+        Front(manager, tokens, introductions, security), log_config=None, access_log=False, server_header=False, lifespan="on",
         timeout_graceful_shutdown=2, ws="none"))
     listening.listen(128)
     started(f"http://{host}:{bound}/mcp")

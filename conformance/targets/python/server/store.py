@@ -239,6 +239,7 @@ class Store:
         """Runs a transition in one serialisable transaction; whatever it raises undoes it [STORE-001] [STORE-002]."""
         with self._lock:
             try:
+                before = self._db.total_changes
                 self._db.execute("BEGIN IMMEDIATE")
                 transaction = Transaction(self._db, self._keys, self.writer)
                 try:
@@ -251,6 +252,7 @@ class Store:
                 transaction.committed()
             except sqlite3.Error as error:
                 raise StoreUnavailable from error
-        with self.changed:
-            self.changed.notify_all()
+        if self._db.total_changes != before:
+            with self.changed:
+                self.changed.notify_all()
         return answer

@@ -82,7 +82,22 @@ def same_digest(left: str, right: str) -> bool:
 
 def canonical(value: Any) -> bytes:
     """The bytes of RFC 8785 [DIG-030] [DIG-031] [DIG-032] [DIG-033]."""
+    if _is_plain(value):
+        try:
+            return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode("utf-8")
+        except UnicodeEncodeError:
+            pass  # what that is called the other one says
     return rfc8785.dumps(value)
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether the standard library writes the same bytes, and faster: it does, but for floats and the order of some names."""
+    kind = type(value)
+    if kind is dict:
+        return all(type(name) is str and name.isascii() and _is_plain(member) for name, member in value.items())
+    if kind is list:
+        return all(map(_is_plain, value))
+    return kind is str or kind is bool or value is None or (kind is int and abs(value) <= MAX_SAFE)
 
 
 def digest(value: Any) -> str:
@@ -149,7 +164,7 @@ _SIMPLE = {ord('"'): '"', ord("\\"): "\\", ord("/"): "/", ord("b"): "\b", ord("f
 _LITERALS: dict[int, tuple[bytes, Any]] = {ord("t"): (b"true", True), ord("f"): (b"false", False),
                                            ord("n"): (b"null", None)}
 _NUMBER_PARTS = re.compile(rb"(-?)(0|[1-9][0-9]*)?(\.[0-9]*)?(?:([eE])([+-]?)([0-9]*))?")
-_SKIP = re.compile(rb'[^"{}\[\]]+|"(?:[^"\\]|\\.)*"|[{}\[\]]', re.DOTALL)
+_SKIP = re.compile(rb'(?:[^"{}\[\]]+|"[^"\\]*(?:\\.[^"\\]*)*")+|[{}\[\]]', re.DOTALL)
 
 
 class _Reader:
