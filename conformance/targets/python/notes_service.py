@@ -52,7 +52,7 @@ class Service:
         self.kill: tuple[str, Callable[[], None]] | None = None  # when the server dies at the next execution, and how
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler(self))
         self._server.daemon_threads = True
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
     @property
     def url(self) -> str:
@@ -208,6 +208,7 @@ def same(left: Any, right: Any) -> bool:
 def handler(service: Service) -> type[BaseHTTPRequestHandler]:
     class NotesHandler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        wbufsize = -1  # headers and content go together
 
         def log_message(self, format: str, *args: Any) -> None:
             """Nothing."""

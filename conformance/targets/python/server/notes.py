@@ -108,6 +108,8 @@ class Notes:
             findings.append({"code": "replaces-content", "severity": "warn", "text": "the note exists: what it says now is lost"})
         if arguments["folder"] == "public":
             findings.append({"code": "is-public", "severity": "high", "text": "everybody can read this folder"})
+            if "password" not in arguments:
+                findings.append({"code": "no-password", "severity": "info", "text": "nobody is asked for a password"})
         said = "delete" if tool == "delete_note" else "write what is shown to"
         return Draft(target={"name": "notes", "identity": self._identity(path)}, steps=[step],
                      effect_keys=[f"note:{self._host}{path}"], headline=f"{what} the note `{name}`",

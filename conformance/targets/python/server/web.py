@@ -13,6 +13,7 @@ class Handler(BaseHTTPRequestHandler):
     """Bounded reading, and no logging of requests [SEC-002]."""
 
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # headers and content go together, and nobody waits for an acknowledgement of the ones
     server_version = "python-target"
     sys_version = ""
     timeout = 60
