@@ -14,6 +14,8 @@ import secrets
 import signal
 import sys
 import threading
+import time
+from typing import Final
 
 from .accounts import Accounts
 from .doubt import Fault
@@ -28,7 +30,7 @@ from .surface import surface_handler
 from .tools import Tools
 from .web import listen, say
 
-CHECKPOINT_SECONDS = 3600
+CHECKPOINT_SECONDS: Final = 3600
 
 
 def server_parser() -> argparse.ArgumentParser:
@@ -112,7 +114,8 @@ def serve(installation: Installation, accounts: Accounts, page: str, http: str, 
 
 def at_intervals(gate: Gate) -> None:
     """Signs the audit now and then [CKPT-003]."""
-    while not threading.Event().wait(CHECKPOINT_SECONDS):
+    while True:
+        time.sleep(CHECKPOINT_SECONDS)
         checkpoint(gate)
 
 

@@ -48,13 +48,18 @@ class Installation:
         for path in (self.state, private, stored):
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
         seals.check_private(private)  # [SEC-001]
-        keys = seals.load_or_make(private / "master.json")
+        master = private / "master.json"
+        if not master.exists():
+            self.done.append({"kind": "key.rotated"})
+        keys = seals.load_or_make(master)
         store = Store(stored / "store.sqlite", keys)
         anchor = Anchor(private / "anchor", keys.audience) if self.anchor else None
         signer = Signer(private / "signing.json", keys.audience)
         gate = Gate(store, keys, signer, self.configuration, self.target, anchor)
         if signer.is_new:
-            self.done.append(gate.rotated(getpass.getuser()))
+            self.done.append(gate.rotated())
+        who = keys.tag("pseudonym", getpass.getuser().encode())
+        self.done = [{**told, "actor": who} for told in self.done]  # [KEYS-014]
         if anchor is not None:
             self.configuration.rollback = "local"  # [ENF-004]
             if not anchor.path.exists():

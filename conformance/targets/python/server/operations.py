@@ -86,12 +86,11 @@ class Operations(Base):
     def rotate(self, operator: str, purpose: str) -> None:
         """[KEYS-013] [KEYS-014]"""
         self.signer.rotate(purpose, clock.stamp(clock.now()))
-        self.store.commit(lambda tx: tx.event(**self.rotated(operator)))
+        self.store.commit(lambda tx: tx.event(actor=self._pseudonym(operator), **self.rotated()))
 
-    def rotated(self, operator: str) -> dict[str, str]:
-        """What the audit tells of a signing key that was made [KEYS-014]."""
-        return {"kind": "key.rotated", "actor": self._pseudonym(operator),
-                "recordDigest": strictjson.digest_bytes(self.signer.key_set())}
+    def rotated(self) -> dict[str, str]:
+        """What the audit tells of a signing key that was made, but for who did it [KEYS-014]."""
+        return {"kind": "key.rotated", "recordDigest": strictjson.digest_bytes(self.signer.key_set())}
 
     def account_changed(self, operator: str, person: str) -> None:
         """[OPER-002]"""

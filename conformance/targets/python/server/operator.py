@@ -30,9 +30,12 @@ def main() -> None:
     installation = from_file(arguments.config)[0] if arguments.config is not None else from_command_line(arguments, found)
     gate = installation.gate(False)
     try:
-        if read(gate, arguments.what, arguments.more):  # which starts no writer
+        if installation.done:
+            gate.start("environment", *installation.done)
+        if read(gate, arguments.what, arguments.more):  # for which no writer is needed
             return
-        gate.start("environment", *installation.done)
+        if not installation.done:
+            gate.start("environment")
         act(gate, getpass.getuser(), arguments.what, arguments.more, found)
     except (Refusal, Fault, SealBroken) as why:
         raise SystemExit(f"that can't be done: {type(why).__name__} {why}") from None

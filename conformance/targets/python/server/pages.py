@@ -157,6 +157,11 @@ def _step(number: int, step: dict[str, Any]) -> str:
             f"<ul>{held}</ul><p>{preview}</p>")
 
 
+def _documents(shown: Plan) -> tuple[str, ...]:
+    ended = shown.state["state"] not in (*OPEN, "executing")
+    return ("header", "intent", "review", "receipt") if ended else ("header", "intent", "review")
+
+
 def plan(shown: Plan, form: str | None, beside: tuple[list[str], list[dict[str, Any]], bool]) -> str:
     """A plan's page: the stored documents, then what is live [SHOW-002] [SHOW-011]."""
     assert shown.intent is not None and shown.review is not None
@@ -199,7 +204,7 @@ def plan(shown: Plan, form: str | None, beside: tuple[list[str], list[dict[str, 
         ("plan digest", f"<code>{shown.header.digest}</code>"),
         ("intent digest", f"<code>{shown.intent.digest}</code>"),
         ("review digest", f"<code>{shown.review.digest}</code>"),
-        ("documents", " ".join(f'<a href="/plans/{shown.plan_id}/{n}.json">{n}</a>' for n in ("header", "intent", "review"))),
+        ("documents", " ".join(f'<a href="/plans/{shown.plan_id}/{n}.json">{n}</a>' for n in _documents(shown))),
     ]) + "</section>")
     parts.append(_live(shown, *beside))
     if form is not None:

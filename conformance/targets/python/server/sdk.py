@@ -23,7 +23,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 from mcp.server.auth.middleware.bearer_auth import BearerAuthBackend, RequireAuthMiddleware
 from mcp.server.auth.provider import AccessToken
 from mcp.server.caching import CacheHint
-from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from mcp.server.context import CallNext, HandlerResult, ServerMiddleware, ServerRequestContext
 from mcp.server.lowlevel.server import Server
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecurityMiddleware, TransportSecuritySettings
@@ -92,7 +92,9 @@ def serve_tools(tools: Tools) -> Server[Any]:
         return {**_COMPLETE, **result}
 
     server: Server[Any] = Server(
-        "python-target", version=__version__, instructions=_INSTRUCTIONS, on_list_tools=list_tools, on_call_tool=call_tool,
+        "python-target", version=__version__, instructions=_INSTRUCTIONS,
+        on_list_tools=list_tools,  # type: ignore[arg-type]  # a result's members are taken as they are
+        on_call_tool=call_tool,  # type: ignore[arg-type]
         get_tool_input_schema=lambda name: None,  # no argument of a tool here is repeated in a header
         cache_hints={"tools/list": CacheHint(0, "private"), "server/discover": CacheHint(0, "private")})  # [WIRE-013]
     logging.getLogger("mcp").setLevel(logging.CRITICAL)  # it tells what it was sent, and what a result held [SEC-002]
@@ -101,12 +103,12 @@ def serve_tools(tools: Tools) -> Server[Any]:
     return server
 
 
-def _with_extensions(server: Server[Any]) -> Callable[[ServerRequestContext[Any, Any], CallNext], Any]:
+def _with_extensions(server: Server[Any]) -> ServerMiddleware[Any]:
     """The SDK leaves `extensions` out of the capabilities of `initialize`, whose schema of 2025-11-25 doesn't have it; the
     profile is advertised there too [WIRE-001]."""
-    async def advertise(context: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
-        result = await call_next(context)
-        if context.method == "initialize" and isinstance(result, dict):
+    async def advertise(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+        result = await call_next(ctx)
+        if ctx.method == "initialize" and isinstance(result, dict):
             result["capabilities"] = {**result["capabilities"], "extensions": server.extensions}
         return result
     return advertise

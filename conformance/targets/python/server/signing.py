@@ -173,24 +173,23 @@ def _unbase64(text: str) -> bytes:
 
 
 class Signer:
-    """The installation's signing keys: a file beside the master keys, one object for each key, with its `seed`."""
+    """The installation's signing keys: a file beside the master keys, one object for each key, with its `seed`. It is read each
+    time, for an operator may have rotated them."""
 
     def __init__(self, path: Path, audience: str) -> None:
         self._path, self._audience = path, audience
         self.is_new = not path.exists()
         if self.is_new:
             write_private(path, [_new_key(purpose) for purpose in PAYLOAD_TYPES], new=True)
-        check_private(path)  # [SEC-001]
-        self._keys: list[dict[str, Any]] = json.loads(path.read_text())
 
     def key_set(self) -> bytes:
         """What anybody may have [KEYS-001]."""
-        public = [{name: member for name, member in key.items() if name != "seed"} for key in self._keys]
+        public = [{name: member for name, member in key.items() if name != "seed"} for key in self._keys()]
         return strictjson.canonical({"type": records.type_of("key-set"), "audience": self._audience, "keys": public})
 
     def sign(self, purpose: str, payload: bytes, moment: str) -> bytes | None:
         """By the newest key that is good, or not at all [KEYS-012]."""
-        good = [key for key in self._keys if purpose in key["purposes"] and "revokedAt" not in key
+        good = [key for key in self._keys() if purpose in key["purposes"] and "revokedAt" not in key
                 and key["notBefore"] <= moment <= key.get("notAfter", moment)]
         if not good:
             return None
@@ -199,11 +198,16 @@ class Signer:
 
     def rotate(self, purpose: str, moment: str) -> None:
         """A new key for a purpose; the ones before it end and stay in the key set [KEYS-013]."""
-        for key in self._keys:
+        keys = self._keys()
+        for key in keys:
             if purpose in key["purposes"]:
                 key.setdefault("notAfter", moment)
-        self._keys.append(_new_key(purpose, moment))
-        write_private(self._path, self._keys)
+        write_private(self._path, [*keys, _new_key(purpose, moment)])
+
+    def _keys(self) -> list[dict[str, Any]]:
+        check_private(self._path)  # [SEC-001]
+        found: list[dict[str, Any]] = json.loads(self._path.read_text())
+        return found
 
 
 def _new_key(purpose: str, moment: str | None = None) -> dict[str, Any]:
