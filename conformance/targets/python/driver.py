@@ -194,7 +194,8 @@ class Driver:
         world.start()
 
     def tamper(self, request: dict[str, Any]) -> None:
-        tampering.tamper(self.world.store, request["case"], request.get("record", "plan-state"), request["planId"], request.get("other"))
+        tampering.tamper(self.world.store, request["case"], request.get("record", "plan-state"), request["planId"],
+                         request.get("other"))
 
     def reconcile(self, request: dict[str, Any]) -> None:
         self.world.operator("reconcile", request["planId"], request["finding"])

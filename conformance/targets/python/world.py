@@ -106,8 +106,8 @@ class World:
 
     def write(self) -> None:
         """The operator writes their file anew; the server takes it with the next request."""
-        lines = [f"isolation = {toml(self.isolation)}", 'state = "state"', "dangerouslyCheapPasswords = true", f"notes = {toml(self.service.url)}",
-                 f'http = "127.0.0.1:{self.ports[0]}"', f'page = "127.0.0.1:{self.ports[1]}"', "[limits]",
+        lines = [f"isolation = {toml(self.isolation)}", 'state = "state"', "dangerouslyCheapPasswords = true",
+                 f"notes = {toml(self.service.url)}", f'http = "127.0.0.1:{self.ports[0]}"', f'page = "127.0.0.1:{self.ports[1]}"', "[limits]",
                  *(f"{name} = {number}" for name, number in LIMITS.items()), "[descriptions]",
                  *(f"{name} = {toml(text)}" for name, text in self.descriptions.items())]
         for name, says in self.persons.items():

@@ -51,8 +51,8 @@ def main() -> None:
     if arguments.config is not None:
         installation, settings = from_file(arguments.config)
         start = settings.start
-        serve(installation, settings.serve_accounts(), start.get("page", "127.0.0.1:8377"), start.get("http", "127.0.0.1:8000"), start.get("origins", []),
-              Tokens(settings.tokens), None, arguments.dangerously_renew_anchor)
+        serve(installation, settings.serve_accounts(), start.get("page", "127.0.0.1:8377"), start.get("http", "127.0.0.1:8000"),
+              start.get("origins", []), Tokens(settings.tokens), None, arguments.dangerously_renew_anchor)
         return
     installation = from_command_line(arguments, found)
     if arguments.person is None or arguments.page is None or not (arguments.stdio or arguments.http):
@@ -75,12 +75,12 @@ def main() -> None:
     known = {hashlib.sha256(token.encode()).hexdigest(): Requester(Identity(person, "urn:mutation-approval:local-token", person),
                                                                    "verified-token")}
     alone = Requester(Identity(person, "urn:mutation-approval:environment", person), "environment") if arguments.stdio else None
-    serve(installation, accounts, arguments.page, arguments.http or "", [], Tokens(lambda: known), alone, arguments.dangerously_renew_anchor,
-          f"the agent's bearer token: {token}")
+    serve(installation, accounts, arguments.page, arguments.http or "", [], Tokens(lambda: known), alone,
+          arguments.dangerously_renew_anchor, f"the agent's bearer token: {token}")
 
 
-def serve(installation: Installation, accounts: Accounts, page: str, http: str, origins: list[str], tokens: Tokens, alone: Requester | None,
-          renew_anchor: bool, more: str | None = None) -> None:
+def serve(installation: Installation, accounts: Accounts, page: str, http: str, origins: list[str], tokens: Tokens,
+          alone: Requester | None, renew_anchor: bool, more: str | None = None) -> None:
     """Over stdio for one requester, `alone`, and otherwise over HTTP for whoever has a token."""
     gate = installation.gate(renew_anchor)
     gate.start("environment" if alone is not None else "verified-token", *installation.done)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import clock, records, strictjson
+from .seals import SealBroken
 from .signing import KeySet, Signer
 from .store import Transaction
 from .verifier import Verifier
@@ -18,7 +19,8 @@ def start_writer(tx: Transaction, enforcement: dict[str, str], forgotten: list[s
             named.add((head["writer"], head["sequence"], head["digest"]))
         last[event["writer"]] = (event["sequence"], document.digest)
     heads = [{"writer": writer, "sequence": sequence, "digest": digest}
-             for writer, (sequence, digest) in sorted(last.items(), key=lambda item: clock.unb64(item[0])) if (writer, sequence, digest) not in named]
+             for writer, (sequence, digest) in sorted(last.items(), key=lambda item: clock.unb64(item[0]))
+             if (writer, sequence, digest) not in named]
     tx.event(kind="audit.started", enforcement=enforcement, heads=heads or None, forgotten=forgotten or None,
              forgottenCheckpoint=lacking)
 
@@ -64,6 +66,9 @@ def lacks_checkpoint(tx: Transaction, remembered: tuple[int, str] | None) -> str
     """The digest of the checkpoint that the anchor remembers, where the store has it not [CKPT-004]."""
     if remembered is None:
         return None
-    found = tx.open("checkpoint", str(remembered[0]), None)
+    try:
+        found = tx.open("checkpoint", str(remembered[0]), None)
+    except SealBroken:
+        return remembered[1]
     same = found is not None and strictjson.digest(found[0].value["checkpoint"]) == remembered[1]
     return None if same else remembered[1]

@@ -160,7 +160,8 @@ def _anchor(path: Path, scene: Given, keys: Keyring) -> Anchor:
     anchor.begin()
     plans = {plan["index"]["planId"]: plan for plan in (scene["stored"], *scene["attempts"]) if "index" in plan}
     for entry in scene["anchor"]:
-        claim = plans.get(entry["planId"], {}).get("planState", {}).get("claim", {}).get("claimId") if entry.get("inStore") else None
+        state = plans.get(entry["planId"], {}).get("planState", {}) if entry.get("inStore") else {}
+        claim = state.get("claim", {}).get("claimId")
         anchor.enter(entry["planId"], entry["kind"], scene["stored"]["index"]["expiresAt"], _effects(scene["stored"], keys),
                      (claim or clock.new_id()) if entry["kind"] == "claimed" else None)
     return anchor

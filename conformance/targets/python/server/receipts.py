@@ -15,7 +15,8 @@ STATEMENT: Final = "https://in-toto.io/Statement/v1"
 PREDICATE: Final = "https://mutation-approval.github.io/receipt/v0"
 _FUTURE: Final = 300_000  # [RCPT-026]
 _CLAIMS: Final = ("approved", "executed", "not-executed", "planned", "reconciled", "rejected", "withdrawn")
-_LIMITS: Final = ("assertion", "content", "effect", "environment", "groups", "identity", "rollback", "same-user", "time", "unresolved")
+_LIMITS: Final = ("assertion", "content", "effect", "environment", "groups", "identity", "rollback", "same-user", "time",
+                  "unresolved")
 
 
 def _is_subject(value: Any) -> bool:

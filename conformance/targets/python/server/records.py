@@ -127,22 +127,22 @@ STATES: Final = ("planned", "awaiting_approval", "approved", "executing", *OUTCO
                  "stale")
 _identity_members: dict[str, Form] = {"person": name, "issuer": name, "subject": name}
 ENFORCEMENT = object_of({"isolation": one_of("separate", "same-user"), "rollback": one_of("none", "local", "shared"),
-                       "requesterAssurance": one_of("verified-token", "environment")})
+                         "requesterAssurance": one_of("verified-token", "environment")})
 _rule = object_of({"kind": one_of("same-subject", "other-subject", "quorum"), "required": _count},
-                {"groups": list_of(name, 1, ordered=True)})
+                  {"groups": list_of(name, 1, ordered=True)})
 LIMIT_NAMES: Final = ("planSeconds", "challengeSeconds", "approvalSeconds", "coolDownSeconds", "leaseSeconds",
                       "executionSeconds", "gateAttempts", "openPlans")
 _policy = object_of({"type": one_of("mutation-approval/policy/v0"), "rule": _rule,
-                   "limits": object_of({name: _count for name in LIMIT_NAMES}), "requesterReadsTarget": boolean})
+                     "limits": object_of({name: _count for name in LIMIT_NAMES}), "requesterReadsTarget": boolean})
 _text = object_of({"source": one_of("server", "agent", "upstream", "target"), "text": name})
 _step = object_of({"action": name, "object": name},
-                {"body": anything, "previewDigest": digest,
-                 "preconditions": list_of(object_of({"kind": name, "expected": anything,
-                                                 "enforcement": one_of("on-write", "before-write", "none")}), 1)})
+                  {"body": anything, "previewDigest": digest,
+                   "preconditions": list_of(object_of({"kind": name, "expected": anything,
+                                                       "enforcement": one_of("on-write", "before-write", "none")}), 1)})
 HEAD = object_of({"writer": identifier, "sequence": integer, "digest": digest})
 _EVENT_KINDS: Final = (
-    "audit.checkpoint", "audit.started", "account.changed", "anchor.renewed", "challenge.created", "challenge.expired", "decision.approved",
-    "decision.refused", "decision.rejected", "decision.withdrawn", "execution.applied", "execution.claimed",
+    "account.changed", "anchor.renewed", "audit.checkpoint", "audit.started", "challenge.created", "challenge.expired",
+    "decision.approved", "decision.refused", "decision.rejected", "decision.withdrawn", "execution.applied", "execution.claimed",
     "execution.conflict", "execution.failed", "execution.partial", "execution.reconciled", "execution.refused",
     "execution.settled_late", "execution.unknown", "key.rotated", "plan.cancelled", "plan.created", "plan.denied",
     "plan.expired", "plan.pruned", "plan.stale", "requester.muted", "requester.unmuted", "server.paused", "server.resumed")
@@ -161,20 +161,20 @@ _TABLES: Final[dict[str, tuple[dict[str, Form], dict[str, Form]]]] = {
                {"findings": list_of(object_of({"code": name, "severity": one_of("info", "warn", "high"), "text": name}), 1),
                 "changes": list_of(object_of({"object": name}, {"before": anything, "after": anything}), 1),
                 "warnings": list_of(object_of({"code": one_of("unresolved-attempt"), "planId": plan_id,
-                                           "outcome": one_of(*OUTCOMES)}), 1),
+                                               "outcome": one_of(*OUTCOMES)}), 1),
                 "quotes": list_of(_text, 1), "secretLeaves": list_of(_pointer, 1)}),
     "secrets": ({"leaves": list_of(object_of({"pointer": _pointer, "nonce": _salt, "value": anything}))}, {}),
     "challenge": ({"challengeId": identifier, "planId": plan_id, "planDigest": digest, "createdAt": timestamp,
                    "expiresAt": timestamp}, {}),
     "decision": ({"challengeId": identifier, "planId": plan_id, "planDigest": digest,
                   "approver": object_of({**_identity_members, "authTime": timestamp},
-                                      {"acr": name, "amr": list_of(name, 1)}),
+                                        {"acr": name, "amr": list_of(name, 1)}),
                   "verdict": one_of("approve", "reject", "withdraw"), "renderedAt": timestamp, "decidedAt": timestamp},
                  {"comment": name}),
     "execution": ({"planId": plan_id, "planDigest": digest, "claimId": identifier, "claimedAt": timestamp,
                    "enforcement": ENFORCEMENT, "outcome": one_of(*OUTCOMES), "settledAt": timestamp},
                   {"steps": list_of(object_of({"outcome": one_of("applied", "failed", "skipped", "unknown")},
-                                          {"code": name}), 1), "resultDigest": digest}),
+                                              {"code": name}), 1), "resultDigest": digest}),
     "result": ({"salt": _salt, "toolResult": anything}, {}),
     "plan-state": ({"planId": plan_id, "revision": integer, "state": one_of(*STATES), "planDigest": digest,
                     "requestTag": _tag, "gateAttempts": _count, "secretsErased": boolean, "pruned": boolean,
@@ -182,7 +182,7 @@ _TABLES: Final[dict[str, tuple[dict[str, Form], dict[str, Form]]]] = {
                    {"cause": one_of("approval", "cancelled", "plan", "withdrawn"), "challenge": digest,
                     "decisions": list_of(digest, 1), "approvalExpiresAt": timestamp,
                     "claim": object_of({"claimId": identifier, "claimedAt": timestamp, "lease": timestamp,
-                                      "deadline": timestamp}),
+                                        "deadline": timestamp}),
                     "execution": digest, "reconciliation": digest}),
     "reconciliation": ({"planId": plan_id, "claimId": identifier, "finding": one_of("applied", "not-applied"),
                         "operator": name, "at": timestamp}, {}),
@@ -191,12 +191,10 @@ _TABLES: Final[dict[str, tuple[dict[str, Form], dict[str, Form]]]] = {
     "mute": ({"revision": integer, "until": timestamp}, {}),
     "event": ({"writer": identifier, "sequence": integer, "at": timestamp,
                "event": object_of({"kind": one_of(*_EVENT_KINDS)},
-                                {"actor": _tag, "challengeId": identifier, "claimId": identifier, "enforcement": ENFORCEMENT,
-                                 "forgotten": list_of(identifier, 1),
-                                 "heads": list_of(HEAD, 1),
-                                 "forgottenCheckpoint": digest, "planDigest": digest, "planId": plan_id,
-                                 "reason": one_of(*RETRY), "recordDigest": digest,
-                                 "subject": _tag})},
+                                  {"actor": _tag, "challengeId": identifier, "claimId": identifier, "enforcement": ENFORCEMENT,
+                                   "forgotten": list_of(identifier, 1), "forgottenCheckpoint": digest,
+                                   "heads": list_of(HEAD, 1), "planDigest": digest, "planId": plan_id,
+                                   "reason": one_of(*RETRY), "recordDigest": digest, "subject": _tag})},
               {"previous": digest, "planPrevious": digest}),
     "checkpoint": ({"audience": name, "number": integer, "at": timestamp, "events": integer, "writers": integer,
                     "heads": list_of(HEAD), "order": digest}, {"previous": digest}),

@@ -331,5 +331,3 @@ async def _written(sink: BinaryIO, from_server: MemoryObjectReceiveStream[Sessio
                 sink.flush()
             except (BrokenPipeError, ValueError):
                 return
-
-

@@ -73,8 +73,9 @@ class Transaction:
 
     def records_of(self, kind: str, plan_id: str) -> Iterator[strictjson.Document | None]:
         """A plan's records of a kind, the newest first; None for one whose seal doesn't hold."""
-        for record_id, revision, sealed in self._db.execute(
-                "SELECT id, revision, sealed FROM records WHERE kind = ? AND plan_id = ? ORDER BY rowid DESC", (kind, plan_id)).fetchall():
+        rows = self._db.execute("SELECT id, revision, sealed FROM records WHERE kind = ? AND plan_id = ? ORDER BY rowid DESC",
+                                (kind, plan_id)).fetchall()
+        for record_id, revision, sealed in rows:
             try:
                 yield self._keys.open(kind, record_id, plan_id, revision, sealed)
             except SealBroken:

@@ -259,5 +259,3 @@ def surface_handler(gate: Gate, accounts: Accounts, origin: list[str]) -> type[H
                 len(values) == 1 for values in found.values()) else None
 
     return SurfaceHandler
-
-
