@@ -38,6 +38,20 @@ enum Message {
 /// Runs a program, repeats each of its lines as it comes, and ends it when it passes the limit.
 pub(crate) fn stream(command: &mut Command, limit: Duration) -> Result<Output> {
     println!("$ {}", shown(command));
+    watch(command, limit, |line| println!("{line}"))
+}
+
+/// As `stream`, beside something else that is told: its lines are kept, and not repeated.
+pub(crate) fn collect(command: &mut Command, limit: Duration) -> Result<Output> {
+    watch(command, limit, |_| {})
+}
+
+fn watch(command: &mut Command, limit: Duration, tell: impl Fn(&str)) -> Result<Output> {
+    let repeat = |text: &mut String, line: &str| {
+        tell(line);
+        text.push_str(line);
+        text.push('\n');
+    };
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -80,12 +94,6 @@ pub(crate) fn answer(command: &mut Command) -> Result<String> {
         bail!("`{}`: {}: {}", shown(command), output.status, String::from_utf8_lossy(&output.stderr).trim());
     }
     Ok(String::from_utf8(output.stdout)?)
-}
-
-fn repeat(text: &mut String, line: &str) {
-    println!("{line}");
-    text.push_str(line);
-    text.push('\n');
 }
 
 fn read_lines(stream: Option<impl Read + Send + 'static>, sender: Sender<Message>) {

@@ -23,6 +23,7 @@ export class NotesService {
   readonly #held = new EventEmitter().setMaxListeners(0);
 
   constructor() {
+    this.#write("plain/kept", { text: "there from the beginning" });
     this.#server = createServer((request, response) => {
       this.#answer(request, response).catch(() => response.destroy());
     });

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 
@@ -130,9 +131,27 @@ impl Agent {
         request: &Request,
         within: Duration,
     ) -> Result<Option<Value>, WireError> {
+        self.parts_within(&[Bytes::copy_from_slice(bytes)], request, within).await
+    }
+
+    /// As `raw_within`, of a message in pieces, which may be a long one.
+    pub(crate) async fn parts_within(
+        &self,
+        parts: &[Bytes],
+        request: &Request,
+        within: Duration,
+    ) -> Result<Option<Value>, WireError> {
         let way = self.way();
-        self.recorder.keep(format!("{way} → server"), String::from_utf8_lossy(bytes));
-        let raw = Raw { bytes, id: request.id, named: (request.method, request.tool()) };
+        let [first, others @ ..] = parts else { return Ok(None) };
+        let text = String::from_utf8_lossy(first);
+        self.recorder.keep(
+            format!("{way} → server"),
+            match others.iter().map(Bytes::len).sum::<usize>() {
+                0 => text,
+                more => format!("{text} … (and {more} bytes)").into(),
+            },
+        );
+        let raw = Raw { parts, id: request.id, named: (request.method, request.tool()) };
         let answer = self.connection.raw(&raw, within).await;
         self.hears(answer.as_ref().map(Option::as_ref));
         answer

@@ -110,7 +110,7 @@ impl From<LevelArg> for Level {
 /// Why the program can't do what it is asked for, and its exit code.
 struct Failure(u8, String);
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let mut out = anstream::stdout();
     match command(Args::parse().command, &mut out).await {

@@ -272,12 +272,14 @@ impl Listing {
             if let Some(cursor) = &cursor {
                 params.insert("cursor".to_owned(), json!(cursor));
             }
-            let answer = agent.request(&agent.prepare("tools/list", params), within).await?;
-            let Some(listed) = answer.pointer("/result/tools").and_then(Value::as_array) else {
+            let mut answer = agent.request(&agent.prepare("tools/list", params), within).await?;
+            // Taken, not copied: with all the schemas in it, it is long.
+            let listed = answer.pointer_mut("/result/tools").map(Value::take);
+            let Some(Value::Array(listed)) = listed else {
                 return Err(Stop::fail(format!("`tools/list` answered without `tools`: {answer}")));
             };
-            tools.extend(listed.iter().cloned());
-            page = answer.get("result").cloned().unwrap_or_default();
+            tools.extend(listed);
+            page = answer.get_mut("result").map(Value::take).unwrap_or_default();
             if let Some(page) = page.as_object_mut() {
                 page.remove("tools");
             }

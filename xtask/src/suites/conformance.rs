@@ -1,12 +1,16 @@
-//! The conformance harness against the servers of `conformance/targets`: ours, and those that share no code with it.
+//! The conformance harness against the servers of `conformance/targets`: ours, and those that share no code with it; and beside them
+//! against servers with a fault, each of which must be found out.
+
+mod mutation;
 
 use std::ffi::OsString;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
+use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 
 use super::{LIMIT, Suite, Tier};
@@ -17,7 +21,7 @@ use crate::tools::{ensure_node, npm_packages, python_environment, python_package
 
 pub(crate) const SUITE: Suite = Suite {
     name: "conformance",
-    about: "servers put through the conformance harness: each check on each server is a test",
+    about: "servers put through the conformance harness: each check on each server is a test, and each fault that it must find",
     needs: "python3 with pip, Node with npm, for the servers in these languages",
     tier: Tier::Each,
     run,
@@ -61,14 +65,14 @@ const TARGETS: &[Target] = &[
     Target {
         name: "python",
         file: "conformance/targets/python/target.toml",
-        each: None,
-        full: "l1",
+        each: Some("l1"),
+        full: "l2",
         environment: packages,
     },
     Target {
         name: "typescript",
         file: "conformance/targets/typescript/target.toml",
-        each: None,
+        each: Some("l1"),
         full: "l1",
         environment: bundles,
     },
@@ -76,12 +80,27 @@ const TARGETS: &[Target] = &[
 
 fn run(context: &Context) -> Result<Report> {
     let mut report = Report::default();
-    let output =
-        stream(context.cargo().args(["build", "--locked", "--package", HARNESS, "--package", REFERENCE]), LIMIT)?;
-    if !output.succeeded() {
-        report.failed("cargo build -p approval-conformance", output.ending());
-        return Ok(report);
+    // One by one, as drivers build them: together they would be built with other features, and once more.
+    for package in [HARNESS, REFERENCE, mutation::PACKAGE] {
+        let output = stream(context.cargo().args(["build", "--locked", "--bins", "--package", package]), LIMIT)?;
+        if !output.succeeded() {
+            report.failed(format!("cargo build -p {package}"), output.ending());
+            return Ok(report);
+        }
     }
+    // Servers that are waited for leave half of the machine idle.
+    let (targets, mutants) = thread::scope(|scope| {
+        let mutants = scope.spawn(|| mutation::run(context));
+        (all_targets(context), mutants.join())
+    });
+    report.add(targets?);
+    let Ok(mutants) = mutants else { bail!("the thread of the mutants panicked") };
+    report.add(mutants?);
+    Ok(report)
+}
+
+fn all_targets(context: &Context) -> Result<Report> {
+    let mut report = Report::default();
     for target in TARGETS {
         let level = if context.full { Some(target.full) } else { target.each };
         let Some(level) = level else {

@@ -75,7 +75,8 @@ function understood(body: Buffer): Message {
     const parsed = leniently(body);
     if (parsed === undefined) return { error: error.reason === "not_an_object" ? INVALID_REQUEST : PARSE_ERROR, id: null };
     // A fault within the arguments is the gate's to tell of; elsewhere the message is malformed.
-    if (error.path[0] === "params" && error.path[1] === "arguments" && isObject(parsed["params"])) return { parsed, arguments: error };
+    if (error.path[0] === "params" && error.path[1] === "arguments" && isObject(parsed["params"]))
+      return { parsed, arguments: new Refused(error.reason, error.offset, error.path.slice(2)) };
     return { error: INVALID_PARAMS, id: parsed["id"] ?? null };
   }
 }

@@ -1,10 +1,13 @@
 //! MCP over streamable HTTP.
 
+use std::convert::Infallible;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use reqwest::header::{HeaderName, HeaderValue};
-use reqwest::{Client, Method, RequestBuilder, Response};
+use bytes::Bytes;
+use futures_util::stream::{StreamExt as _, iter};
+use reqwest::header::{CONTENT_LENGTH, HeaderName, HeaderValue};
+use reqwest::{Body, Client, Method, RequestBuilder, Response};
 use serde_json::Value;
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
@@ -34,6 +37,17 @@ pub(crate) struct Http {
 struct Session {
     id: Option<String>,
     initialized: Value,
+}
+
+fn body_of(parts: &[Bytes]) -> Body {
+    match parts {
+        [whole] => Body::from(whole.clone()),
+        parts => Body::wrap_stream(iter(parts.to_vec()).map(Ok::<_, Infallible>)),
+    }
+}
+
+fn length_of(parts: &[Bytes]) -> usize {
+    parts.iter().map(Bytes::len).sum()
 }
 
 /// An answer of HTTP, as it came.
@@ -86,7 +100,11 @@ impl Http {
     pub(super) async fn raw(&self, raw: &Raw<'_>, within: Duration) -> Result<Option<Value>, WireError> {
         let session = self.session(within).await?;
         let (method, tool) = raw.named;
-        let post = self.named(self.post(raw.bytes.to_vec(), &session), method, tool);
+        let post = self.named(
+            self.post(body_of(raw.parts), &session).header(CONTENT_LENGTH, length_of(raw.parts)),
+            method,
+            tool,
+        );
         match answer_of(post, raw.id, within).await {
             Err(WireError::Late(_)) => Ok(None),
             answer => answer,
@@ -160,7 +178,7 @@ impl Http {
         Ok(session)
     }
 
-    fn post(&self, body: Vec<u8>, session: &Session) -> RequestBuilder {
+    fn post(&self, body: impl Into<Body>, session: &Session) -> RequestBuilder {
         let mut post = self.client.request(Method::POST, &self.url).body(body);
         post = post.header("content-type", "application/json").header("accept", BOTH);
         post = post.header("mcp-protocol-version", self.revision.as_str());

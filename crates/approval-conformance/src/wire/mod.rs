@@ -10,6 +10,7 @@ mod stdio;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use bytes::Bytes;
 use serde_json::Value;
 
 pub(crate) use self::http::{Http, HttpReply};
@@ -91,8 +92,8 @@ impl Connection {
 /// A message that is sent as it stands.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Raw<'a> {
-    /// The message.
-    pub(crate) bytes: &'a [u8],
+    /// The message, in pieces: a long one needn't be in memory as a whole.
+    pub(crate) parts: &'a [Bytes],
     /// The id that an answer to it would have.
     pub(crate) id: u64,
     /// The method and the tool, as headers of HTTP name them.

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::{Child, ChildStdin, Command};
@@ -119,7 +120,7 @@ impl Stdio {
         if revision == Revision::V2025_11_25 {
             let hello = Request { id: 0, method: "initialize", params: initialize_params(capabilities, name) };
             stdio.initialized = Some(stdio.request(&hello, within).await?);
-            stdio.write(notification("notifications/initialized", None).to_string().as_bytes()).await?;
+            stdio.write(&[notification("notifications/initialized", None).to_string().into()]).await?;
         }
         Ok(stdio)
     }
@@ -140,18 +141,18 @@ impl Stdio {
     }
 
     pub(super) async fn request(&self, request: &Request, within: Duration) -> Result<Value, WireError> {
-        let answer = self.send(request.to_json().to_string().as_bytes(), request.id, within).await?;
+        let answer = self.send(&[request.to_json().to_string().into()], request.id, within).await?;
         answer.ok_or(WireError::Late(within))
     }
 
     pub(super) async fn raw(&self, raw: &Raw<'_>, within: Duration) -> Result<Option<Value>, WireError> {
-        self.send(raw.bytes, raw.id, within).await
+        self.send(raw.parts, raw.id, within).await
     }
 
-    async fn send(&self, bytes: &[u8], id: u64, within: Duration) -> Result<Option<Value>, WireError> {
+    async fn send(&self, parts: &[Bytes], id: u64, within: Duration) -> Result<Option<Value>, WireError> {
         let receiver = self.waiting.enter(id)?;
         let answer = async {
-            self.write(bytes).await?;
+            self.write(parts).await?;
             receiver.await.unwrap_or_else(|_| Err(WireError::Gone("the server's output ended".to_owned())))
         };
         match timeout(within, answer).await {
@@ -163,10 +164,12 @@ impl Stdio {
         }
     }
 
-    async fn write(&self, bytes: &[u8]) -> Result<(), WireError> {
+    async fn write(&self, parts: &[Bytes]) -> Result<(), WireError> {
         let mut input = self.input.lock().await;
         let written = async {
-            input.write_all(bytes).await?;
+            for part in parts {
+                input.write_all(part).await?;
+            }
             input.write_all(b"\n").await?;
             input.flush().await
         };

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+use serde_json::Value;
+
 use crate::agent::Agent;
 use crate::answer::Answer;
 use crate::scene::Scene;
@@ -28,16 +31,30 @@ pub(super) enum Came {
 impl Came {
     /// Sends `bytes` in the place of `request`.
     pub(super) async fn of(agent: &Agent, bytes: &[u8], request: &Request, within: Duration) -> Checked<Self> {
-        Ok(match Self::unwatched(agent, bytes, request, within).await? {
+        Ok(Self::unwatched(agent, bytes, request, within).await?.watched(agent, request))
+    }
+
+    /// As `of`, of a message in pieces.
+    pub(super) async fn of_parts(agent: &Agent, parts: &[Bytes], request: &Request) -> Checked<Self> {
+        let came = agent.parts_within(parts, request, agent.world().answer_within()).await;
+        Ok(Self::read(agent, request, came)?.watched(agent, request))
+    }
+
+    fn watched(self, agent: &Agent, request: &Request) -> Self {
+        match self {
             // What is no answer of the profile's needn't be one: the message was another call, or none.
             Self::Answer(answer) if answer.kind().is_some() => Self::Answer(agent.answered(request, answer.message)),
             came => came,
-        })
+        }
     }
 
     /// As `of`, where `bytes` don't say which of two calls they are: no rule can be held against the answer.
     pub(super) async fn unwatched(agent: &Agent, bytes: &[u8], request: &Request, within: Duration) -> Checked<Self> {
-        match agent.raw_within(bytes, request, within).await {
+        Self::read(agent, request, agent.raw_within(bytes, request, within).await)
+    }
+
+    fn read(agent: &Agent, request: &Request, came: Result<Option<Value>, WireError>) -> Checked<Self> {
+        match came {
             Ok(Some(message)) => {
                 Ok(Self::Answer(Answer { tool: request.tool().unwrap_or_default().to_owned(), message }))
             }

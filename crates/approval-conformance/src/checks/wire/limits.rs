@@ -1,9 +1,11 @@
 //! What is too large, to the server and to the model (digest.md, DIG-029; profile.md, 4.4).
 
+use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::came::{Came, still_plans};
 use super::malformed::own;
+use super::strict::{around, spelt};
 use crate::answer::Answer;
 use crate::check::{Check, Level, Scope, run};
 use crate::scene::{Call, Scene};
@@ -68,8 +70,8 @@ async fn too_large(scene: &Scene) -> Checked {
     for bytes in [LITTLE_MORE, 3 * MEBIBYTE, 20 * MEBIBYTE] {
         let call = scene.tool("tool with `text`", |tool| tool.text.is_some())?;
         let place = call.tool.text.clone().unwrap_or_default();
-        let large = call.with(&place, json!("x".repeat(bytes)))?;
-        let came = Came::sent(&agent, &agent.prepare_call(&large.tool.name, &large.arguments)).await?;
+        let (request, [before, after]) = around(scene, &agent, (&call, &place))?;
+        let came = Came::of_parts(&agent, &long_text(before, bytes, &after), &request).await?;
         // A transport that reads no message of that length can't read its id either.
         if bytes == LITTLE_MORE || !matches!(came, Came::Nothing) {
             refused(&format!("arguments of {bytes} bytes"), &came)?;
@@ -83,17 +85,28 @@ async fn too_many(scene: &Scene) -> Checked {
     let agent = own(scene).await?;
     let call = scene.tool("tool with `any`", |tool| tool.any.is_some())?;
     let place = call.tool.any.clone().unwrap_or_default();
-    for (what, value) in [
-        ("200 001 numbers", json!(vec![0; 200_001])),
-        ("200 001 arrays", json!(vec![json!([]); 200_001])),
-        ("arrays of arrays", json!(vec![json!([0, 1, 2, 3]); 50_000])),
+    // As text: a tree of so many nodes takes fifty times its memory.
+    for (what, item, times) in [
+        ("200 001 numbers", "0", 200_001),
+        ("200 001 arrays", "[]", 200_001),
+        ("arrays of arrays", "[0,1,2,3]", 50_000),
     ] {
-        let large = call.with(&place, value)?;
-        let came = Came::sent(&agent, &agent.prepare_call(&large.tool.name, &large.arguments)).await?;
-        refused(what, &came)?;
+        let array = format!("[{}{item}]", format!("{item},").repeat(times - 1));
+        let (request, bytes) = spelt(scene, &agent, (&call, &place), array.as_bytes())?;
+        refused(what, &Came::answer(&agent, &bytes, &request).await?)?;
     }
     scene.occurred(&call, 0).await?;
     still_plans(scene, &agent).await
+}
+
+/// A message with a text of `x`, `length` bytes long.
+fn long_text(before: String, length: usize, after: &str) -> Vec<Bytes> {
+    const PIECE: usize = 64 * 1024;
+    let piece = Bytes::from(vec![b'x'; PIECE]);
+    let whole = std::iter::repeat_n(piece.clone(), length / PIECE);
+    let rest = piece.slice(..length % PIECE);
+    let (begin, end) = (Bytes::from(before + "\""), Bytes::from(format!("\"{after}")));
+    std::iter::once(begin).chain(whole).chain([rest, end]).collect()
 }
 
 /// The transport's own limit is its own affair: by 413, by an error, by hanging up.

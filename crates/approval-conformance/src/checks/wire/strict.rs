@@ -97,7 +97,18 @@ fn with_number(scene: &Scene) -> Checked<(Call, String)> {
 }
 
 /// The call as a message whose value at `place` is spelt like that.
-fn spelt(scene: &Scene, agent: &Agent, (call, place): (&Call, &str), literal: &[u8]) -> Checked<(Request, Vec<u8>)> {
+pub(super) fn spelt(
+    scene: &Scene,
+    agent: &Agent,
+    (call, place): (&Call, &str),
+    literal: &[u8],
+) -> Checked<(Request, Vec<u8>)> {
+    let (request, [before, after]) = around(scene, agent, (call, place))?;
+    Ok((request, [before.as_bytes(), literal, after.as_bytes()].concat()))
+}
+
+/// The call as a message, and what of it comes before and after the value at `place`.
+pub(super) fn around(scene: &Scene, agent: &Agent, (call, place): (&Call, &str)) -> Checked<(Request, [String; 2])> {
     let mark = json!(scene.unique());
     let call = call.with(place, mark.clone())?;
     let request = agent.prepare_call(&call.tool.name, &call.arguments);
@@ -105,7 +116,8 @@ fn spelt(scene: &Scene, agent: &Agent, (call, place): (&Call, &str), literal: &[
     let (before, after) = text
         .split_once(&mark.to_string())
         .ok_or_else(|| Stop::Fault(format!("nothing can be put at `{place}` of `{}`", call.tool.use_of)))?;
-    Ok((request, [before.as_bytes(), literal, after.as_bytes()].concat()))
+    let around = [before.to_owned(), after.to_owned()];
+    Ok((request, around))
 }
 
 async fn not_strict(scene: &Scene) -> Checked {
