@@ -246,5 +246,6 @@ AT_ONCE: Final = frozenset({"observe", "drift", "hold", "release", "held", "answ
 
 
 if __name__ == "__main__":
+    sys.setswitchinterval(0.0005)
     PROCESSES.set_forkserver_preload([Path(__file__).stem])  # this file, with all that it imports
     Driver().run()

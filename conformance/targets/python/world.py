@@ -24,6 +24,7 @@ from notes_service import Service, path_of
 START_SECONDS: Final = 30
 END_SECONDS: Final = 15
 FIRST_PORT, LAST_PORT = 21_000, 29_000  # outside of those that a system gives away by itself
+MEMORY: Final = Path("/dev/shm")  # what is durable there outlives every process that is killed here, and costs no disk
 PROCESSES: Final = multiprocessing.get_context("forkserver")
 
 # The world that target.toml describes: who there is, and which folder's clause says what.
@@ -83,7 +84,7 @@ class World:
     """Server, target and operator of one installation."""
 
     def __init__(self) -> None:
-        self.directory = Path(tempfile.mkdtemp(prefix="python-target-"))
+        self.directory = Path(tempfile.mkdtemp(prefix="python-target-", dir=MEMORY if MEMORY.is_dir() else None))
         self.seams = self.directory / "seams"
         self.seams.mkdir()
         self.file = self.directory / "server.toml"

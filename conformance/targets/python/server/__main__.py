@@ -82,6 +82,7 @@ def main() -> None:
 def serve(installation: Installation, accounts: Accounts, page: str, http: str, origins: list[str], tokens: Tokens,
           alone: Requester | None, renew_anchor: bool, more: str | None = None) -> None:
     """Over stdio for one requester, `alone`, and otherwise over HTTP for whoever has a token."""
+    sys.setswitchinterval(0.0005)  # a request goes through several threads, and waits at each for those that compute
     gate = installation.gate(renew_anchor)
     gate.start("environment" if alone is not None else "verified-token", *installation.done)
     who = getpass.getuser()

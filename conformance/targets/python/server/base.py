@@ -14,8 +14,11 @@ from .policy import Configuration, Requester
 from .refusals import Refusal
 from .seals import KeyRevoked, Keyring, SealBroken
 from .signing import Signer
-from .store import PlanRow, Store, Transaction
+from .store import Store, Transaction
 from .target import Target
+
+
+Glimpse = tuple[dict[str, Any], dict[str, Any]] | None
 
 
 class Base:
@@ -167,17 +170,22 @@ class Base:
             except (AnchorBroken, OSError):
                 pass
 
-    def _is_open(self, tx: Transaction, row: PlanRow) -> bool:
-        """By the sealed state and the clock; a plan that does not hold together counts as open."""
+    @staticmethod
+    def _glimpse(tx: Transaction, plan_id: str) -> Glimpse:
+        """A plan's header and state, where their seals hold: enough for a list of plans."""
         try:
-            found = tx.open("plan-state", row.plan_id, row.plan_id)
-            header = tx.open("header", row.plan_id, row.plan_id)
+            header, state = (tx.open(kind, plan_id, plan_id) for kind in ("header", "plan-state"))
         except SealBroken:
+            return None
+        return None if header is None or state is None else (header[0].value, state[0].value)
+
+    @staticmethod
+    def _is_open(tx: Transaction, seen: Glimpse) -> bool:
+        """By the sealed state and the clock; a plan that does not hold together counts as open."""
+        if seen is None:
             return True
-        if found is None or header is None:
-            return True
-        state = found[0].value
-        if state["state"] not in OPEN or tx.now >= clock.read_stamp(header[0].value["expiresAt"]):
+        header, state = seen
+        if state["state"] not in OPEN or tx.now >= clock.read_stamp(header["expiresAt"]):
             return False
         return state["state"] != "approved" or tx.now < clock.read_stamp(state["approvalExpiresAt"])
 

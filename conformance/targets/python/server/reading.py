@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from . import clock
-from .base import Base
+from .base import Base, Glimpse
 from .planning import cool_down_text
 from .plans import OPEN, Plan
 from .refusals import Refusal
@@ -60,25 +60,20 @@ class Reading(Base):
 
         def transition(tx: Transaction) -> tuple[list[str], list[dict[str, Any]], bool]:
             mine = tx.plans_of(self.keys.tags("pseudonym", plan.requester.encode()), 50)
-            others = [row.plan_id for row in mine
-                      if row.plan_id != plan.plan_id and row.state in OPEN and self._is_open(tx, row)]
+            seen = {row.plan_id: self._glimpse(tx, row.plan_id) for row in mine if row.plan_id != plan.plan_id and row.state in OPEN}
+            others = [plan_id for plan_id in seen if self._is_open(tx, seen[plan_id])]
             rejections = []
             for key in keys:
                 found = self._find(tx, "cool-down", self.keys.tags("effect-tag", cool_down_text(plan.requester, key)))
                 if found is not None and tx.now < clock.read_stamp(found[1]["until"]):
                     rejections.append(found[1])
-            told = ([i for i in others if self._is_readable(tx, i, person)],
-                    [r for r in rejections if self._is_readable(tx, r["planId"], person)])
+            told = ([plan_id for plan_id in others if self._is_readable(seen[plan_id], person)],
+                    [r for r in rejections if self._is_readable(self._glimpse(tx, r["planId"]), person)])
             return (*told, len(told[0]) < len(others) or len(told[1]) < len(rejections))
         return self.store.commit(transition)
 
-    def _is_readable(self, tx: Transaction, plan_id: str, person: str) -> bool:
-        try:
-            header, state = (tx.open(kind, plan_id, plan_id) for kind in ("header", "plan-state"))
-        except SealBroken:
-            return False
-        return (header is not None and state is not None and not state[0].value["pruned"]
-                and self._may_read_header(header[0].value, person))
+    def _is_readable(self, seen: Glimpse, person: str) -> bool:
+        return seen is not None and not seen[1]["pruned"] and self._may_read_header(seen[0], person)
 
     def inbox(self, person: str) -> list[Plan]:
         """A person's own plans, and those that wait for them [SURF-003]; newest first."""

@@ -226,8 +226,11 @@ def form_of(record: str, without: tuple[str, ...] = (), **more: Form) -> Form:
     return object_of({**typed, **required}, {**kept, **more})
 
 
+_FORMS: Final = {record: form_of(record) for record in _TABLES}
+
+
 def check(record: str, document: Any) -> None:
     """Holds a document against the closed table of its type [REC-001]."""
     if isinstance(document, dict) and document.get("type", type_of(record)) != type_of(record):
         raise NotARecord("wrong_type", "/type")
-    form_of(record)(document, "")
+    _FORMS[record](document, "")
