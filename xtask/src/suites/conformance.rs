@@ -1,4 +1,4 @@
-//! The conformance harness against the servers of `conformance/targets`: ours, and those that share no code with it; and beside them
+//! The conformance harness against the servers of `conformance/targets`, ours and those that share no code with it, and an example; and beside them
 //! against servers with a fault, each of which must be found out.
 
 mod mutation;
@@ -60,6 +60,13 @@ const TARGETS: &[Target] = &[
         file: "conformance/targets/reference/target-stdio.toml",
         each: None,
         full: "l2",
+        environment: cargo,
+    },
+    Target {
+        name: "quickstart",
+        file: "examples/quickstart/conformance/target.toml",
+        each: None,
+        full: "l1",
         environment: cargo,
     },
     Target {

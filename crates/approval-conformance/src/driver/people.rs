@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-use reqwest::Client;
+use reqwest::{Client, StatusCode};
 use serde_json::Value;
 
 use super::browser::{Browser, Sent};
@@ -13,6 +14,10 @@ use super::protocol::{Account, Decided, Decision, Form, Op, Opened, PersonVerdic
 use super::visitor::Visitor;
 use crate::recorder::Recorder;
 use crate::target::Pages;
+use crate::time::pass;
+
+/// So long a person waits in all for a server that asks to come again later.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// All persons, and nobody.
 #[derive(Debug)]
@@ -47,23 +52,18 @@ impl People {
             };
             return self.driver.ask(&op).await;
         };
-        let opened = browser.open(&decision.url, "GET", &BTreeMap::new()).await?;
-        let Some(mut form) = browser.form(&decision.url, verdict).await? else {
-            let text = Page::read(&opened.body).text;
-            return Ok(Decided { decided: false, status: Some(opened.status), text: Some(text) });
-        };
-        if let Some(comment) = decision.comment {
-            form.fields
-                .iter_mut()
-                .filter(|(name, _)| name == "comment")
-                .for_each(|(_, value)| value.clone_from(&comment));
+        let mut patience = PATIENCE;
+        loop {
+            let (decided, again_after) = decide_on_page(browser, verdict, &decision).await?;
+            // How often a person tries may be bounded, and the check isn't about that.
+            match again_after.filter(|wait| *wait <= patience) {
+                Some(wait) => {
+                    patience -= wait;
+                    pass(wait).await;
+                }
+                None => return Ok(decided),
+            }
         }
-        let sent = Sent { method: "POST", headers: form.headers, fields: Some(&form.fields) };
-        let opened = browser.send(&form.url, &sent).await?;
-        let page = Page::read(&opened.body);
-        // What was refused is asked again on the page that says so.
-        let decided = opened.status < 400 && page.decision(verdict.as_str()).is_none();
-        Ok(Decided { decided, status: Some(opened.status), text: Some(page.text) })
     }
 
     /// A page as `person` sees it; nobody's where there is none.
@@ -152,4 +152,29 @@ impl People {
         let missing = || DriverError::Fault(format!("`accounts` has none for `{person}`"));
         browsers.get(person).map(Some).ok_or_else(missing)
     }
+}
+
+/// Decides once, and says after how long to come again, where that is all that was said.
+async fn decide_on_page(
+    browser: &Browser,
+    verdict: PersonVerdict,
+    decision: &Decision,
+) -> Result<(Decided, Option<Duration>), DriverError> {
+    let opened = browser.open(&decision.url, "GET", &BTreeMap::new()).await?;
+    let Some(mut form) = browser.form(&decision.url, verdict).await? else {
+        let text = Page::read(&opened.body).text;
+        return Ok((Decided { decided: false, status: Some(opened.status), text: Some(text) }, None));
+    };
+    if let Some(comment) = &decision.comment {
+        let fields = form.fields.iter_mut().filter(|(name, _)| name == "comment");
+        fields.for_each(|(_, value)| value.clone_from(comment));
+    }
+    let sent = Sent { method: "POST", headers: form.headers, fields: Some(&form.fields) };
+    let opened = browser.send(&form.url, &sent).await?;
+    let page = Page::read(&opened.body);
+    // What was refused is asked again on the page that says so.
+    let decided = opened.status < 400 && page.decision(verdict.as_str()).is_none();
+    let seconds = opened.headers.get("retry-after").and_then(|seconds| seconds.parse().ok());
+    let again_after = seconds.filter(|_| opened.status == StatusCode::TOO_MANY_REQUESTS).map(Duration::from_secs);
+    Ok((Decided { decided, status: Some(opened.status), text: Some(page.text) }, again_after))
 }
