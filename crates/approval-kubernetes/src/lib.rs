@@ -1,0 +1,2 @@
+//! Kubernetes for the mutation-approval profile.
+#![warn(clippy::missing_errors_doc)]
