@@ -16,6 +16,7 @@ mod fuzz;
 pub(crate) mod hostile;
 mod identity;
 mod interop;
+mod kubernetes;
 mod model;
 mod msrv;
 mod mutants;
@@ -77,6 +78,7 @@ pub(crate) const SUITES: &[Suite] = &[
     hostile::SUITE,
     model::SUITE,
     postgres::SUITE,
+    kubernetes::SUITE,
     conformance::SUITE,
     browser::SUITE,
     torture::SUITE,

@@ -1,5 +1,22 @@
 //! Kubernetes for the mutation-approval profile.
 #![warn(clippy::missing_errors_doc)]
 
+mod cluster;
+mod compare;
+mod executor;
+mod kubernetes;
+mod live;
 pub mod manifest;
+mod normaliser;
+mod object;
+mod operation;
+mod planner;
 mod pointer;
+mod secret;
+pub mod tool;
+mod workload;
+
+pub use cluster::{ApiStatus, Cluster, ConnectError, Endpoint};
+pub use kubernetes::Kubernetes;
+pub use object::{ObjectReference, WrongName};
+pub use planner::{FIELD_MANAGER, MARKER};

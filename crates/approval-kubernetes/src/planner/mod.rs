@@ -1,0 +1,155 @@
+//! Plans: what a call would do, exactly, found out without doing it.
+
+mod access;
+mod review;
+mod sketch;
+
+use std::collections::BTreeMap;
+
+use approval_core::record::Target;
+use approval_core::{Call, Draft, EntropyError, FreshnessError, Identified, PlanError, Planner, ResolvedPlan, Salt};
+use async_trait::async_trait;
+use serde_json::Value;
+
+use crate::Kubernetes;
+use crate::cluster::Fault;
+use crate::live::{self, ATTEMPTS};
+use crate::normaliser;
+use crate::tool::Request;
+use review::Reviewed;
+
+pub use sketch::FIELD_MANAGER;
+
+/// The annotation by which an object shows which plan wrote it last.
+pub const MARKER: &str = "mutation-approval.github.io/change";
+
+/// The most objects of one plan: more than a person reads is not reviewed.
+const MAX_OBJECTS: usize = 100;
+
+/// What is made up for a plan, so that nothing is when it runs.
+#[derive(Clone, Debug)]
+struct Generated {
+    /// The value of [`MARKER`].
+    marker: String,
+    /// When a restart is said to have been asked for.
+    now: String,
+}
+
+#[async_trait]
+impl Planner for Kubernetes {
+    async fn plan(&self, call: &Call) -> Result<Draft, PlanError> {
+        let request = Request::read(call)?;
+        let target = self.cluster.target().await.map_err(|fault| unplannable("the cluster", &fault))?;
+        let generated = self.generate().map_err(|error| PlanError::Unavailable(error.to_string()))?;
+        for _ in 0..ATTEMPTS {
+            match self.reviewed(&request, &generated).await {
+                Ok(reviewed) => return Ok(draft(&request, target, &generated, reviewed)),
+                Err(Unplanned::Moved) => {}
+                Err(Unplanned::Error(error)) => return Err(error),
+            }
+        }
+        Err(PlanError::Unavailable("the objects are written to all the time".to_owned()))
+    }
+
+    async fn identify(&self, plan: &ResolvedPlan) -> Result<Identified, FreshnessError> {
+        let target = self.cluster.target().await.map_err(|fault| FreshnessError::Unavailable(fault.to_string()))?;
+        // The adapter holds the definition against the one that the server lists now.
+        Ok(Identified { tool: plan.intent().tool.clone(), target })
+    }
+
+    async fn revalidate(&self, plan: &ResolvedPlan) -> Result<(), FreshnessError> {
+        for (number, step) in plan.intent().steps.iter().enumerate() {
+            live::check(&self.cluster, plan, number, step).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Why there is no plan.
+enum Unplanned {
+    Error(PlanError),
+    /// An object was written to between two looks at it. A controller does that at any time: it is looked at anew.
+    Moved,
+}
+
+impl From<PlanError> for Unplanned {
+    fn from(error: PlanError) -> Self {
+        Self::Error(error)
+    }
+}
+
+impl Kubernetes {
+    async fn reviewed(&self, request: &Request, generated: &Generated) -> Result<Vec<Reviewed>, Unplanned> {
+        let sketches = self.sketches(request, generated).await?;
+        if sketches.len() > MAX_OBJECTS {
+            let what = format!("{} objects in one plan, and {MAX_OBJECTS} are the most", sketches.len());
+            return Err(PlanError::Invalid(what).into());
+        }
+        let mut reviewed = Vec::new();
+        for sketch in sketches {
+            reviewed.push(self.review(sketch, generated).await?);
+        }
+        Ok(reviewed)
+    }
+
+    fn generate(&self) -> Result<Generated, EntropyError> {
+        let marker = Salt::generate(self.entropy.as_ref())?.to_string();
+        Ok(Generated { marker, now: self.clock.now().to_string() })
+    }
+}
+
+/// The parts, each at its place.
+fn draft(request: &Request, target: Target, generated: &Generated, reviewed: Vec<Reviewed>) -> Draft {
+    let uid = target.identity.get("kubeSystemUid").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let headline = headline(request, &target, &reviewed);
+    let keys = reviewed.iter().map(|one| one.operation.object.effect_key(&uid)).collect();
+    let mut draft = Draft::new(target, headline, keys);
+    draft.normaliser = Some(normaliser::normaliser(reviewed.iter().filter(|one| one.made).map(|one| &one.operation)));
+    draft.generated = BTreeMap::from([("marker".to_owned(), generated.marker.as_str().into())]);
+    if matches!(request, Request::Restart(_)) {
+        draft.generated.insert("restartedAt".to_owned(), generated.now.as_str().into());
+    }
+    if reviewed.iter().any(|one| one.operation.object.is_secret()) {
+        match request {
+            Request::Apply(_) | Request::Create(_) => draft.secrets.push("/arguments/manifest".to_owned()),
+            Request::Patch(_) => draft.secrets.push("/arguments/patch".to_owned()),
+            Request::Delete(_) | Request::Restart(_) | Request::Scale(_) | Request::SetImage(_) => {}
+        }
+    }
+    for (number, one) in reviewed.into_iter().enumerate() {
+        draft.secrets.extend(one.secrets(number));
+        draft.findings.extend(one.findings);
+        draft.quotes.extend(one.quotes);
+        draft.changes.push(one.change);
+        draft.steps.push(one.step);
+    }
+    draft
+}
+
+fn headline(request: &Request, target: &Target, reviewed: &[Reviewed]) -> String {
+    let verb = match request {
+        Request::Apply(apply) if apply.force => "Apply by force",
+        Request::Apply(_) => "Apply",
+        Request::Create(_) => "Create",
+        Request::Delete(_) => "Delete",
+        Request::Patch(_) => "Patch",
+        Request::Restart(_) => "Restart",
+        Request::Scale(_) => "Scale",
+        Request::SetImage(_) => "Set the image of",
+    };
+    let what = match reviewed {
+        [one] => one.operation.object.to_string(),
+        several => format!("{} objects", several.len()),
+    };
+    format!("{verb} {what} in the cluster `{}`", target.name)
+}
+
+/// A fault, where there is no plan yet.
+fn unplannable(what: &str, fault: &Fault) -> PlanError {
+    match fault {
+        Fault::Refused(status) if status.is_passing() => PlanError::Unavailable(format!("{what}: {status}")),
+        Fault::Refused(status) => PlanError::Refused(format!("{what}: {status}")),
+        Fault::NotSent(words) => PlanError::Invalid(format!("{what}: {words}")),
+        Fault::Lost(_) | Fault::Unreadable(_) => PlanError::Unavailable(format!("{what}: {fault}")),
+    }
+}

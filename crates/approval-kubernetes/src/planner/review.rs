@@ -1,0 +1,233 @@
+//! What a step would do, as a person gets to see it: the server's own dry run, with strict validation and all admission.
+
+use approval_core::record::{Change, Finding, Severity, Source, Step, Text};
+use approval_core::{DraftStep, PlanError};
+use serde_json::{Value, json};
+
+use super::sketch::Sketch;
+use super::{Generated, MARKER, Unplanned};
+use crate::Kubernetes;
+use crate::cluster::{Answer, Conflict, Fault};
+use crate::compare::{Difference, differences};
+use crate::live::{self, Found};
+use crate::operation::{Operation, Verb};
+use crate::{normaliser, secret};
+
+/// So many differences are named in a step's sentence. All of them are in its change.
+const NAMED: usize = 12;
+
+/// One step with all that is said about it.
+pub(super) struct Reviewed {
+    pub(super) operation: Operation,
+    /// Whether the object is made by it.
+    pub(super) made: bool,
+    pub(super) step: DraftStep,
+    pub(super) change: Change,
+    pub(super) findings: Vec<Finding>,
+    pub(super) quotes: Vec<Text>,
+}
+
+impl Reviewed {
+    /// Where secrets stand in the step with this number.
+    pub(super) fn secrets(&self, number: usize) -> Vec<String> {
+        let object = &self.operation.object;
+        let body = format!("/steps/{number}/body/body");
+        let mut found = match self.operation.verb {
+            Verb::JsonPatch if object.is_secret() => vec![body],
+            _ => secret::leaves(object, &self.operation.body, &body),
+        };
+        let sides = [
+            (self.step.preview.as_ref(), format!("/steps/{number}/preview")),
+            (self.change.before.as_ref(), format!("/changes/{number}/before")),
+            (self.change.after.as_ref(), format!("/changes/{number}/after")),
+        ];
+        for (value, below) in sides {
+            found.extend(value.iter().flat_map(|value| secret::leaves(object, value, &below)));
+        }
+        found
+    }
+}
+
+impl Kubernetes {
+    /// Has the server try the step, twice: what it gives must be the same each time, or nobody could tell later whether it
+    /// still gives what was reviewed.
+    pub(super) async fn review(&self, sketch: Sketch, generated: &Generated) -> Result<Reviewed, Unplanned> {
+        let Sketch { operation, found, scale } = sketch;
+        let made = found == Found::Nothing;
+        self.check_access(&operation, made).await?;
+        let conflicts = self.taken_by_force(&operation, &found).await?;
+        let answer = self.tried(&operation, &found).await?;
+        let preview = live::preview(&operation, &found, &answer.body);
+        let again = self.tried(&operation, &found).await?;
+        let again = live::preview(&operation, &found, &again.body);
+        if preview != again {
+            return Err(unsteady(&operation, &differences(&preview, &again)).into());
+        }
+        let marked = operation.subresource.is_some() || operation.verb == Verb::Delete;
+        if !marked && marker_of(&preview) != Some(&generated.marker) {
+            let what =
+                format!("the patch of {} loses the annotation `{MARKER}` by which it would be known", operation.object);
+            return Err(PlanError::Unsupported(what).into());
+        }
+        let change = change(&operation, &found, scale, &preview);
+        let differences = match (&change.before, &change.after) {
+            (Some(before), Some(after)) => differences(&unmarked(before), &unmarked(after)),
+            _ => Vec::new(),
+        };
+        let is_change = change.before.is_some() && change.after.is_some();
+        let mut findings = findings(&operation, &found, &conflicts, &answer);
+        if is_change && differences.is_empty() {
+            findings.push(finding("no-op", Severity::Info, format!("{} is what it would become.", operation.object)));
+        }
+        let quotes = answer.warnings.iter().map(|text| Text { source: Source::Target, text: text.clone() });
+        let body = serde_json::to_value(&operation).map_err(|error| PlanError::Invalid(error.to_string()))?;
+        let preconditions =
+            found.preconditions(&operation).map_err(|fault| PlanError::Unsupported(fault.to_string()))?;
+        let step = Step {
+            action: action(&operation).to_owned(),
+            object: operation.object.to_string(),
+            body: Some(body),
+            preconditions,
+            preview_digest: None,
+        };
+        let description = description(&operation, is_change, made, &differences);
+        Ok(Reviewed {
+            made,
+            step: DraftStep { step, description, preview: Some(preview) },
+            change,
+            findings,
+            quotes: quotes.collect(),
+            operation,
+        })
+    }
+
+    async fn tried(&self, operation: &Operation, found: &Found) -> Result<Answer, Unplanned> {
+        operation.dry_run(&self.cluster, found.held()).await.map_err(|fault| refused(operation, &fault))
+    }
+
+    /// What a step with force would take, and from whom.
+    async fn taken_by_force(&self, operation: &Operation, found: &Found) -> Result<Vec<Conflict>, Unplanned> {
+        if !operation.force {
+            return Ok(Vec::new());
+        }
+        let gentle = Operation { force: false, ..operation.clone() };
+        match gentle.dry_run(&self.cluster, found.held()).await {
+            Err(Fault::Refused(status)) if !status.conflicts().is_empty() => Ok(status.conflicts()),
+            Ok(_) => Ok(Vec::new()),
+            Err(fault) => Err(refused(operation, &fault)),
+        }
+    }
+}
+
+/// Why a dry run gives no preview.
+fn refused(operation: &Operation, fault: &Fault) -> Unplanned {
+    let error = match fault {
+        Fault::Refused(status) if status.is_precondition() => return Unplanned::Moved,
+        Fault::Refused(status) if status.is_passing() => PlanError::Unavailable(live::words(operation, status)),
+        Fault::Refused(status) => {
+            let fields = status.conflicts();
+            let fields = fields.iter().map(|one| format!("`{}` by {}", one.field, one.manager));
+            let fields = fields.collect::<Vec<_>>().join(", ");
+            PlanError::Refused(if fields.is_empty() {
+                live::words(operation, status)
+            } else {
+                format!("{}: fields are managed by others: {fields}", operation.object)
+            })
+        }
+        Fault::NotSent(words) => PlanError::Invalid(format!("{}: {words}", operation.object)),
+        Fault::Lost(_) | Fault::Unreadable(_) => PlanError::Unavailable(format!("{}: {fault}", operation.object)),
+    };
+    Unplanned::Error(error)
+}
+
+fn unsteady(operation: &Operation, differences: &[Difference]) -> PlanError {
+    let places = differences.iter().take(NAMED).map(|one| format!("`{}`", one.place)).collect::<Vec<_>>().join(", ");
+    PlanError::Unsupported(format!(
+        "two dry runs of {} differ at {places}: what can't be foretold can't be reviewed",
+        operation.object
+    ))
+}
+
+fn change(operation: &Operation, found: &Found, scale: Option<Value>, preview: &Value) -> Change {
+    let before = found.value().map(normaliser::object);
+    let (before, after) = match (operation.verb, scale) {
+        (Verb::Delete, _) => (before, None),
+        (_, Some(scale)) => (Some(json!({ "spec": scale.get("spec") })), Some(preview.clone())),
+        (_, None) => (before, Some(preview.clone())),
+    };
+    Change { object: operation.object.to_string(), before, after }
+}
+
+fn findings(operation: &Operation, found: &Found, conflicts: &[Conflict], answer: &Answer) -> Vec<Finding> {
+    let mut findings: Vec<_> = conflicts
+        .iter()
+        .map(|Conflict { field, manager }| {
+            let text = format!("{}: takes `{field}` from {manager}.", operation.object);
+            finding("ownership-forced", Severity::High, text)
+        })
+        .collect();
+    if !answer.warnings.is_empty() {
+        let text = format!("{}: the API server warns; its words are quoted below.", operation.object);
+        findings.push(finding("admission-warning", Severity::Warn, text));
+    }
+    if found.value().is_some_and(|live| live.pointer("/metadata/deletionTimestamp").is_some()) {
+        findings.push(finding("terminating", Severity::High, format!("{} is being deleted.", operation.object)));
+    }
+    findings
+}
+
+fn finding(code: &str, severity: Severity, text: String) -> Finding {
+    Finding { code: code.to_owned(), severity, text }
+}
+
+fn action(operation: &Operation) -> &'static str {
+    match (operation.verb, operation.subresource.as_deref()) {
+        (_, Some("scale")) => "scale",
+        (Verb::Apply, _) => "apply",
+        (Verb::Create, _) => "create",
+        (Verb::Delete, _) => "delete",
+        (Verb::JsonPatch | Verb::MergePatch | Verb::StrategicPatch, _) => "patch",
+    }
+}
+
+fn description(operation: &Operation, is_change: bool, made: bool, differences: &[Difference]) -> String {
+    let object = &operation.object;
+    if operation.verb == Verb::Delete {
+        let dependents = match operation.body.get("propagationPolicy").and_then(Value::as_str) {
+            Some("Foreground") => "what it owns is deleted before it",
+            Some("Orphan") => "what it owns stays, owned by nobody",
+            _ => "what it owns is deleted after it",
+        };
+        return format!("delete {object}; {dependents}");
+    }
+    let verb = action(operation);
+    if made {
+        return format!("{verb} {object}: it is made");
+    }
+    if !is_change || differences.is_empty() {
+        return format!("{verb} {object}: nothing changes");
+    }
+    let named = differences.iter().take(NAMED).map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    match differences.len().saturating_sub(NAMED) {
+        0 => format!("{verb} {object}: {named}"),
+        more => format!("{verb} {object}: {named}, and {more} more"),
+    }
+}
+
+fn marker_of(object: &Value) -> Option<&str> {
+    object.get("metadata")?.get("annotations")?.get(MARKER)?.as_str()
+}
+
+/// Without what every plan changes.
+fn unmarked(object: &Value) -> Value {
+    let mut object = object.clone();
+    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut)
+        && let Some(Value::Object(annotations)) = metadata.get_mut("annotations")
+    {
+        annotations.remove(MARKER);
+        if annotations.is_empty() {
+            metadata.remove("annotations");
+        }
+    }
+    object
+}

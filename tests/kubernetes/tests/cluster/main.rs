@@ -1,0 +1,15 @@
+//! The planner and executor for Kubernetes on a real API server: `cargo xtask ci --only kubernetes`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test says what it expects by failing"
+)]
+
+mod drift;
+mod lost;
+mod objects;
+mod planning;
+mod running;
+mod secrets;
