@@ -177,7 +177,7 @@ pub(crate) fn preview(operation: &Operation, found: &Found, answer: &Value) -> V
             json!({ "deleted": uid })
         }
         (_, Some(_)) => json!({ "spec": answer.get("spec") }),
-        (_, None) => normaliser::preview(operation, *found == Found::Nothing, answer),
+        (_, None) => normaliser::preview(operation, found.value(), answer),
     }
 }
 

@@ -38,24 +38,28 @@ const ALLOTTED_TO_JOB: [&str; 5] = [
     "/spec/template/metadata/labels/controller-uid",
 ];
 
-/// As the plan records it.
-pub(crate) fn normaliser<'a>(made: impl Iterator<Item = &'a Operation>) -> Normaliser {
+/// As the plan records it: for operations, each with the object that was found.
+pub(crate) fn normaliser<'a>(steps: impl Iterator<Item = (&'a Operation, Option<&'a Value>)>) -> Normaliser {
     let mut exclusions: Vec<String> = BOOKKEEPING.iter().chain([&REVISION]).map(ToString::to_string).collect();
-    exclusions.extend(made.flat_map(allotted).map(ToOwned::to_owned));
+    exclusions.extend(steps.flat_map(|(operation, live)| allotted(operation, live)).map(ToOwned::to_owned));
     exclusions.sort();
     exclusions.dedup();
     Normaliser { name: NAME.to_owned(), exclusions }
 }
 
-/// What the server chooses for an object that is made, where the body leaves it open.
-fn allotted(made: &Operation) -> Vec<&'static str> {
-    let places: &[&'static str] = match (made.object.api_version.as_str(), made.object.kind.as_str()) {
-        ("v1", "Service") => &ALLOTTED_TO_SERVICE,
-        ("batch/v1", "Job") => &ALLOTTED_TO_JOB,
+/// What the server chooses for an object: what neither the object has nor the body asks for. A patch can ask for it in ways
+/// that aren't looked through.
+fn allotted(operation: &Operation, live: Option<&Value>) -> Vec<&'static str> {
+    let object = &operation.object;
+    let places: &[&'static str] = match (object.api_version.as_str(), object.kind.as_str(), operation.verb) {
+        ("v1", "Service", Verb::Apply | Verb::Create) => &ALLOTTED_TO_SERVICE,
+        ("batch/v1", "Job", Verb::Apply | Verb::Create) => &ALLOTTED_TO_JOB,
         _ => &[],
     };
-    let is_asked_for = |place: &&&str| !matches(&made.body, place).is_empty();
-    places.iter().filter(|place| !is_asked_for(place)).copied().collect()
+    let is_open = |place: &&&str| {
+        matches(&operation.body, place).is_empty() && live.is_none_or(|live| matches(live, place).is_empty())
+    };
+    places.iter().filter(is_open).copied().collect()
 }
 
 /// An object without what is written by others in the course of things.
@@ -66,14 +70,12 @@ pub(crate) fn object(value: &Value) -> Value {
     value
 }
 
-/// What a dry run of an operation gave. `made` says that there was no object before.
-pub(crate) fn preview(operation: &Operation, made: bool, answer: &Value) -> Value {
+/// What a dry run of an operation gave of the object that was found, or of none.
+pub(crate) fn preview(operation: &Operation, live: Option<&Value>, answer: &Value) -> Value {
     let mut value = object(answer);
-    if made {
-        allotted(operation).iter().for_each(|place| remove(&mut value, place));
-        if operation.object.kind == "Pod" && matches!(operation.verb, Verb::Apply | Verb::Create) {
-            rename_token_volume(&mut value);
-        }
+    allotted(operation, live).iter().for_each(|place| remove(&mut value, place));
+    if operation.object.kind == "Pod" && live.is_none() {
+        rename_token_volume(&mut value);
     }
     value
 }
@@ -174,14 +176,18 @@ mod tests {
     }
 
     #[test]
-    fn what_the_server_allots_is_left_out_only_where_it_is_made_and_not_asked_for() {
+    fn what_the_server_allots_is_left_out_only_where_it_is_new_and_not_asked_for() {
         let answer = json!({ "spec": { "clusterIP": "10.0.0.7", "ports": [{ "port": 80, "nodePort": 30001 }] } });
         let open = service(&json!([{ "port": 80 }]));
-        assert_eq!(preview(&open, true, &answer), json!({ "spec": { "ports": [{ "port": 80 }] } }));
-        assert_eq!(preview(&open, false, &answer), answer);
+        assert_eq!(preview(&open, None, &answer), json!({ "spec": { "ports": [{ "port": 80 }] } }));
+        assert_eq!(preview(&open, Some(&answer), &answer), answer);
+        let inner = json!({ "spec": { "clusterIP": "10.0.0.7", "ports": [{ "port": 80 }] } });
+        assert_eq!(preview(&open, Some(&inner), &answer), inner);
+        let patch = Operation { verb: Verb::MergePatch, ..open.clone() };
+        assert_eq!(preview(&patch, Some(&inner), &answer), answer);
         let asked = service(&json!([{ "port": 80, "nodePort": 30001 }]));
-        assert_eq!(preview(&asked, true, &answer).pointer("/spec/ports/0/nodePort"), Some(&json!(30001)));
-        assert!(!normaliser([&asked].into_iter()).exclusions.contains(&"/spec/ports/*/nodePort".to_owned()));
-        assert!(normaliser([&open].into_iter()).exclusions.contains(&"/spec/ports/*/nodePort".to_owned()));
+        assert_eq!(preview(&asked, None, &answer).pointer("/spec/ports/0/nodePort"), Some(&json!(30001)));
+        assert!(!normaliser([(&asked, None)].into_iter()).exclusions.contains(&"/spec/ports/*/nodePort".to_owned()));
+        assert!(normaliser([(&open, None)].into_iter()).exclusions.contains(&"/spec/ports/*/nodePort".to_owned()));
     }
 }

@@ -134,12 +134,12 @@ impl Operation {
         match self.verb {
             Verb::JsonPatch => {
                 let operations = body.as_array_mut().ok_or(WrongBody("an array"))?;
-                let held = [
-                    // No tests: how one fails the server doesn't tell. But it holds these to be the live ones itself.
-                    json!({ "op": "replace", "path": "/metadata/uid", "value": uid }),
-                    json!({ "op": "replace", "path": "/metadata/resourceVersion", "value": resource_version }),
-                ];
-                operations.splice(0..0, held);
+                // Last, so that no operation before undoes them; and no tests: how one fails the server doesn't tell. It holds
+                // what these say against the live object itself.
+                operations.extend([
+                    json!({ "op": "add", "path": "/metadata/uid", "value": uid }),
+                    json!({ "op": "add", "path": "/metadata/resourceVersion", "value": resource_version }),
+                ]);
             }
             Verb::Delete => {
                 let preconditions = json!({ "uid": uid, "resourceVersion": resource_version });
@@ -191,9 +191,10 @@ mod tests {
             json!({ "kind": "DeleteOptions", "preconditions": { "uid": "u", "resourceVersion": "7" } })
         );
         let patch = operation(Verb::JsonPatch, json!([{ "op": "remove", "path": "/data" }])).body(HELD, false).unwrap();
-        assert_eq!(patch.pointer("/0"), Some(&json!({ "op": "replace", "path": "/metadata/uid", "value": "u" })));
-        assert_eq!(patch.pointer("/1/value"), Some(&json!("7")));
-        assert_eq!(patch.pointer("/2/op"), Some(&json!("remove")));
+        assert_eq!(patch.pointer("/0/op"), Some(&json!("remove")));
+        assert_eq!(patch.pointer("/1"), Some(&json!({ "op": "add", "path": "/metadata/uid", "value": "u" })));
+        assert_eq!(patch.pointer("/2/path"), Some(&json!("/metadata/resourceVersion")));
+        assert_eq!(patch.pointer("/2/value"), Some(&json!("7")));
     }
 
     #[test]

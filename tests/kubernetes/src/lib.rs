@@ -164,7 +164,7 @@ impl Planner for Unchecked<'_> {
         &self,
         plan: &approval_core::ResolvedPlan,
     ) -> Result<approval_core::Identified, approval_core::FreshnessError> {
-        self.0.identify(plan).await
+        Ok(approval_core::Identified { tool: plan.intent().tool.clone(), target: plan.intent().target.clone() })
     }
 
     async fn revalidate(&self, _: &approval_core::ResolvedPlan) -> Result<(), approval_core::FreshnessError> {
@@ -188,12 +188,17 @@ fn client(config: &Config) -> kube::Client {
     kube::Client::try_from(config.clone()).expect("a client of a kubeconfig")
 }
 
-async fn config(user: &str) -> Config {
+/// The kubeconfig of a user.
+#[must_use]
+pub fn kubeconfig(user: &str) -> PathBuf {
     let directory = std::env::var_os(KUBECONFIGS).unwrap_or_else(|| {
-        panic!("`{KUBECONFIGS}` names no directory: these tests need the control plane that `cargo xtask ci --only kubernetes` starts")
+        panic!("`{KUBECONFIGS}` names no directory: these tests need the control plane of `cargo xtask ci --only kubernetes`")
     });
-    let path = PathBuf::from(directory).join(format!("{user}.kubeconfig"));
-    let kubeconfig = Kubeconfig::read_from(path).expect("a kubeconfig");
+    PathBuf::from(directory).join(format!("{user}.kubeconfig"))
+}
+
+async fn config(user: &str) -> Config {
+    let kubeconfig = Kubeconfig::read_from(kubeconfig(user)).expect("a kubeconfig");
     let mut config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
     config.default_retry = false;
     config

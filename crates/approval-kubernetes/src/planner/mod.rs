@@ -104,7 +104,7 @@ fn draft(request: &Request, target: Target, generated: &Generated, reviewed: Vec
     let headline = headline(request, &target, &reviewed);
     let keys = reviewed.iter().map(|one| one.operation.object.effect_key(&uid)).collect();
     let mut draft = Draft::new(target, headline, keys);
-    draft.normaliser = Some(normaliser::normaliser(reviewed.iter().filter(|one| one.made).map(|one| &one.operation)));
+    draft.normaliser = Some(normaliser::normaliser(reviewed.iter().map(|one| (&one.operation, one.found.value()))));
     draft.generated = BTreeMap::from([("marker".to_owned(), generated.marker.as_str().into())]);
     if matches!(request, Request::Restart(_)) {
         draft.generated.insert("restartedAt".to_owned(), generated.now.as_str().into());

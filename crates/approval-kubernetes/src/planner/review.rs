@@ -19,8 +19,7 @@ const NAMED: usize = 12;
 /// One step with all that is said about it.
 pub(super) struct Reviewed {
     pub(super) operation: Operation,
-    /// Whether the object is made by it.
-    pub(super) made: bool,
+    pub(super) found: Found,
     pub(super) step: DraftStep,
     pub(super) change: Change,
     pub(super) findings: Vec<Finding>,
@@ -57,6 +56,14 @@ impl Kubernetes {
         self.check_access(&operation, made).await?;
         let conflicts = self.taken_by_force(&operation, &found).await?;
         let answer = self.tried(&operation, &found).await?;
+        if let Found::Object { uid, .. } = &found
+            && operation.verb != Verb::Delete
+            && answer.body.pointer("/metadata/uid").and_then(Value::as_str) != Some(uid)
+        {
+            return Err(
+                PlanError::Unsupported(format!("a dry run of {} is about another object", operation.object)).into()
+            );
+        }
         let preview = live::preview(&operation, &found, &answer.body);
         let again = self.tried(&operation, &found).await?;
         let again = live::preview(&operation, &found, &again.body);
@@ -92,7 +99,7 @@ impl Kubernetes {
         };
         let description = description(&operation, is_change, made, &differences);
         Ok(Reviewed {
-            made,
+            found,
             step: DraftStep { step, description, preview: Some(preview) },
             change,
             findings,

@@ -101,13 +101,8 @@ impl Kubernetes {
             return Err(PlanError::Refused(format!("{object} is there already")));
         }
         let mut body = Value::Object(manifest.into_object());
-        let kept_by_server = ["creationTimestamp", "generation", "managedFields", "resourceVersion", "uid"];
-        let metadata = object_at(&mut body, &["metadata"])
-            .ok_or_else(|| PlanError::Invalid(format!("{object}: `metadata` is no object")))?;
-        if let Some(member) = kept_by_server.iter().find(|member| metadata.contains_key(**member)) {
-            let what = format!("{object}: leave out `metadata.{member}`, which the API server keeps");
-            return Err(PlanError::Invalid(what));
-        }
+        check_metadata(&object, &body)?;
+        let metadata = object_at(&mut body, &["metadata"]).ok_or_else(|| no_annotations(&object))?;
         if let Some(namespace) = &object.namespace {
             metadata.insert("namespace".to_owned(), namespace.as_str().into());
         }
@@ -159,6 +154,7 @@ impl Kubernetes {
                 Verb::JsonPatch
             }
             PatchKind::Merge | PatchKind::Strategic => {
+                check_metadata(&object, &body)?;
                 mark(&mut body, generated).ok_or_else(|| no_annotations(&object))?;
                 if patch.kind == PatchKind::Merge { Verb::MergePatch } else { Verb::StrategicPatch }
             }
@@ -292,6 +288,23 @@ fn marking(found: &Found, generated: &Generated) -> Vec<Value> {
         ("/metadata/annotations".to_owned(), json!({ MARKER: generated.marker }))
     };
     vec![json!({ "op": "add", "path": path, "value": value })]
+}
+
+/// What the API server keeps is left to it, and the preconditions are the plan's: neither does a body say, nor a directive of
+/// a strategic patch undo.
+fn check_metadata(object: &ObjectReference, body: &Value) -> Result<(), PlanError> {
+    let kept = ["creationTimestamp", "generation", "managedFields", "resourceVersion", "uid"];
+    let metadata = body.get("metadata");
+    if let Some(member) = kept.iter().find(|member| metadata.is_some_and(|metadata| metadata.get(**member).is_some())) {
+        let what = format!("{object}: leave out `metadata.{member}`, which the API server keeps");
+        return Err(PlanError::Invalid(what));
+    }
+    let places = [Some(body), metadata, metadata.and_then(|metadata| metadata.get("annotations"))];
+    let members = places.into_iter().flatten().filter_map(Value::as_object).flat_map(Map::keys);
+    match members.into_iter().find(|member| member.starts_with('$')) {
+        Some(directive) => Err(PlanError::Invalid(format!("{object}: no `{directive}` above or in `metadata`"))),
+        None => Ok(()),
+    }
 }
 
 fn no_annotations(object: &ObjectReference) -> PlanError {

@@ -87,6 +87,27 @@ async fn a_change_in_the_last_moment_is_found_by_the_api_server() {
 }
 
 #[tokio::test]
+async fn a_patch_cannot_undo_what_it_is_held_to() {
+    for undoing in [
+        json!({ "op": "add", "path": "/metadata/resourceVersion", "value": "" }),
+        json!({ "op": "remove", "path": "/metadata/resourceVersion" }),
+        json!({ "op": "copy", "from": "/data/key", "path": "/metadata/resourceVersion" }),
+    ] {
+        let world = world().await;
+        let patch = json!([{ "op": "replace", "path": "/data/key", "value": "2" }, undoing]);
+        let arguments = named("v1", "ConfigMap", "settings", json!({ "type": "json", "patch": patch }));
+        let plan = world.approved(tool::PATCH, arguments).await;
+        let (admin, path) = (world.admin.clone(), world.config_map("settings"));
+        world.tap.before_write(async move {
+            admin.merge(&path, &json!({ "data": { "other": "theirs" } })).await;
+        });
+        let execution = world.execute(&plan).await.unwrap();
+        assert_eq!(code(&execution), Some("precondition_failed"), "{undoing}");
+        assert_eq!(world.admin.get(&world.config_map("settings")).await["data"]["key"], "1", "{undoing}");
+    }
+}
+
+#[tokio::test]
 async fn what_a_controller_writes_in_the_last_moment_makes_no_difference() {
     for number in 0..3 {
         let world = World::new().await;
@@ -213,26 +234,9 @@ async fn a_policy_that_mutates_what_was_reviewed_makes_the_preview_another() {
     let plan = world.approved(tool::APPLY, of(&[config_map("settings", "2")])).await;
     let late = world.approved(tool::CREATE, of(&[config_map("new", "1")])).await;
     let writes = world.tap.writes().len();
-    let name = &world.namespace;
-    let root = "/apis/admissionregistration.k8s.io/v1";
-    let patch = "Object{metadata: Object.metadata{labels: {'injected': 'yes'}}}";
-    let rule = json!({ "apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE", "UPDATE"], "resources": ["configmaps"] });
-    let selector = json!({ "matchLabels": { "kubernetes.io/metadata.name": name } });
-    let policy = json!({
-        "metadata": { "name": name },
-        "spec": {
-            "failurePolicy": "Fail",
-            "reinvocationPolicy": "Never",
-            "matchConstraints": { "namespaceSelector": selector, "resourceRules": [rule] },
-            "mutations": [{ "patchType": "ApplyConfiguration", "applyConfiguration": { "expression": patch } }],
-        },
-    });
-    world.admin.create(&format!("{root}/mutatingadmissionpolicies"), &policy).await;
-    let binding = json!({ "metadata": { "name": name }, "spec": { "policyName": name } });
-    world.admin.create(&format!("{root}/mutatingadmissionpolicybindings"), &binding).await;
-    let probe = format!("{}?dryRun=All", world.path("/api/v1", "configmaps"));
+    let policy = Policy::inject(&world, "'yes'").await;
     let injected = |answer: &Value| answer["metadata"]["labels"]["injected"] == "yes";
-    world.admin.until_answered(&probe, &config_map("probe", "1"), injected).await;
+    policy.until_in_force(&world, injected).await;
 
     let (reason, words) = refused(world.execute(&plan).await);
     assert_eq!(reason, Reason::PreviewChanged, "{words}");
@@ -249,8 +253,65 @@ async fn a_policy_that_mutates_what_was_reviewed_makes_the_preview_another() {
     let (_, after) = world.change(&plan).await;
     assert_eq!(after.unwrap()["metadata"]["labels"]["injected"], "yes");
     world.execute(&plan).await.unwrap();
-    world.admin.delete(&format!("{root}/mutatingadmissionpolicybindings/{name}")).await;
-    world.admin.delete(&format!("{root}/mutatingadmissionpolicies/{name}")).await;
+    policy.remove(&world).await;
+}
+
+#[tokio::test]
+async fn what_the_server_stores_otherwise_than_it_foretold_is_told() {
+    let world = World::new().await;
+    let policy = Policy::inject(&world, "request.dryRun ? 'tried' : 'stored'").await;
+    policy.until_in_force(&world, |answer| answer["metadata"]["labels"]["injected"] == "tried").await;
+    let plan = world.approved(tool::APPLY, of(&[config_map("settings", "1")])).await;
+    let execution = world.execute(&plan).await.unwrap();
+    assert_eq!(execution.execution.outcome, Outcome::Applied);
+    assert_eq!(code(&execution), Some("differs_from_preview"));
+    let live = world.admin.get(&world.config_map("settings")).await;
+    assert_eq!(live["metadata"]["labels"]["injected"], "stored");
+    policy.remove(&world).await;
+}
+
+/// A MutatingAdmissionPolicy that labels the ConfigMaps of the world's namespace.
+struct Policy {
+    name: String,
+    probe: String,
+}
+
+impl Policy {
+    const ROOT: &str = "/apis/admissionregistration.k8s.io/v1";
+
+    /// With what the label is made of.
+    async fn inject(world: &World, value: &str) -> Self {
+        let name = world.namespace.clone();
+        let patch = format!("Object{{metadata: Object.metadata{{labels: {{'injected': {value}}}}}}}");
+        let rule = json!({
+            "apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE", "UPDATE"], "resources": ["configmaps"],
+        });
+        let selector = json!({ "matchLabels": { "kubernetes.io/metadata.name": name } });
+        let policy = json!({
+            "metadata": { "name": name },
+            "spec": {
+                "failurePolicy": "Fail",
+                "reinvocationPolicy": "Never",
+                "matchConstraints": { "namespaceSelector": selector, "resourceRules": [rule] },
+                "mutations": [{ "patchType": "ApplyConfiguration", "applyConfiguration": { "expression": patch } }],
+            },
+        });
+        world.admin.create(&format!("{}/mutatingadmissionpolicies", Self::ROOT), &policy).await;
+        let binding = json!({ "metadata": { "name": name }, "spec": { "policyName": name } });
+        world.admin.create(&format!("{}/mutatingadmissionpolicybindings", Self::ROOT), &binding).await;
+        Self { name, probe: format!("{}?dryRun=All", world.path("/api/v1", "configmaps")) }
+    }
+
+    /// It comes into force by and by.
+    async fn until_in_force(&self, world: &World, is_injected: impl Fn(&Value) -> bool) {
+        world.admin.until_answered(&self.probe, &config_map("probe", "1"), is_injected).await;
+    }
+
+    async fn remove(self, world: &World) {
+        for kind in ["mutatingadmissionpolicybindings", "mutatingadmissionpolicies"] {
+            world.admin.delete(&format!("{}/{kind}/{}", Self::ROOT, self.name)).await;
+        }
+    }
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@
     reason = "a test says what it expects by failing"
 )]
 
+mod cluster;
 mod drift;
 mod lost;
 mod objects;

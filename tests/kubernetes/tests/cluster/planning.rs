@@ -254,3 +254,12 @@ async fn what_has_no_place_is_refused() {
     let (reason, words) = refused(world.plan(tool::DELETE, named("v1", "ConfigMap", "none", json!({}))).await);
     assert_eq!(reason, Reason::DryRunFailed, "{words}");
 }
+
+#[tokio::test]
+async fn what_cannot_be_foretold_is_not_planned() {
+    let world = World::new().await;
+    world.tap.muddle();
+    let (reason, words) = refused(world.plan(tool::APPLY, of(&[config_map("settings", "1")])).await);
+    assert_eq!(reason, Reason::Unsupported);
+    assert!(words.contains("differ at `metadata.labels.muddled`"), "{words}");
+}

@@ -50,18 +50,25 @@ async fn a_field_that_is_left_out_goes() {
 #[tokio::test]
 async fn what_the_server_allots_does_not_stand_in_the_way() {
     let world = World::new().await;
-    let service = json!({
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": { "name": "web" },
-        "spec": { "type": "NodePort", "selector": { "app": "web" }, "ports": [{ "port": 80 }] },
-    });
+    let service = |name: &str, kind: &str, port: Value| {
+        let spec = json!({ "type": kind, "selector": { "app": "web" }, "ports": [port] });
+        json!({ "apiVersion": "v1", "kind": "Service", "metadata": { "name": name }, "spec": spec })
+    };
+    let port = json!({ "port": 80 });
     let pods = json!({ "spec": { "restartPolicy": "Never", "containers": [{ "name": "a", "image": "a:1" }] } });
     let job = json!({ "apiVersion": "batch/v1", "kind": "Job", "metadata": { "name": "once" }, "spec": { "template": pods } });
-    world.apply(tool::APPLY, of(&[service, job])).await;
+    let services = [service("web", "NodePort", port.clone()), service("inner", "ClusterIP", port.clone())];
+    world.apply(tool::APPLY, of(&[services.as_slice(), &[job]].concat())).await;
     let made = world.admin.get(&world.path("/api/v1", "services/web")).await;
     assert!(made["spec"]["clusterIP"].is_string(), "{made}");
     world.admin.get(&world.path("/apis/batch/v1", "jobs/once")).await;
+    // One that becomes what needs a port gets one, or the one that it asks for.
+    world.apply(tool::APPLY, of(&[service("inner", "NodePort", port.clone())])).await;
+    let asking = json!({ "port": 80, "nodePort": 30_080 });
+    let plan = world.approved(tool::APPLY, of(&[service("inner", "NodePort", asking)])).await;
+    let (_, after) = world.change(&plan).await;
+    assert_eq!(after.unwrap()["spec"]["ports"][0]["nodePort"], 30_080);
+    world.execute(&plan).await.unwrap();
 }
 
 #[tokio::test]
@@ -142,10 +149,34 @@ async fn a_patch_is_sent_in_its_own_form() {
 async fn a_patch_that_would_lose_the_mark_is_not_planned() {
     let world = World::new().await;
     world.admin.create(&world.path("/api/v1", "configmaps"), &config_map("settings", "1")).await;
-    let replace = json!({ "metadata": { "annotations": { "$patch": "delete" } } });
-    let arguments = named("v1", "ConfigMap", "settings", json!({ "type": "strategic", "patch": replace }));
-    let (reason, words) = kubernetes::refused(world.plan(tool::PATCH, arguments).await);
-    assert_eq!(reason, approval_core::Reason::Unsupported, "{words}");
+    // The mark is added last, to annotations of which the plan knows that there are none.
+    let patch = json!([
+        { "op": "add", "path": "/metadata/annotations", "value": { "lost": "1" } },
+        { "op": "test", "path": "/metadata/annotations/lost", "value": "1" },
+    ]);
+    let plan = world
+        .approved(tool::PATCH, named("v1", "ConfigMap", "settings", json!({ "type": "json", "patch": patch })))
+        .await;
+    let (_, after) = world.change(&plan).await;
+    let after = after.unwrap();
+    assert!(after["metadata"]["annotations"][MARKER].is_string(), "{after}");
+    for directive in
+        [json!({ "$patch": "delete" }), json!({ "$patch": "replace", "a": "b" }), json!({ "$retainKeys": ["a"] })]
+    {
+        for patch in [
+            json!({ "metadata": { "annotations": directive } }),
+            json!({ "metadata": directive }),
+            directive.clone(),
+            json!({ "metadata": { "resourceVersion": "1" } }),
+            json!({ "metadata": { "uid": null } }),
+            json!({ "metadata": null }),
+            json!({ "metadata": { "annotations": null } }),
+        ] {
+            let arguments = named("v1", "ConfigMap", "settings", json!({ "type": "strategic", "patch": patch }));
+            let (reason, words) = kubernetes::refused(world.plan(tool::PATCH, arguments).await);
+            assert_eq!(reason, approval_core::Reason::PayloadInvalid, "{patch}: {words}");
+        }
+    }
 }
 
 #[tokio::test]
