@@ -20,6 +20,7 @@ mod kubernetes;
 mod model;
 mod msrv;
 mod mutants;
+mod pod_security;
 mod postgres;
 mod publish;
 mod python;
@@ -76,6 +77,7 @@ pub(crate) const SUITES: &[Suite] = &[
     features::SUITE,
     vectors::SUITE,
     hostile::SUITE,
+    pod_security::SUITE,
     model::SUITE,
     postgres::SUITE,
     kubernetes::SUITE,

@@ -12,6 +12,11 @@ impl Pointer {
         Self::default()
     }
 
+    /// One that is written already.
+    pub(crate) fn of(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
     /// A member, by its name.
     pub(crate) fn member(&self, name: &str) -> Self {
         Self(format!("{}/{}", self.0, name.replace('~', "~0").replace('/', "~1")))

@@ -1,7 +1,4 @@
-use std::fmt;
-
-/// The longest piece of the text that an error repeats, in characters.
-const MAX_QUOTED: usize = 80;
+use crate::quoted::quoted;
 
 /// Why a text isn't taken, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -177,11 +174,4 @@ pub enum Fault {
         /// What it has to be.
         expected: &'static str,
     },
-}
-
-/// A piece of the text in backticks, its invisible characters named and its length bounded.
-pub(crate) fn quoted(text: &str) -> impl fmt::Display {
-    let shown: String = text.chars().take(MAX_QUOTED).flat_map(char::escape_debug).collect();
-    let more = if text.chars().nth(MAX_QUOTED).is_some() { "…" } else { "" };
-    format!("`{shown}{more}`")
 }

@@ -43,6 +43,7 @@ use serde_json::{Map, Value};
 
 pub use error::{Fault, ManifestError};
 pub use file_mode::FileMode;
+pub(crate) use file_mode::of as file_modes;
 
 /// The most objects in one text.
 pub const MAX_OBJECTS: usize = 1000;
