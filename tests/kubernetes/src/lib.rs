@@ -25,7 +25,7 @@ use approval_testkit::{Room, StillTimer};
 use kube::config::{Config, KubeConfigOptions, Kubeconfig};
 use serde_json::Value;
 
-pub use administrator::Administrator;
+pub use administrator::{Administrator, CUSTOM};
 pub use tap::{Fault, Sent, Tap};
 
 /// The directory of the kubeconfigs, which `cargo xtask ci --only kubernetes` starts a control plane for.

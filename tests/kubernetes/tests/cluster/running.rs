@@ -1,7 +1,7 @@
 //! What was approved is what is done, tool by tool.
 
 use approval_kubernetes::{FIELD_MANAGER, MARKER, tool};
-use kubernetes::World;
+use kubernetes::{CUSTOM, World};
 use serde_json::{Value, json};
 
 use crate::objects::{config_map, deployment, manifest, named, of};
@@ -69,6 +69,8 @@ async fn what_the_server_allots_does_not_stand_in_the_way() {
     let (_, after) = world.change(&plan).await;
     assert_eq!(after.unwrap()["spec"]["ports"][0]["nodePort"], 30_080);
     world.execute(&plan).await.unwrap();
+    // The port is the whole cluster's.
+    world.admin.delete(&world.path("/api/v1", "services/inner")).await;
 }
 
 #[tokio::test]
@@ -90,7 +92,7 @@ async fn a_pod_is_made_and_goes() {
 #[tokio::test]
 async fn custom_resources_are_planned_like_all_others() {
     let world = World::new().await;
-    let group = format!("{}.example.test", world.namespace);
+    let group = format!("{}{CUSTOM}", world.namespace);
     let schema = json!({ "type": "object", "properties": { "spec": {
         "type": "object", "properties": { "size": { "type": "integer", "maximum": 9 } },
     } } });
