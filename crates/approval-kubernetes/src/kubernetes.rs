@@ -14,13 +14,36 @@ pub struct Kubernetes {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) may_force: bool,
+    pub(crate) protected_namespaces: Vec<String>,
+    pub(crate) registries: Option<Vec<String>>,
 }
 
 impl Kubernetes {
     /// For this cluster, with the system's clock and randomness.
     #[must_use]
     pub fn new(cluster: Cluster) -> Self {
-        Self { cluster, clock: Arc::new(SystemClock), entropy: Arc::new(OsEntropy), may_force: false }
+        Self {
+            cluster,
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(OsEntropy),
+            may_force: false,
+            protected_namespaces: Vec::new(),
+            registries: None,
+        }
+    }
+
+    /// Reports every change in these namespaces.
+    #[must_use]
+    pub fn protecting(mut self, namespaces: impl IntoIterator<Item = String>) -> Self {
+        self.protected_namespaces.extend(namespaces);
+        self
+    }
+
+    /// Reports images from elsewhere than these registries, named with or without the beginning of a path.
+    #[must_use]
+    pub fn with_registries(mut self, registries: impl IntoIterator<Item = String>) -> Self {
+        self.registries.get_or_insert_default().extend(registries);
+        self
     }
 
     /// With a clock and a source of randomness of one's own.

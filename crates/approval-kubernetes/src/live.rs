@@ -176,9 +176,14 @@ pub(crate) fn preview(operation: &Operation, found: &Found, answer: &Value) -> V
             };
             json!({ "deleted": uid })
         }
-        (_, Some(_)) => json!({ "spec": answer.get("spec") }),
+        (_, Some(_)) => scale(answer),
         (_, None) => normaliser::preview(operation, found.value(), answer),
     }
+}
+
+/// What the subresource `scale` says. None at all it leaves out.
+pub(crate) fn scale(answer: &Value) -> Value {
+    json!({ "spec": { "replicas": answer.pointer("/spec/replicas").cloned().unwrap_or_else(|| 0.into()) } })
 }
 
 /// A fault, as the gate has to hear of it.

@@ -21,6 +21,11 @@ pub(crate) fn rolls_out(object: &ObjectReference) -> bool {
     object.api_version == "apps/v1" && ["DaemonSet", "Deployment", "StatefulSet"].contains(&object.kind.as_str())
 }
 
+/// Whether it is a pod, or makes some.
+pub(crate) fn has_pods(object: &ObjectReference) -> bool {
+    TEMPLATES.iter().any(|(api_version, kind, _)| *api_version == object.api_version && *kind == object.kind)
+}
+
 /// The pointer to a container of this name.
 pub(crate) fn container(object: &ObjectReference, live: &Value, name: &str) -> Option<String> {
     let is_kind =

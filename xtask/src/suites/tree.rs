@@ -40,6 +40,10 @@ const ROOMS: &[(&str, &[&str])] = &[
             "tokio-*",
         ],
     ),
+    (
+        "approval-kubernetes",
+        &["approval-rmcp", "approval-store-*", "approval-web", "axum", "libsqlite3-sys", "ring", "rmcp", "tokio-postgres"],
+    ),
     ("approval-rmcp", &["approval-store-*", "approval-web", "askama", "libsqlite3-sys", "rusqlite", "tokio-postgres"]),
     ("approval-store-postgres", &["axum", "hyper", "reqwest", "rmcp", "rusqlite"]),
     ("approval-store-sqlite", &["axum", "hyper", "reqwest", "rmcp", "tokio-postgres"]),

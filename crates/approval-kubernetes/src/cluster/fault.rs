@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+use crate::findings::Conflict;
+
 /// Why there is no answer of success.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Fault {
@@ -46,15 +48,6 @@ struct Cause {
     field: String,
 }
 
-/// A field that somebody else manages.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Conflict {
-    /// The field, in the server's notation.
-    pub(crate) field: String,
-    /// Who manages it, in the server's words.
-    pub(crate) manager: String,
-}
-
 impl ApiStatus {
     pub(super) fn read(code: u16, body: &[u8]) -> Self {
         let mut status: Self = serde_json::from_slice(body).unwrap_or_default();
@@ -77,6 +70,10 @@ impl ApiStatus {
         self.code == 500 && self.message.starts_with("failed to create typed patch object")
     }
 
+    pub(crate) fn is_forbidden(&self) -> bool {
+        self.code == 403
+    }
+
     pub(crate) fn is_not_found(&self) -> bool {
         self.code == 404
     }
@@ -90,7 +87,7 @@ impl ApiStatus {
                 Conflict { field: cause.field.clone(), manager: manager.replace('"', "`") }
             })
             .collect();
-        conflicts.sort();
+        conflicts.sort_by(|one, other| (&one.field, &one.manager).cmp(&(&other.field, &other.manager)));
         conflicts
     }
 

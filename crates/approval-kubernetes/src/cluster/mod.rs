@@ -19,7 +19,7 @@ use serde_json::{Map, Value};
 pub(crate) use answer::{Answer, CREATED};
 pub(crate) use discovery::Resource;
 pub use fault::ApiStatus;
-pub(crate) use fault::{Conflict, Fault};
+pub(crate) use fault::Fault;
 
 use crate::object::ObjectReference;
 

@@ -1,6 +1,7 @@
 //! Plans: what a call would do, exactly, found out without doing it.
 
 mod access;
+mod hazards;
 mod review;
 mod sketch;
 
@@ -13,9 +14,11 @@ use serde_json::Value;
 
 use crate::Kubernetes;
 use crate::cluster::Fault;
+use crate::findings;
 use crate::live::{self, ATTEMPTS};
 use crate::normaliser;
 use crate::tool::Request;
+use hazards::Around;
 use review::Reviewed;
 
 pub use sketch::FIELD_MANAGER;
@@ -86,8 +89,9 @@ impl Kubernetes {
             return Err(PlanError::Invalid(what).into());
         }
         let mut reviewed = Vec::new();
+        let mut around = Around::default();
         for sketch in sketches {
-            reviewed.push(self.review(sketch, generated).await?);
+            reviewed.push(self.review(sketch, request, generated, &mut around).await?);
         }
         Ok(reviewed)
     }
@@ -116,6 +120,7 @@ fn draft(request: &Request, target: Target, generated: &Generated, reviewed: Vec
             Request::Delete(_) | Request::Restart(_) | Request::Scale(_) | Request::SetImage(_) => {}
         }
     }
+    draft.findings.extend(findings::of_count(reviewed.len()).map(|finding| finding.to_record()));
     for (number, one) in reviewed.into_iter().enumerate() {
         draft.secrets.extend(one.secrets(number));
         draft.findings.extend(one.findings);

@@ -1,16 +1,19 @@
 //! What a step would do, as a person gets to see it: the server's own dry run, with strict validation and all admission.
 
-use approval_core::record::{Change, Finding, Severity, Source, Step, Text};
+use approval_core::record::{Change, Finding, Source, Step, Text};
 use approval_core::{DraftStep, PlanError};
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use super::hazards::{self, Around};
 use super::sketch::Sketch;
 use super::{Generated, MARKER, Unplanned};
 use crate::Kubernetes;
-use crate::cluster::{Answer, Conflict, Fault};
+use crate::cluster::{Answer, Fault};
 use crate::compare::{Difference, differences};
+use crate::findings::Conflict;
 use crate::live::{self, Found};
 use crate::operation::{Operation, Verb};
+use crate::tool::Request;
 use crate::{normaliser, secret};
 
 /// So many differences are named in a step's sentence. All of them are in its change.
@@ -50,7 +53,13 @@ impl Reviewed {
 impl Kubernetes {
     /// Has the server try the step, twice: what it gives must be the same each time, or nobody could tell later whether it
     /// still gives what was reviewed.
-    pub(super) async fn review(&self, sketch: Sketch, generated: &Generated) -> Result<Reviewed, Unplanned> {
+    pub(super) async fn review(
+        &self,
+        sketch: Sketch,
+        request: &Request,
+        generated: &Generated,
+        around: &mut Around,
+    ) -> Result<Reviewed, Unplanned> {
         let Sketch { operation, found, scale } = sketch;
         let made = found == Found::Nothing;
         self.check_access(&operation, made).await?;
@@ -82,10 +91,16 @@ impl Kubernetes {
             _ => Vec::new(),
         };
         let is_change = change.before.is_some() && change.after.is_some();
-        let mut findings = findings(&operation, &found, &conflicts, &answer);
-        if is_change && differences.is_empty() {
-            findings.push(finding("no-op", Severity::Info, format!("{} is what it would become.", operation.object)));
-        }
+        let live = found.value().map(unmarked);
+        let hazards = hazards::Step {
+            operation: &operation,
+            live: live.as_ref(),
+            object: &afterwards(&operation, live.as_ref(), &answer.body),
+            restarts: matches!(request, Request::Restart(_)),
+            conflicts: &conflicts,
+            warnings: &answer.warnings,
+        };
+        let findings = self.hazards(&hazards, around).await?;
         let quotes = answer.warnings.iter().map(|text| Text { source: Source::Target, text: text.clone() });
         let body = serde_json::to_value(&operation).map_err(|error| PlanError::Invalid(error.to_string()))?;
         let preconditions =
@@ -159,32 +174,30 @@ fn change(operation: &Operation, found: &Found, scale: Option<Value>, preview: &
     let before = found.value().map(normaliser::object);
     let (before, after) = match (operation.verb, scale) {
         (Verb::Delete, _) => (before, None),
-        (_, Some(scale)) => (Some(json!({ "spec": scale.get("spec") })), Some(preview.clone())),
+        (_, Some(scale)) => (Some(live::scale(&scale)), Some(preview.clone())),
         (_, None) => (before, Some(preview.clone())),
     };
     Change { object: operation.object.to_string(), before, after }
 }
 
-fn findings(operation: &Operation, found: &Found, conflicts: &[Conflict], answer: &Answer) -> Vec<Finding> {
-    let mut findings: Vec<_> = conflicts
-        .iter()
-        .map(|Conflict { field, manager }| {
-            let text = format!("{}: takes `{field}` from {manager}.", operation.object);
-            finding("ownership-forced", Severity::High, text)
-        })
-        .collect();
-    if !answer.warnings.is_empty() {
-        let text = format!("{}: the API server warns; its words are quoted below.", operation.object);
-        findings.push(finding("admission-warning", Severity::Warn, text));
+/// The object as it will be; one that goes, as it is.
+fn afterwards(operation: &Operation, live: Option<&Value>, answer: &Value) -> Value {
+    let live = live.cloned().unwrap_or_default();
+    match (operation.verb, operation.subresource.as_deref()) {
+        (Verb::Delete, _) => live,
+        // The answer is about the scale alone.
+        (_, Some(_)) => {
+            let mut object = live;
+            let asked = live::scale(answer);
+            if let (Some(place), Some(replicas)) =
+                (object.pointer_mut("/spec/replicas"), asked.pointer("/spec/replicas"))
+            {
+                place.clone_from(replicas);
+            }
+            object
+        }
+        (_, None) => unmarked(answer),
     }
-    if found.value().is_some_and(|live| live.pointer("/metadata/deletionTimestamp").is_some()) {
-        findings.push(finding("terminating", Severity::High, format!("{} is being deleted.", operation.object)));
-    }
-    findings
-}
-
-fn finding(code: &str, severity: Severity, text: String) -> Finding {
-    Finding { code: code.to_owned(), severity, text }
 }
 
 fn action(operation: &Operation) -> &'static str {

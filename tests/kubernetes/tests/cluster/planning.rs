@@ -124,7 +124,8 @@ async fn the_change_is_what_people_changed() {
         assert_eq!(side.get("status"), None);
     }
     let again = world.plan(tool::APPLY, of(&[deployment("web", "registry.example/web:1")])).await.unwrap();
-    assert_eq!(again.findings.iter().map(|one| one.code.as_str()).collect::<Vec<_>>(), ["no-op"]);
+    assert!(again.findings.iter().any(|one| one.code == "display-no-change"), "{:?}", again.findings);
+    assert!(!plan.findings.iter().any(|one| one.code == "display-no-change"), "{:?}", plan.findings);
 }
 
 #[tokio::test]
@@ -151,7 +152,7 @@ async fn what_the_server_warns_of_is_quoted() {
     let mut web = deployment("web", "registry.example/web:1");
     web["spec"]["template"]["spec"]["hostNetwork"] = json!(true);
     let plan = world.plan(tool::APPLY, of(&[web])).await.unwrap();
-    let finding = plan.findings.iter().find(|finding| finding.code == "admission-warning").unwrap();
+    let finding = plan.findings.iter().find(|finding| finding.code == "display-admission-warning").unwrap();
     assert_eq!(finding.severity, Severity::Warn);
     let page = world.room.page(&plan, "alice").await.unwrap();
     let quote = page.review.quotes.iter().find(|quote| quote.text.contains("PodSecurity")).unwrap();
@@ -176,7 +177,9 @@ async fn a_field_of_somebody_else_is_named_with_its_manager() {
     let plan = world.approved(tool::APPLY, by_force).await;
     let finding = plan.findings.iter().find(|finding| finding.code == "ownership-forced").unwrap();
     assert_eq!(finding.severity, Severity::High);
-    assert!(finding.text.contains("takes `.data.key` from `meddler` using v1"), "{}", finding.text);
+    assert!(finding.text.starts_with(&format!("ConfigMap {}/settings: ", world.namespace)), "{}", finding.text);
+    let finding = plan.findings.iter().find(|finding| finding.code == "ownership-conflict").unwrap();
+    assert!(finding.text.contains("meddler") && finding.text.contains(".data.key"), "{}", finding.text);
     world.execute(&plan).await.unwrap();
     assert_eq!(world.admin.get(&world.config_map("settings")).await["data"]["key"], "ours");
 }
@@ -203,11 +206,19 @@ async fn what_the_server_may_not_do_is_said_before_it_is_tried() {
     world.apply(tool::PATCH, named("v1", "ConfigMap", "settings", patch)).await;
     let (reason, words) = refused(world.plan(tool::DELETE, named("v1", "ConfigMap", "settings", json!({}))).await);
     assert_eq!((reason, words.contains("may not `delete`")), (Reason::DryRunFailed, true), "{words}");
+
+    // What it may not read of the surroundings it doesn't keep quiet about.
+    let deploy = json!({ "apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["get", "create", "patch"] });
+    grant(&world, json!([deploy]), false).await;
+    let plan = world.plan(tool::APPLY, of(&[deployment("web", "registry.example/web:1")])).await.unwrap();
+    let unread: Vec<_> = plan.findings.iter().filter(|finding| finding.code == "not-looked-at").collect();
+    assert_eq!(unread.len(), 4, "{:?}", plan.findings);
+    assert!(unread.iter().any(|finding| finding.text.contains("`poddisruptionbudgets.policy`")), "{unread:?}");
 }
 
 /// Lets the limited user do this, here or everywhere.
 async fn grant(world: &World, rules: Value, everywhere: bool) {
-    let name = format!("{}-{}", world.namespace, if everywhere { "everywhere" } else { "here" });
+    let name = format!("{}-{}", world.namespace, rules[0]["resources"][0].as_str().unwrap());
     let (prefix, path) = if everywhere {
         ("Cluster", "/apis/rbac.authorization.k8s.io/v1/cluster".to_owned())
     } else {
@@ -223,7 +234,8 @@ async fn grant(world: &World, rules: Value, everywhere: bool) {
     world.admin.create(&format!("{path}rolebindings"), &binding).await;
     // What is granted holds by and by.
     let asked = json!({ "spec": { "user": LIMITED, "resourceAttributes": {
-        "verb": rules[0]["verbs"][0], "resource": rules[0]["resources"][0], "namespace": world.namespace,
+        "verb": rules[0]["verbs"][0], "group": rules[0]["apiGroups"][0], "resource": rules[0]["resources"][0],
+        "namespace": world.namespace,
     } } });
     let reviews = "/apis/authorization.k8s.io/v1/subjectaccessreviews";
     world.admin.until_answered(reviews, &asked, |answer| answer["status"]["allowed"] == true).await;
@@ -262,4 +274,31 @@ async fn what_cannot_be_foretold_is_not_planned() {
     let (reason, words) = refused(world.plan(tool::APPLY, of(&[config_map("settings", "1")])).await);
     assert_eq!(reason, Reason::Unsupported);
     assert!(words.contains("differ at `metadata.labels.muddled`"), "{words}");
+}
+
+#[tokio::test]
+async fn hazards_are_looked_for_in_what_would_be_and_around_it() {
+    let mut world = World::new().await;
+    world.kubernetes =
+        world.kubernetes.protecting([world.namespace.clone()]).with_registries(["registry.example".to_owned()]);
+    let autoscaler = json!({
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": { "name": "web" },
+        "spec": { "minReplicas": 2, "maxReplicas": 4, "scaleTargetRef": { "apiVersion": "apps/v1", "kind": "Deployment", "name": "web" } },
+    });
+    let mut web = deployment("web", "elsewhere.example/web");
+    web["spec"]["template"]["spec"]["containers"][0]["securityContext"] = json!({ "privileged": true });
+    let plan = world.approved(tool::APPLY, of(&[autoscaler, web])).await;
+    let codes: Vec<_> = plan.findings.iter().map(|finding| finding.code.as_str()).collect();
+    for code in ["pod-privileged", "image-latest", "image-registry-unlisted", "control-plane-protected-namespace"] {
+        assert!(codes.contains(&code), "{code}: {codes:?}");
+    }
+    assert!(!codes.contains(&"not-looked-at"), "{codes:?}");
+    world.execute(&plan).await.unwrap();
+    let plan = world.plan(tool::SCALE, named("apps/v1", "Deployment", "web", json!({ "replicas": 0 }))).await.unwrap();
+    let codes: Vec<_> = plan.findings.iter().map(|finding| finding.code.as_str()).collect();
+    for code in ["availability-autoscaler", "availability-scaled-to-zero"] {
+        assert!(codes.contains(&code), "{code}: {codes:?}");
+    }
 }

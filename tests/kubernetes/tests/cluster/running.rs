@@ -210,6 +210,14 @@ async fn a_scale_changes_the_number_of_replicas_alone() {
     assert_eq!(live["spec"]["template"]["spec"]["containers"][0]["image"], "registry.example/web:1");
     let scaled = world.tap.writes().pop().unwrap();
     assert!(scaled.uri.contains("/deployments/web/scale?"), "{scaled:?}");
+    // None is a number too, though the API leaves it out.
+    let plan = world.approved(tool::SCALE, named("apps/v1", "Deployment", "web", json!({ "replicas": 0 }))).await;
+    assert_eq!(world.change(&plan).await, (replicas(5), replicas(0)));
+    world.execute(&plan).await.unwrap();
+    let plan = world.approved(tool::SCALE, named("apps/v1", "Deployment", "web", json!({ "replicas": 1 }))).await;
+    assert_eq!(world.change(&plan).await, (replicas(0), replicas(1)));
+    world.execute(&plan).await.unwrap();
+    assert_eq!(world.admin.get(&world.deployment("web")).await["spec"]["replicas"], 1);
 }
 
 #[tokio::test]
