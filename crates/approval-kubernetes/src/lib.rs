@@ -14,6 +14,7 @@ mod object;
 mod operation;
 mod planner;
 mod pointer;
+pub mod policy;
 mod quoted;
 mod secret;
 pub mod tool;

@@ -81,6 +81,12 @@ pub fn of_count(objects: usize) -> Option<Finding> {
         .then(|| Finding::of(hazard::MANY_OBJECTS, String::new(), format!("{objects} objects change")))
 }
 
+/// The images of all containers of an object's pods.
+pub(crate) fn images_of(object: &Value) -> Vec<&str> {
+    let pod = pod::Pod::of(object);
+    pod.iter().flat_map(pod::Pod::containers).filter_map(|container| container.image()).collect()
+}
+
 /// What is in an object, whatever it was before.
 fn contents(object: &Value, subject: &Subject<'_>) -> Findings {
     let mut found = Findings::default();

@@ -10,6 +10,8 @@ mod restricted;
 
 pub use control::{Control, Level};
 
+use std::fmt;
+
 use serde_json::Value;
 
 use super::pod::{Container, Pod};
@@ -32,6 +34,13 @@ impl StandardsVersion {
 
     const fn is_from(self, minor: u32) -> bool {
         self.0 >= minor
+    }
+}
+
+impl fmt::Display for StandardsVersion {
+    /// As in the labels of a namespace.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "v1.{}", self.0)
     }
 }
 
@@ -95,12 +104,12 @@ impl Found {
     }
 
     /// In a container, at a member of it.
-    fn container(&mut self, container: &Container<'_>, path: &[&str], what: impl std::fmt::Display) {
+    fn container(&mut self, container: &Container<'_>, path: &[&str], what: impl fmt::Display) {
         let at = path.iter().fold(container.at.clone(), |pointer, name| pointer.member(name));
         self.at(container, &at, what);
     }
 
-    fn at(&mut self, container: &Container<'_>, at: &Pointer, what: impl std::fmt::Display) {
+    fn at(&mut self, container: &Container<'_>, at: &Pointer, what: impl fmt::Display) {
         self.violations.push(Violation {
             control: self.control,
             pointer: at.to_string(),
