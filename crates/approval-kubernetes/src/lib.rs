@@ -1,4 +1,4 @@
-//! Kubernetes for the mutation-approval profile.
+#![doc = include_str!("lib.md")]
 #![warn(clippy::missing_errors_doc)]
 
 mod cluster;

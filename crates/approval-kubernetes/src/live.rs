@@ -146,7 +146,7 @@ async fn find(cluster: &Cluster, operation: &Operation, step: &Step) -> Result<F
     }
 }
 
-/// A fresh preview must be the one that was reviewed.
+/// A fresh preview must be the one that was reviewed. [GATE-102] [LEAF-010]
 fn compare(
     plan: &ResolvedPlan,
     number: usize,

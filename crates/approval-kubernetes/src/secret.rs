@@ -1,4 +1,4 @@
-//! Where an object's secrets stand.
+//! Where an object's secrets stand. [LEAF-001]
 
 use serde_json::Value;
 

@@ -42,7 +42,16 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     (
         "approval-kubernetes",
-        &["approval-rmcp", "approval-store-*", "approval-web", "axum", "libsqlite3-sys", "ring", "rmcp", "tokio-postgres"],
+        &[
+            "approval-rmcp",
+            "approval-store-*",
+            "approval-web",
+            "axum",
+            "libsqlite3-sys",
+            "ring",
+            "rmcp",
+            "tokio-postgres",
+        ],
     ),
     ("approval-rmcp", &["approval-store-*", "approval-web", "askama", "libsqlite3-sys", "rusqlite", "tokio-postgres"]),
     ("approval-store-postgres", &["axum", "hyper", "reqwest", "rmcp", "rusqlite"]),

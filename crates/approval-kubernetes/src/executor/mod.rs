@@ -49,6 +49,10 @@ impl Kubernetes {
                 Ok(checked) => checked,
                 Err(error) => return Done::failed(code(&error)),
             };
+            // That took its time. [EXEC-002]
+            if permit.start(number).is_err() {
+                return Done::skipped(Code::DeadlinePassed);
+            }
             tracing::info!(plan = %permit.plan_id(), step = number, object = %operation.object, "writing");
             match operation.write(&self.cluster, found.held()).await {
                 Ok(answer) => return written(permit.plan(), number, &operation, &found, &answer),
@@ -61,7 +65,7 @@ impl Kubernetes {
                     let is_conflict = !status.conflicts().is_empty();
                     return Done::failed(if is_conflict { Code::OwnershipConflict } else { Code::Refused });
                 }
-                // It may have had its effect. It is looked for, and never sent again.
+                // It may have had its effect. It is looked for, and never sent again. [EXEC-003]
                 Err(Fault::Lost(_) | Fault::Unreadable(_) | Fault::Refused(_)) => {
                     tracing::warn!(step = number, object = %operation.object, "a write without an answer");
                     return self.look(&operation, &found).await;

@@ -1,4 +1,4 @@
-//! Plans: what a call would do, exactly, found out without doing it.
+//! Plans: what a call would do, exactly, found out without doing it. [PLAN-008]
 
 mod access;
 mod hazards;

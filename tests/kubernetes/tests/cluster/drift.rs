@@ -36,6 +36,7 @@ async fn plans(world: &World) -> Vec<PlanView> {
 
 #[tokio::test]
 async fn a_change_before_execution_makes_the_plan_stale() {
+    // [GATE-102, GATE-103]
     let world = world().await;
     let plans = plans(&world).await;
     let writes = world.tap.writes().len();
@@ -230,6 +231,7 @@ async fn a_field_taken_by_somebody_else_meanwhile_is_a_conflict_and_not_forced()
 
 #[tokio::test]
 async fn a_policy_that_mutates_what_was_reviewed_makes_the_preview_another() {
+    // [GATE-102, GATE-103]
     let world = world().await;
     let plan = world.approved(tool::APPLY, of(&[config_map("settings", "2")])).await;
     let late = world.approved(tool::CREATE, of(&[config_map("new", "1")])).await;
@@ -268,6 +270,20 @@ async fn what_the_server_stores_otherwise_than_it_foretold_is_told() {
     let live = world.admin.get(&world.config_map("settings")).await;
     assert_eq!(live["metadata"]["labels"]["injected"], "stored");
     policy.remove(&world).await;
+}
+
+#[tokio::test]
+async fn no_step_starts_when_the_time_is_over() {
+    // [EXEC-002]
+    let world = World::new().await;
+    let plan = world.approved(tool::APPLY, of(&[config_map("first", "1"), config_map("second", "1")])).await;
+    let clock = world.room.clock.clone();
+    world.tap.before_write(async move { clock.advance(std::time::Duration::from_secs(3600)) });
+    let execution = world.execute(&plan).await.unwrap();
+    let steps: Vec<_> = execution.execution.steps.iter().map(|step| (step.outcome, step.code.as_deref())).collect();
+    assert_eq!(steps, [(StepOutcome::Applied, None), (StepOutcome::Skipped, Some("deadline_passed"))]);
+    assert_eq!(world.tap.writes().len(), 1);
+    assert_eq!(world.admin.find(&world.config_map("second")).await, None);
 }
 
 /// A MutatingAdmissionPolicy that labels the ConfigMaps of the world's namespace.

@@ -50,6 +50,7 @@ async fn an_effect_whose_answer_was_lost_is_found() {
 
 #[tokio::test]
 async fn a_write_that_left_no_trace_is_unknown_and_not_repeated() {
+    // [EXEC-003]
     let world = world().await;
     let before = world.admin.get(&world.config_map("settings")).await;
     for (tool, arguments) in calls() {

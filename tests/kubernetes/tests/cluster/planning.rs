@@ -21,6 +21,7 @@ fn budget(name: &str) -> Value {
 
 #[tokio::test]
 async fn planning_changes_nothing_at_all() {
+    // [PLAN-008]
     let world = World::new().await;
     let account = world.path("/api/v1", "serviceaccounts/default");
     world.admin.until(&account, |account| account.is_some()).await;

@@ -32,6 +32,7 @@ async fn assert_hidden(world: &World, plan: &approval_core::PlanView) {
 
 #[tokio::test]
 async fn the_value_is_nowhere_but_in_the_cluster() {
+    // [LEAF-001, LEAF-002, LEAF-009]
     let world = World::new().await;
     let path = world.path("/api/v1", "secrets/key");
     let calls = [
