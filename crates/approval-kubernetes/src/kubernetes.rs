@@ -5,6 +5,7 @@ use std::sync::Arc;
 use approval_core::{Clock, Entropy, OsEntropy, SystemClock};
 
 use crate::cluster::Cluster;
+use crate::policy::Policy;
 
 /// Plans and runs changes of the objects of one cluster: a [`Planner`](approval_core::Planner) and an
 /// [`Executor`](approval_core::Executor).
@@ -14,8 +15,7 @@ pub struct Kubernetes {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) may_force: bool,
-    pub(crate) protected_namespaces: Vec<String>,
-    pub(crate) registries: Option<Vec<String>>,
+    pub(crate) policy: Policy,
 }
 
 impl Kubernetes {
@@ -27,22 +27,14 @@ impl Kubernetes {
             clock: Arc::new(SystemClock),
             entropy: Arc::new(OsEntropy),
             may_force: false,
-            protected_namespaces: Vec::new(),
-            registries: None,
+            policy: Policy::default(),
         }
     }
 
-    /// Reports every change in these namespaces.
+    /// With a policy: what it denies gets no plan, whoever asks and whoever would approve.
     #[must_use]
-    pub fn protecting(mut self, namespaces: impl IntoIterator<Item = String>) -> Self {
-        self.protected_namespaces.extend(namespaces);
-        self
-    }
-
-    /// Reports images from elsewhere than these registries, named with or without the beginning of a path.
-    #[must_use]
-    pub fn with_registries(mut self, registries: impl IntoIterator<Item = String>) -> Self {
-        self.registries.get_or_insert_default().extend(registries);
+    pub fn with_policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
         self
     }
 

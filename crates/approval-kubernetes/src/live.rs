@@ -5,7 +5,7 @@ use approval_core::record::{Precondition, PreconditionEnforcement, Step};
 use approval_core::{FreshnessError, ResolvedPlan};
 use serde_json::{Value, json};
 
-use crate::cluster::{ApiStatus, Cluster, Fault};
+use crate::cluster::{Answer, ApiStatus, Cluster, Fault};
 use crate::normaliser;
 use crate::operation::{Held, Operation, Verb};
 
@@ -100,20 +100,28 @@ impl Found {
     }
 }
 
+/// What can be done now.
+pub(crate) struct Checked {
+    pub(crate) operation: Operation,
+    pub(crate) found: Found,
+    /// To the dry run.
+    pub(crate) answer: Answer,
+}
+
 /// A step that can be taken now: its object is what was reviewed, and a fresh dry run gives what was reviewed.
 pub(crate) async fn check(
     cluster: &Cluster,
     plan: &ResolvedPlan,
     number: usize,
     step: &Step,
-) -> Result<(Operation, Found), FreshnessError> {
+) -> Result<Checked, FreshnessError> {
     let operation = operation(step)?;
     for _ in 0..ATTEMPTS {
         let found = find(cluster, &operation, step).await?;
         match operation.dry_run(cluster, found.held()).await {
             Ok(answer) => {
                 compare(plan, number, step, &operation, &preview(&operation, &found, &answer.body))?;
-                return Ok((operation, found));
+                return Ok(Checked { operation, found, answer });
             }
             // It was written to since it was read: perhaps where it makes no difference, by a controller.
             Err(Fault::Refused(status)) if status.is_precondition() => {}

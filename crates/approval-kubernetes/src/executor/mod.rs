@@ -8,7 +8,7 @@ use async_trait::async_trait;
 
 use crate::Kubernetes;
 use crate::cluster::{Answer, CREATED, Fault};
-use crate::live::{self, ATTEMPTS, Found};
+use crate::live::{self, ATTEMPTS, Checked, Found};
 use crate::operation::{Operation, Verb};
 use report::{Code, Done};
 
@@ -45,7 +45,7 @@ impl Kubernetes {
                 Ok(Some(step)) => step,
                 Ok(None) | Err(_) => return Done::skipped(Code::DeadlinePassed),
             };
-            let (operation, found) = match live::check(&self.cluster, permit.plan(), number, step).await {
+            let Checked { operation, found, .. } = match live::check(&self.cluster, permit.plan(), number, step).await {
                 Ok(checked) => checked,
                 Err(error) => return Done::failed(code(&error)),
             };

@@ -1,4 +1,4 @@
-//! The hazards of a step, looked for in what the dry run gave and in what is around the object.
+//! The hazards of a step, looked for in what the dry run gave and in what is around the object, and judged by the policy.
 
 use std::collections::BTreeMap;
 
@@ -21,6 +21,13 @@ const NOT_LOOKED_AT: &str = "not-looked-at";
 #[derive(Default)]
 pub(super) struct Around(BTreeMap<String, Option<Vec<Value>>>);
 
+/// What the policy makes of a step.
+pub(super) enum Judged {
+    Allowed(Vec<Finding>),
+    /// In words that name finding and rule.
+    Denied(String),
+}
+
 /// A step, as hazards are looked for in it.
 pub(super) struct Step<'a> {
     pub(super) operation: &'a Operation,
@@ -34,7 +41,7 @@ pub(super) struct Step<'a> {
 }
 
 impl Kubernetes {
-    pub(super) async fn hazards(&self, step: &Step<'_>, around: &mut Around) -> Result<Vec<Finding>, PlanError> {
+    pub(super) async fn hazards(&self, step: &Step<'_>, around: &mut Around) -> Result<Judged, PlanError> {
         let namespace = step.operation.object.namespace.as_deref();
         let kinds = surrounding(step.operation);
         for resource in &kinds {
@@ -50,10 +57,8 @@ impl Kubernetes {
             bindings: &read(&["clusterrolebindings", "rolebindings"]),
             conflicts: step.conflicts,
             disruption_budgets: &read(&["poddisruptionbudgets"]),
-            protected_namespaces: &self.protected_namespaces,
-            registries: self.registries.as_deref(),
             warnings: step.warnings,
-            ..Surroundings::default()
+            ..self.policy.surroundings()
         };
         let mutation = Mutation {
             verb: verb(step),
@@ -61,7 +66,10 @@ impl Kubernetes {
             old: step.live.filter(|_| step.operation.verb != operation::Verb::Delete),
         };
         let object = &step.operation.object;
-        let found = findings::find(&mutation, &surroundings);
+        let found = match self.policy.judge(step.object, findings::find(&mutation, &surroundings)) {
+            Ok(found) => found,
+            Err(denied) => return Ok(Judged::Denied(format!("{object}: {denied}"))),
+        };
         let mut found: Vec<_> = found
             .iter()
             .map(findings::Finding::to_record)
@@ -74,7 +82,7 @@ impl Kubernetes {
             );
             found.push(Finding { code: NOT_LOOKED_AT.to_owned(), severity: Severity::Info, text });
         }
-        Ok(found)
+        Ok(Judged::Allowed(found))
     }
 
     async fn read_around(

@@ -15,10 +15,10 @@ use serde_json::Value;
 use crate::Kubernetes;
 use crate::cluster::Fault;
 use crate::findings;
-use crate::live::{self, ATTEMPTS};
+use crate::live::{self, ATTEMPTS, Checked};
 use crate::normaliser;
-use crate::tool::Request;
-use hazards::Around;
+use crate::tool::{self, Request};
+use hazards::{Around, Judged};
 use review::Reviewed;
 
 pub use sketch::FIELD_MANAGER;
@@ -46,7 +46,7 @@ impl Planner for Kubernetes {
         let generated = self.generate().map_err(|error| PlanError::Unavailable(error.to_string()))?;
         for _ in 0..ATTEMPTS {
             match self.reviewed(&request, &generated).await {
-                Ok(reviewed) => return Ok(draft(&request, target, &generated, reviewed)),
+                Ok(reviewed) => return Ok(self.draft(&request, target, &generated, reviewed)),
                 Err(Unplanned::Moved) => {}
                 Err(Unplanned::Error(error)) => return Err(error),
             }
@@ -61,8 +61,17 @@ impl Planner for Kubernetes {
     }
 
     async fn revalidate(&self, plan: &ResolvedPlan) -> Result<(), FreshnessError> {
+        let restarts = plan.intent().tool.name == tool::RESTART;
+        let mut around = Around::default();
         for (number, step) in plan.intent().steps.iter().enumerate() {
-            live::check(&self.cluster, plan, number, step).await?;
+            let Checked { operation, found, answer } = live::check(&self.cluster, plan, number, step).await?;
+            let conflicts = self.taken_by_force(&operation, &found).await.map_err(Unplanned::freshness)?;
+            let judged = self.judged(&operation, &found, &answer, &conflicts, restarts, &mut around).await;
+            // The policy, or what is around the object, may be another one than at plan time.
+            match judged.map_err(|error| Unplanned::from(error).freshness())? {
+                Judged::Allowed(_) => {}
+                Judged::Denied(why) => return Err(FreshnessError::Precondition(why)),
+            }
         }
         Ok(())
     }
@@ -73,6 +82,17 @@ enum Unplanned {
     Error(PlanError),
     /// An object was written to between two looks at it. A controller does that at any time: it is looked at anew.
     Moved,
+}
+
+impl Unplanned {
+    /// As the gate has to hear of it.
+    fn freshness(self) -> FreshnessError {
+        match self {
+            Self::Moved => FreshnessError::Unavailable("an object is written to all the time".to_owned()),
+            Self::Error(PlanError::Unavailable(words)) => FreshnessError::Unavailable(words),
+            Self::Error(error) => FreshnessError::Refused(error.to_string()),
+        }
+    }
 }
 
 impl From<PlanError> for Unplanned {
@@ -100,35 +120,42 @@ impl Kubernetes {
         let marker = Salt::generate(self.entropy.as_ref())?.to_string();
         Ok(Generated { marker, now: self.clock.now().to_string() })
     }
-}
 
-/// The parts, each at its place.
-fn draft(request: &Request, target: Target, generated: &Generated, reviewed: Vec<Reviewed>) -> Draft {
-    let uid = target.identity.get("kubeSystemUid").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let headline = headline(request, &target, &reviewed);
-    let keys = reviewed.iter().map(|one| one.operation.object.effect_key(&uid)).collect();
-    let mut draft = Draft::new(target, headline, keys);
-    draft.normaliser = Some(normaliser::normaliser(reviewed.iter().map(|one| (&one.operation, one.found.value()))));
-    draft.generated = BTreeMap::from([("marker".to_owned(), generated.marker.as_str().into())]);
-    if matches!(request, Request::Restart(_)) {
-        draft.generated.insert("restartedAt".to_owned(), generated.now.as_str().into());
-    }
-    if reviewed.iter().any(|one| one.operation.object.is_secret()) {
-        match request {
-            Request::Apply(_) | Request::Create(_) => draft.secrets.push("/arguments/manifest".to_owned()),
-            Request::Patch(_) => draft.secrets.push("/arguments/patch".to_owned()),
-            Request::Delete(_) | Request::Restart(_) | Request::Scale(_) | Request::SetImage(_) => {}
+    /// The parts, each at its place.
+    fn draft(&self, request: &Request, target: Target, generated: &Generated, reviewed: Vec<Reviewed>) -> Draft {
+        let uid = target.identity.get("kubeSystemUid").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let headline = headline(request, &target, &reviewed);
+        let keys = reviewed.iter().map(|one| one.operation.object.effect_key(&uid)).collect();
+        let mut draft = Draft::new(target, headline, keys);
+        draft.normaliser = Some(normaliser::normaliser(reviewed.iter().map(|one| (&one.operation, one.found.value()))));
+        draft.generated = BTreeMap::from([("marker".to_owned(), generated.marker.as_str().into())]);
+        if matches!(request, Request::Restart(_)) {
+            draft.generated.insert("restartedAt".to_owned(), generated.now.as_str().into());
         }
+        if reviewed.iter().any(|one| one.operation.object.is_secret()) {
+            match request {
+                Request::Apply(_) | Request::Create(_) => draft.secrets.push("/arguments/manifest".to_owned()),
+                Request::Patch(_) => draft.secrets.push("/arguments/patch".to_owned()),
+                Request::Delete(_) | Request::Restart(_) | Request::Scale(_) | Request::SetImage(_) => {}
+            }
+        }
+        let count = findings::of_count(reviewed.len()).into_iter().collect();
+        let mut denied = Vec::new();
+        match self.policy.judge(&Value::Null, count) {
+            Ok(count) => draft.findings.extend(count.iter().map(findings::Finding::to_record)),
+            Err(why) => denied.push(why.to_string()),
+        }
+        for (number, one) in reviewed.into_iter().enumerate() {
+            draft.secrets.extend(one.secrets(number));
+            draft.findings.extend(one.findings);
+            denied.extend(one.denied);
+            draft.quotes.extend(one.quotes);
+            draft.changes.push(one.change);
+            draft.steps.push(one.step);
+        }
+        draft.denied = (!denied.is_empty()).then(|| denied.join("; "));
+        draft
     }
-    draft.findings.extend(findings::of_count(reviewed.len()).map(|finding| finding.to_record()));
-    for (number, one) in reviewed.into_iter().enumerate() {
-        draft.secrets.extend(one.secrets(number));
-        draft.findings.extend(one.findings);
-        draft.quotes.extend(one.quotes);
-        draft.changes.push(one.change);
-        draft.steps.push(one.step);
-    }
-    draft
 }
 
 fn headline(request: &Request, target: &Target, reviewed: &[Reviewed]) -> String {

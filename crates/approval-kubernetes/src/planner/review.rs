@@ -4,7 +4,7 @@ use approval_core::record::{Change, Finding, Source, Step, Text};
 use approval_core::{DraftStep, PlanError};
 use serde_json::Value;
 
-use super::hazards::{self, Around};
+use super::hazards::{self, Around, Judged};
 use super::sketch::Sketch;
 use super::{Generated, MARKER, Unplanned};
 use crate::Kubernetes;
@@ -26,6 +26,8 @@ pub(super) struct Reviewed {
     pub(super) step: DraftStep,
     pub(super) change: Change,
     pub(super) findings: Vec<Finding>,
+    /// Why the policy denies it, where it does.
+    pub(super) denied: Option<String>,
     pub(super) quotes: Vec<Text>,
 }
 
@@ -91,16 +93,11 @@ impl Kubernetes {
             _ => Vec::new(),
         };
         let is_change = change.before.is_some() && change.after.is_some();
-        let live = found.value().map(unmarked);
-        let hazards = hazards::Step {
-            operation: &operation,
-            live: live.as_ref(),
-            object: &afterwards(&operation, live.as_ref(), &answer.body),
-            restarts: matches!(request, Request::Restart(_)),
-            conflicts: &conflicts,
-            warnings: &answer.warnings,
+        let restarts = matches!(request, Request::Restart(_));
+        let (findings, denied) = match self.judged(&operation, &found, &answer, &conflicts, restarts, around).await? {
+            Judged::Allowed(findings) => (findings, None),
+            Judged::Denied(why) => (Vec::new(), Some(why)),
         };
-        let findings = self.hazards(&hazards, around).await?;
         let quotes = answer.warnings.iter().map(|text| Text { source: Source::Target, text: text.clone() });
         let body = serde_json::to_value(&operation).map_err(|error| PlanError::Invalid(error.to_string()))?;
         let preconditions =
@@ -118,9 +115,26 @@ impl Kubernetes {
             step: DraftStep { step, description, preview: Some(preview) },
             change,
             findings,
+            denied,
             quotes: quotes.collect(),
             operation,
         })
+    }
+
+    /// What the policy makes of a step, by what a dry run gave.
+    pub(super) async fn judged(
+        &self,
+        operation: &Operation,
+        found: &Found,
+        answer: &Answer,
+        conflicts: &[Conflict],
+        restarts: bool,
+        around: &mut Around,
+    ) -> Result<Judged, PlanError> {
+        let live = found.value().map(unmarked);
+        let object = afterwards(operation, live.as_ref(), &answer.body);
+        let (live, object, warnings) = (live.as_ref(), &object, &answer.warnings);
+        self.hazards(&hazards::Step { operation, live, object, restarts, conflicts, warnings }, around).await
     }
 
     async fn tried(&self, operation: &Operation, found: &Found) -> Result<Answer, Unplanned> {
@@ -128,7 +142,11 @@ impl Kubernetes {
     }
 
     /// What a step with force would take, and from whom.
-    async fn taken_by_force(&self, operation: &Operation, found: &Found) -> Result<Vec<Conflict>, Unplanned> {
+    pub(super) async fn taken_by_force(
+        &self,
+        operation: &Operation,
+        found: &Found,
+    ) -> Result<Vec<Conflict>, Unplanned> {
         if !operation.force {
             return Ok(Vec::new());
         }

@@ -5,6 +5,7 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use approval_core::record::Outcome;
 use approval_core::{Call, Digest, PlanError, Planner as _, Reason};
@@ -81,7 +82,9 @@ async fn nothing_is_sent_a_second_time_by_itself() {
         }
     });
     let cluster = Cluster::connect("a", kube::Config::new(address.parse().unwrap())).unwrap();
-    let planned = Kubernetes::new(cluster).plan(&call(of(&[config_map("settings", "1")]))).await;
+    let (kubernetes, call) = (Kubernetes::new(cluster), call(of(&[config_map("settings", "1")])));
+    let planned = tokio::time::timeout(Duration::from_secs(20), kubernetes.plan(&call)).await;
+    let planned = planned.expect("it is sent again and again");
     assert!(matches!(planned, Err(PlanError::Unavailable(_))), "{planned:?}");
     assert_eq!(requests.load(Ordering::SeqCst), 1);
 }
