@@ -17,10 +17,10 @@ pub(crate) mod hostile;
 mod identity;
 mod interop;
 mod kubernetes;
+mod kubernetes_oracle;
 mod model;
 mod msrv;
 mod mutants;
-mod pod_security;
 mod postgres;
 mod publish;
 mod python;
@@ -77,7 +77,8 @@ pub(crate) const SUITES: &[Suite] = &[
     features::SUITE,
     vectors::SUITE,
     hostile::SUITE,
-    pod_security::SUITE,
+    kubernetes_oracle::POD_SECURITY,
+    kubernetes_oracle::MANIFESTS,
     model::SUITE,
     postgres::SUITE,
     kubernetes::SUITE,

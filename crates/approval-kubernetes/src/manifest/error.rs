@@ -136,6 +136,9 @@ pub enum Fault {
         /// What is wrong with it.
         why: String,
     },
+    /// A line of `---` that isn't one for all readers, or a document without such a line before it.
+    #[error("{0}")]
+    Separator(&'static str),
     /// Neither YAML nor JSON.
     #[error("{0}")]
     Syntax(String),

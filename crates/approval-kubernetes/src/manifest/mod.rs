@@ -9,6 +9,7 @@
 //! | `no`, `0777`, `1:30`, `1_000`, `2026-11-30`, `1e3`: YAML 1.1 and 1.2 read them as different values | [`Fault::Ambiguous`] |
 //! | `&anchor`, `*alias`, `<<`: what is meant stands elsewhere, or a thousand times | [`Fault::Anchor`], [`Fault::MergeKey`] |
 //! | `!!binary`, `!custom`: the type is up to the reader | [`Fault::Tag`] |
+//! | `--- {…}`, `...` without `---`: one reader drops what another reads | [`Fault::Separator`] |
 //! | U+0085, U+2028: a new line for one reader, a character for another; NUL, where some stop | [`Fault::Character`] |
 //! | `items` beside `spec`: a list for a client, an object for a person | [`Fault::ItemsOutsideList`] |
 //! | `../../secrets/x` as a name: another object's address | [`Fault::Name`] |

@@ -58,8 +58,11 @@ fn reading(text: &str) -> Result<Reading, Fault> {
     if matches!(unsigned, ".inf" | ".Inf" | ".INF" | ".nan" | ".NaN" | ".NAN") {
         return ambiguous("no finite number", QUOTE);
     }
+    // Some readers drop underscores before anything else, unless the text begins with one.
+    let digits = unsigned.replace('_', "");
     // Nothing else than a number or a point in time begins so, for any reader.
-    if !unsigned.starts_with(|first: char| first.is_ascii_digit() || first == '.') {
+    let is_numeric = |text: &str| text.starts_with(|first: char| first.is_ascii_digit() || first == '.');
+    if text.starts_with('_') || !is_numeric(&digits) {
         return Ok(Reading::Text);
     }
     if is_date(text) {
@@ -68,8 +71,6 @@ fn reading(text: &str) -> Result<Reading, Fault> {
     if is_sexagesimal(unsigned) {
         return ambiguous("a number to the base 60 for some readers of YAML and a text for others", "quote it");
     }
-    // Some readers drop underscores before anything else.
-    let digits = unsigned.replace('_', "");
     if let Some(token) = agreed(text) {
         return Ok(Reading::Number(token));
     }
@@ -118,7 +119,9 @@ fn agreed(text: &str) -> Option<String> {
 fn is_prefixed(digits: &str) -> bool {
     let lower = digits.to_ascii_lowercase();
     [("0x", 16), ("0b", 2), ("0o", 8)].into_iter().any(|(prefix, radix)| {
-        lower.strip_prefix(prefix).is_some_and(|rest| rest.chars().all(|digit| digit.is_digit(radix)))
+        // A sign may follow, for the reader of Kubernetes.
+        let rest = lower.strip_prefix(prefix).map(|rest| rest.strip_prefix(['+', '-']).unwrap_or(rest));
+        rest.is_some_and(|rest| rest.chars().all(|digit| digit.is_digit(radix)))
     })
 }
 
@@ -210,6 +213,7 @@ mod tests {
             ("--flag", json!("--flag")),
             ("-", json!("-")),
             ("nO", json!("nO")),
+            ("_3", json!("_3")),
             ("none", json!("none")),
             (".hidden", json!(".hidden")),
             ("...", json!("...")),
@@ -251,6 +255,9 @@ mod tests {
             "0x1F",
             "0X1f",
             "0_b1",
+            "+_3",
+            "-__0_7",
+            "0b-1",
             "1_000",
             "1_0.5",
             "1e3",
@@ -289,7 +296,7 @@ mod tests {
         assert_eq!(mode("0"), Ok(json!(0)));
         assert_eq!(mode("0644x"), Ok(json!("0644x")));
         assert!(mode("0888").is_err());
-        assert!(mode("0o+7").is_ok_and(|value| value.is_string()));
+        assert!(mode("0o+7").is_err());
         assert!(mode("0_644").is_err());
     }
 }

@@ -1,6 +1,6 @@
 //! From YAML's events to values. There is no recursion: what is open is a list.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use approval_core::json::Limits;
 use granit_parser::{ErrorKind, Event, Options, Parser, ScalarStyle, ScanError, Span, Tag, options};
@@ -11,15 +11,48 @@ use super::{LIMITS, RawDocument, character, file_mode, scalar};
 
 /// Reads the documents of a text; those that are empty are passed over.
 pub(super) fn documents(text: &str) -> Result<Vec<RawDocument>, ManifestError> {
+    let mut separators = separators(text)?;
     let mut documents = Vec::new();
     let mut builder = Builder::default();
     for event in Parser::new_from_str_with_options(text, settings()) {
         let (event, span) = event.map_err(|error| builder.broken(&error))?;
+        if let Event::DocumentStart(is_explicit, _) = event {
+            let line = span.start.line();
+            if is_explicit {
+                separators.remove(&line);
+            } else if builder.started > 0 {
+                let fault = Fault::Separator("a document without `---` before it, which some readers drop");
+                return Err(ManifestError::new(builder.started + 1, line, fault));
+            }
+        }
         let finished =
             builder.take(event, &span).map_err(|(fault, line)| ManifestError::new(builder.number(), line, fault))?;
         documents.extend(finished);
     }
-    Ok(documents)
+    match separators.first() {
+        Some(line) => {
+            let fault = Fault::Separator("a line of `---` within a text, at which some readers divide it");
+            Err(ManifestError::new(builder.number(), *line, fault))
+        }
+        None => Ok(documents),
+    }
+}
+
+/// The lines that Kubernetes' own tools take for separators of documents, before anything is parsed. They take every line that
+/// begins with `---`, and drop the rest of it.
+fn separators(text: &str) -> Result<BTreeSet<usize>, ManifestError> {
+    let mut separators = BTreeSet::new();
+    for (index, line) in text.lines().enumerate() {
+        let Some(rest) = line.strip_prefix("---") else { continue };
+        let content = rest.trim_matches([' ', '\t', '\r']);
+        let is_comment = content.starts_with('#') && rest.starts_with([' ', '\t']);
+        if !content.is_empty() && !is_comment {
+            let fault = Fault::Separator("something after `---` on its line, which some readers drop");
+            return Err(ManifestError::new(separators.len() + 1, index + 1, fault));
+        }
+        separators.insert(index + 1);
+    }
+    Ok(separators)
 }
 
 /// Indentation as the specification has it: what only some readers accept is refused. No more open collections than a document

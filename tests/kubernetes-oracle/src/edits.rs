@@ -2,64 +2,42 @@
 
 use serde_json::{Value, json};
 
-/// A stream of numbers, the same for a seed.
-pub struct Edits(u64);
+use crate::Numbers;
 
-impl Edits {
-    /// The stream of a seed.
-    #[must_use]
-    pub fn from_seed(seed: u64) -> Self {
-        Self(seed)
+/// Sets one to five members.
+#[must_use]
+pub fn edit(mut pod: Value, numbers: &mut Numbers) -> Value {
+    if numbers.below(8) == 0 {
+        pod["spec"]["ephemeralContainers"] = json!([{"name": "debugger", "image": "busybox"}]);
     }
-
-    /// A number below a limit.
-    pub fn below(&mut self, limit: usize) -> usize {
-        // splitmix64
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        usize::try_from((mixed ^ (mixed >> 31)) % limit as u64).unwrap()
+    for _ in 0..=numbers.below(5) {
+        edit_once(&mut pod, numbers);
     }
+    pod
+}
 
-    /// Sets one to five members.
-    pub fn edit(&mut self, mut pod: Value) -> Value {
-        if self.below(8) == 0 {
-            pod["spec"]["ephemeralContainers"] = json!([{"name": "debugger", "image": "busybox"}]);
+fn edit_once(pod: &mut Value, numbers: &mut Numbers) {
+    match numbers.below(10) {
+        0 => {
+            let (name, values) = numbers.one_of(&annotations());
+            let value = numbers.one_of(&values);
+            set(pod, &["metadata", "annotations", &name], value);
         }
-        for _ in 0..=self.below(5) {
-            self.edit_once(&mut pod);
+        1..=3 => {
+            let (path, values) = numbers.one_of(&of_pods());
+            let value = numbers.one_of(&values);
+            let path: Vec<_> = std::iter::once("spec").chain(path.iter().copied()).collect();
+            set(pod, &path, value);
         }
-        pod
-    }
-
-    fn edit_once(&mut self, pod: &mut Value) {
-        match self.below(10) {
-            0 => {
-                let (name, values) = self.one_of(&annotations());
-                let value = self.one_of(&values);
-                set(pod, &["metadata", "annotations", &name], value);
-            }
-            1..=3 => {
-                let (path, values) = self.one_of(&of_pods());
-                let value = self.one_of(&values);
-                let path: Vec<_> = std::iter::once("spec").chain(path.iter().copied()).collect();
-                set(pod, &path, value);
-            }
-            _ => {
-                let list = self.one_of(&["containers", "initContainers", "ephemeralContainers"]);
-                let (path, values) = self.one_of(&of_containers());
-                let value = self.one_of(&values);
-                let containers = pod["spec"].get_mut(list).and_then(Value::as_array_mut);
-                if let Some(container) = containers.and_then(|containers| containers.first_mut()) {
-                    set(container, &path, value);
-                }
+        _ => {
+            let list = numbers.one_of(&["containers", "initContainers", "ephemeralContainers"]);
+            let (path, values) = numbers.one_of(&of_containers());
+            let value = numbers.one_of(&values);
+            let containers = pod["spec"].get_mut(list).and_then(Value::as_array_mut);
+            if let Some(container) = containers.and_then(|containers| containers.first_mut()) {
+                set(container, &path, value);
             }
         }
-    }
-
-    fn one_of<T: Clone>(&mut self, all: &[T]) -> T {
-        all[self.below(all.len())].clone()
     }
 }
 

@@ -1,7 +1,4 @@
 //! Pods are judged as Pod Security admission judges them: its own fixtures, and whatever they can be turned into.
-//!
-//! `cargo xtask ci --only pod-security` fetches the Go module `k8s.io/pod-security-admission` and says where its fixtures are
-//! (`POD_SECURITY_FIXTURES`, its directory `test/testdata`) and its own code (`POD_SECURITY_ORACLE`, the program in `oracle`).
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -11,12 +8,9 @@
 )]
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
-use std::path::Path;
-use std::process::{Command, Stdio};
 
 use approval_kubernetes::findings::pod_security::{Control, Level, StandardsVersion, evaluate};
-use pod_security::{Edits, Fixture, fixtures};
+use kubernetes_oracle::{Fixture, Numbers, ask, edit, fixtures};
 use serde_json::{Value, json};
 
 fn controls(pod: &Value, level: Level, minor: u32) -> Vec<Control> {
@@ -76,12 +70,11 @@ struct Question<'a> {
 
 #[test]
 fn the_servers_own_code_judges_alike() {
-    let oracle = std::env::var_os("POD_SECURITY_ORACLE").expect("POD_SECURITY_ORACLE names the program");
     let fixtures = fixtures();
-    let mut edits = Edits::from_seed(20_261_130);
+    let mut numbers = Numbers::from_seed(20_261_130);
     let mut make = |_| {
-        let pod = &fixtures[edits.below(fixtures.len())].pod;
-        edits.edit(pod.clone())
+        let pod = &fixtures[numbers.below(fixtures.len())].pod;
+        edit(pod.clone(), &mut numbers)
     };
     let made: Vec<Value> = (0..MADE).map(&mut make).collect();
     let levels = [Level::Baseline, Level::Restricted];
@@ -93,10 +86,10 @@ fn the_servers_own_code_judges_alike() {
     let questions: Vec<_> =
         of_fixtures.chain(of_made).map(|(level, minor, pod)| Question { level, minor, pod }).collect();
 
-    let answers = ask(Path::new(&oracle), &questions);
-    assert_eq!(answers.len(), questions.len());
+    let answers = ask("pods", questions.iter().map(question));
     let mut forbidden = BTreeMap::<String, usize>::new();
-    for (Question { level, minor, pod }, mut expected) in questions.into_iter().zip(answers) {
+    for (Question { level, minor, pod }, answer) in questions.into_iter().zip(answers) {
+        let mut expected: Vec<String> = serde_json::from_str(&answer).unwrap();
         let mut found: Vec<_> =
             controls(pod, level, minor).into_iter().map(|control| control.id().to_owned()).collect();
         found.sort();
@@ -111,23 +104,9 @@ fn the_servers_own_code_judges_alike() {
     println!("{} questions: {forbidden:?}", 2 * (fixtures.len() + MADE));
 }
 
-/// The ids of the checks that forbid each.
-fn ask(oracle: &Path, questions: &[Question<'_>]) -> Vec<Vec<String>> {
-    let mut asked = String::new();
-    for Question { level, minor, pod } in questions {
-        let level = if *level == Level::Baseline { "baseline" } else { "restricted" };
-        let question = json!({"level": level, "minor": minor, "pod": defaulted(pod)});
-        asked.push_str(&question.to_string());
-        asked.push('\n');
-    }
-    let mut child = Command::new(oracle).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    let mut input = child.stdin.take().unwrap();
-    let output = std::thread::scope(|scope| {
-        scope.spawn(move || input.write_all(asked.as_bytes()).unwrap());
-        child.wait_with_output().unwrap()
-    });
-    assert!(output.status.success());
-    String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+fn question(Question { level, minor, pod }: &Question<'_>) -> Value {
+    let level = if *level == Level::Baseline { "baseline" } else { "restricted" };
+    json!({"level": level, "minor": minor, "pod": defaulted(pod)})
 }
 
 /// As the server hands it to admission: a volume of no kind has become an empty directory.

@@ -1,12 +1,8 @@
-// Judges pods as the server does: for each line of standard input, one JSON object with a level, a minor version and a pod,
-// it writes one line, the ids of the checks of k8s.io/pod-security-admission that forbid the pod, as a JSON array.
 package main
 
 import (
-	"bufio"
 	"encoding/json"
 	"log"
-	"os"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -14,13 +10,8 @@ import (
 	"k8s.io/pod-security-admission/policy"
 )
 
-type question struct {
-	Level string
-	Minor int
-	Pod   corev1.Pod
-}
-
-func main() {
+// A pod, a level and a minor version; the answer is the ids of the checks that forbid the pod.
+func pods() func(*json.Decoder) (any, error) {
 	checks := policy.DefaultChecks()
 	for i := range checks {
 		name(&checks[i])
@@ -29,13 +20,14 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	in := json.NewDecoder(bufio.NewReader(os.Stdin))
-	out := bufio.NewWriter(os.Stdout)
-	answers := json.NewEncoder(out)
-	for in.More() {
-		var asked question
+	return func(in *json.Decoder) (any, error) {
+		var asked struct {
+			Level string
+			Minor int
+			Pod   corev1.Pod
+		}
 		if err := in.Decode(&asked); err != nil {
-			log.Fatal(err)
+			return nil, err
 		}
 		version := api.LevelVersion{Level: api.Level(asked.Level), Version: api.MajorMinorVersion(1, asked.Minor)}
 		ids := []string{}
@@ -44,12 +36,7 @@ func main() {
 				ids = append(ids, result.ForbiddenReason)
 			}
 		}
-		if err := answers.Encode(ids); err != nil {
-			log.Fatal(err)
-		}
-	}
-	if err := out.Flush(); err != nil {
-		log.Fatal(err)
+		return ids, nil
 	}
 }
 
