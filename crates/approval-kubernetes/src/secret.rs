@@ -9,7 +9,7 @@ use crate::pointer::Pointer;
 const VALUES: [&str; 2] = ["data", "stringData"];
 
 /// What `kubectl apply` keeps of what it sent, values included.
-const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+pub(crate) const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// The pointers to all secret leaves of an object, or of a part of one that is merged into it, below a pointer.
 pub(crate) fn leaves(object: &ObjectReference, value: &Value, below: &str) -> Vec<String> {

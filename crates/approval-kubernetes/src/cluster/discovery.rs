@@ -38,9 +38,15 @@ struct Listed {
 }
 
 impl Resource {
+    /// One of which it is known how it is addressed.
+    pub(crate) fn of(group: &str, version: &str, plural: &str, namespaced: bool) -> Self {
+        let (group, version, plural) = (group.to_owned(), version.to_owned(), plural.to_owned());
+        Self { group, version, plural, namespaced, scalable: false }
+    }
+
     /// One of the core's kinds.
     pub(crate) fn core(plural: &str, namespaced: bool) -> Self {
-        Self { group: String::new(), version: "v1".to_owned(), plural: plural.to_owned(), namespaced, scalable: false }
+        Self::of("", "v1", plural, namespaced)
     }
 
     /// The path of the kind's objects in a namespace.
@@ -109,13 +115,7 @@ mod tests {
 
     #[test]
     fn paths_are_those_of_the_api() {
-        let deployments = Resource {
-            group: "apps".to_owned(),
-            version: "v1".to_owned(),
-            plural: "deployments".to_owned(),
-            namespaced: true,
-            scalable: true,
-        };
+        let deployments = Resource::of("apps", "v1", "deployments", true);
         let web = ObjectReference {
             api_version: "apps/v1".to_owned(),
             kind: "Deployment".to_owned(),

@@ -125,18 +125,11 @@ fn surrounding(operation: &Operation) -> Vec<Resource> {
     if operation.object.namespace.is_none() || !(workload::has_pods(&operation.object) || operation.resource.scalable) {
         return Vec::new();
     }
-    let resource = |group: &str, version: &str, plural: &str, namespaced| Resource {
-        group: group.to_owned(),
-        version: version.to_owned(),
-        plural: plural.to_owned(),
-        namespaced,
-        scalable: false,
-    };
     vec![
-        resource("autoscaling", "v2", "horizontalpodautoscalers", true),
-        resource("policy", "v1", "poddisruptionbudgets", true),
-        resource("rbac.authorization.k8s.io", "v1", "rolebindings", true),
-        resource("rbac.authorization.k8s.io", "v1", "clusterrolebindings", false),
+        Resource::of("autoscaling", "v2", "horizontalpodautoscalers", true),
+        Resource::of("policy", "v1", "poddisruptionbudgets", true),
+        Resource::of("rbac.authorization.k8s.io", "v1", "rolebindings", true),
+        Resource::of("rbac.authorization.k8s.io", "v1", "clusterrolebindings", false),
     ]
 }
 

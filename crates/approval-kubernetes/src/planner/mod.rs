@@ -4,6 +4,7 @@ mod access;
 mod hazards;
 mod review;
 mod sketch;
+mod workloads;
 
 use std::collections::BTreeMap;
 
@@ -36,6 +37,8 @@ struct Generated {
     marker: String,
     /// When a restart is said to have been asked for.
     now: String,
+    /// The end of the name of what has none yet.
+    suffix: String,
 }
 
 #[async_trait]
@@ -118,7 +121,10 @@ impl Kubernetes {
 
     fn generate(&self) -> Result<Generated, EntropyError> {
         let marker = Salt::generate(self.entropy.as_ref())?.to_string();
-        Ok(Generated { marker, now: self.clock.now().to_string() })
+        let mut random = [0; 4];
+        self.entropy.fill(&mut random)?;
+        let suffix = format!("{:08x}", u32::from_be_bytes(random));
+        Ok(Generated { marker, now: self.clock.now().to_string(), suffix })
     }
 
     /// The parts, each at its place.
@@ -129,14 +135,26 @@ impl Kubernetes {
         let mut draft = Draft::new(target, headline, keys);
         draft.normaliser = Some(normaliser::normaliser(reviewed.iter().map(|one| (&one.operation, one.found.value()))));
         draft.generated = BTreeMap::from([("marker".to_owned(), generated.marker.as_str().into())]);
-        if matches!(request, Request::Restart(_)) {
-            draft.generated.insert("restartedAt".to_owned(), generated.now.as_str().into());
-        }
+        match request {
+            Request::Restart(_) => draft.generated.insert("restartedAt".to_owned(), generated.now.as_str().into()),
+            Request::Trigger(_) => draft.generated.insert("suffix".to_owned(), generated.suffix.as_str().into()),
+            _ => None,
+        };
         if reviewed.iter().any(|one| one.operation.object.is_secret()) {
             match request {
                 Request::Apply(_) | Request::Create(_) => draft.secrets.push("/arguments/manifest".to_owned()),
                 Request::Patch(_) => draft.secrets.push("/arguments/patch".to_owned()),
-                Request::Delete(_) | Request::Restart(_) | Request::Scale(_) | Request::SetImage(_) => {}
+                // They take no values.
+                Request::Cordon(_)
+                | Request::Delete(_)
+                | Request::Label(_)
+                | Request::Pause(_)
+                | Request::Restart(_)
+                | Request::Scale(_)
+                | Request::SetImage(_)
+                | Request::Suspend(_)
+                | Request::Trigger(_)
+                | Request::Undo(_) => {}
             }
         }
         let count = findings::of_count(reviewed.len()).into_iter().collect();
@@ -163,11 +181,20 @@ fn headline(request: &Request, target: &Target, reviewed: &[Reviewed]) -> String
         Request::Apply(apply) if apply.force => "Apply by force",
         Request::Apply(_) => "Apply",
         Request::Create(_) => "Create",
+        Request::Cordon(cordon) if cordon.cordoned => "Cordon",
+        Request::Cordon(_) => "Uncordon",
         Request::Delete(_) => "Delete",
+        Request::Label(_) => "Label",
         Request::Patch(_) => "Patch",
+        Request::Pause(pause) if pause.paused => "Pause the rollout of",
+        Request::Pause(_) => "Resume the rollout of",
         Request::Restart(_) => "Restart",
         Request::Scale(_) => "Scale",
         Request::SetImage(_) => "Set the image of",
+        Request::Suspend(suspend) if suspend.suspended => "Suspend",
+        Request::Suspend(_) => "Resume",
+        Request::Trigger(_) => "Run now, as",
+        Request::Undo(_) => "Undo the rollout of",
     };
     let what = match reviewed {
         [one] => one.operation.object.to_string(),

@@ -10,14 +10,10 @@ use crate::live::Found;
 use crate::manifest::{self, Manifest};
 use crate::object::ObjectReference;
 use crate::operation::{Operation, Verb};
-use crate::tool::{Apply, Create, Delete, Dependents, Named, Patch, PatchKind, Request, Restart, Scale, SetImage};
-use crate::workload;
+use crate::tool::{Apply, Create, Delete, Dependents, Named, Patch, PatchKind, Request, Scale};
 
 /// Under which name this server's fields are managed.
 pub const FIELD_MANAGER: &str = "mutation-approval";
-
-/// By this annotation of its template a workload's pods are told to be of before or of after.
-const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
 
 /// A request, and the object as it was found.
 pub(super) struct Sketch {
@@ -40,11 +36,17 @@ impl Kubernetes {
             Request::Create(Create { manifest, namespace }) => {
                 self.manifests(manifest, namespace.as_deref(), Verb::Create, false, generated).await
             }
+            Request::Cordon(cordon) => Ok(vec![self.cordon(cordon, generated).await?]),
             Request::Delete(delete) => Ok(vec![self.delete(delete).await?]),
+            Request::Label(label) => Ok(vec![self.label(label, generated).await?]),
             Request::Patch(patch) => Ok(vec![self.patch(patch, generated).await?]),
+            Request::Pause(pause) => Ok(vec![self.pause(pause, generated).await?]),
             Request::Restart(restart) => Ok(vec![self.restart(restart, generated).await?]),
             Request::Scale(scale) => Ok(vec![self.scale(scale).await?]),
             Request::SetImage(set) => Ok(vec![self.set_image(set, generated).await?]),
+            Request::Suspend(suspend) => Ok(vec![self.suspend(suspend, generated).await?]),
+            Request::Trigger(trigger) => Ok(vec![self.trigger(trigger, generated).await?]),
+            Request::Undo(undo) => Ok(vec![self.undo(undo, generated).await?]),
         }
     }
 
@@ -162,35 +164,6 @@ impl Kubernetes {
         Ok(patching(verb, object, resource, body, found))
     }
 
-    async fn restart(&self, restart: &Restart, generated: &Generated) -> Result<Sketch, PlanError> {
-        let (object, resource, found) = self.existing(&restart.object).await?;
-        if !workload::rolls_out(&object) {
-            return Err(PlanError::Unsupported(format!("{object} is nothing that rolls out")));
-        }
-        let annotations = json!({ RESTARTED_AT: generated.now });
-        let mut body = json!({ "spec": { "template": { "metadata": { "annotations": annotations } } } });
-        mark(&mut body, generated).ok_or_else(|| no_annotations(&object))?;
-        Ok(patching(Verb::MergePatch, object, resource, body, found))
-    }
-
-    async fn set_image(&self, set: &SetImage, generated: &Generated) -> Result<Sketch, PlanError> {
-        let (object, resource, found) = self.existing(&set.object).await?;
-        if set.images.is_empty() {
-            return Err(PlanError::Invalid("no container is named".to_owned()));
-        }
-        let live = found.value().unwrap_or(&Value::Null);
-        let mut operations = Vec::new();
-        for (container, image) in &set.images {
-            let place = workload::container(&object, live, container)
-                .ok_or_else(|| PlanError::Refused(format!("{object} has no container `{container}`")))?;
-            // A place in a list is a number: what stands there is said with it.
-            operations.push(json!({ "op": "test", "path": format!("{place}/name"), "value": container }));
-            operations.push(json!({ "op": "add", "path": format!("{place}/image"), "value": image }));
-        }
-        operations.extend(marking(&found, generated));
-        Ok(patching(Verb::JsonPatch, object, resource, operations.into(), found))
-    }
-
     async fn scale(&self, scale: &Scale) -> Result<Sketch, PlanError> {
         let (object, resource, found) = self.existing(&scale.object).await?;
         if !resource.scalable {
@@ -207,7 +180,7 @@ impl Kubernetes {
     }
 
     /// An object that is there.
-    async fn existing(&self, named: &Named) -> Result<(ObjectReference, Resource, Found), PlanError> {
+    pub(super) async fn existing(&self, named: &Named) -> Result<(ObjectReference, Resource, Found), PlanError> {
         let (object, resource) = self.address(named, None).await?;
         match self.found(&object, &resource).await? {
             Found::Nothing => Err(PlanError::Refused(format!("there is no {object}"))),
@@ -215,13 +188,17 @@ impl Kubernetes {
         }
     }
 
-    async fn found(&self, object: &ObjectReference, resource: &Resource) -> Result<Found, PlanError> {
+    pub(super) async fn found(&self, object: &ObjectReference, resource: &Resource) -> Result<Found, PlanError> {
         let live = self.cluster.read(resource, object).await;
         live.and_then(Found::of).map_err(|fault| unplannable(&object.to_string(), &fault))
     }
 
     /// Where an object lies. One that names no namespace lies in the call's, or in that of this server's configuration.
-    async fn address(&self, named: &Named, namespace: Option<&str>) -> Result<(ObjectReference, Resource), PlanError> {
+    pub(super) async fn address(
+        &self,
+        named: &Named,
+        namespace: Option<&str>,
+    ) -> Result<(ObjectReference, Resource), PlanError> {
         let Named { api_version, kind, name, .. } = named;
         let mut object = ObjectReference {
             api_version: api_version.clone(),
@@ -246,7 +223,7 @@ impl Kubernetes {
     }
 }
 
-fn patching(verb: Verb, object: ObjectReference, resource: Resource, body: Value, found: Found) -> Sketch {
+pub(super) fn patching(verb: Verb, object: ObjectReference, resource: Resource, body: Value, found: Found) -> Sketch {
     let operation = Operation {
         verb,
         object,
@@ -273,14 +250,14 @@ fn object_at<'a>(value: &'a mut Value, path: &[&str]) -> Option<&'a mut Map<Stri
 }
 
 /// Has an object, or what is merged into one, carry the plan's mark.
-fn mark(body: &mut Value, generated: &Generated) -> Option<()> {
+pub(super) fn mark(body: &mut Value, generated: &Generated) -> Option<()> {
     let annotations = object_at(body, &["metadata", "annotations"])?;
     annotations.insert(MARKER.to_owned(), generated.marker.as_str().into());
     Some(())
 }
 
 /// The same as operations of a JSON patch.
-fn marking(found: &Found, generated: &Generated) -> Vec<Value> {
+pub(super) fn marking(found: &Found, generated: &Generated) -> Vec<Value> {
     let has_annotations = found.value().is_some_and(|live| live.pointer("/metadata/annotations").is_some());
     let (path, value) = if has_annotations {
         (format!("/metadata/annotations/{}", MARKER.replace('/', "~1")), json!(generated.marker))
@@ -307,6 +284,6 @@ fn check_metadata(object: &ObjectReference, body: &Value) -> Result<(), PlanErro
     }
 }
 
-fn no_annotations(object: &ObjectReference) -> PlanError {
+pub(super) fn no_annotations(object: &ObjectReference) -> PlanError {
     PlanError::Invalid(format!("{object}: `metadata.annotations` is no object"))
 }

@@ -14,3 +14,4 @@ mod objects;
 mod planning;
 mod running;
 mod secrets;
+mod workloads;

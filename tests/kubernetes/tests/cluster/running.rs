@@ -4,7 +4,7 @@ use approval_kubernetes::{FIELD_MANAGER, MARKER, tool};
 use kubernetes::{CUSTOM, World};
 use serde_json::{Value, json};
 
-use crate::objects::{config_map, deployment, manifest, named, of};
+use crate::objects::{config_map, deployment, named, of};
 
 fn managers(object: &Value) -> Vec<(&str, &str)> {
     let entries = object["metadata"]["managedFields"].as_array().unwrap();
@@ -218,42 +218,4 @@ async fn a_scale_changes_the_number_of_replicas_alone() {
     assert_eq!(world.change(&plan).await, (replicas(0), replicas(1)));
     world.execute(&plan).await.unwrap();
     assert_eq!(world.admin.get(&world.deployment("web")).await["spec"]["replicas"], 1);
-}
-
-#[tokio::test]
-async fn a_restart_bears_the_moment_that_was_reviewed() {
-    let world = World::new().await;
-    world.apply(tool::APPLY, of(&[deployment("web", "registry.example/web:1")])).await;
-    let plan = world.approved(tool::RESTART, named("apps/v1", "Deployment", "web", json!({}))).await;
-    let planned = plan.header.created_at.to_string();
-    world.room.clock.advance(std::time::Duration::from_secs(60));
-    world.execute(&plan).await.unwrap();
-    let live = world.admin.get(&world.deployment("web")).await;
-    let annotations = &live["spec"]["template"]["metadata"]["annotations"];
-    assert_eq!(annotations["kubectl.kubernetes.io/restartedAt"], json!(planned));
-    let (reason, _) =
-        kubernetes::refused(world.plan(tool::RESTART, named("v1", "Namespace", "kube-system", json!({}))).await);
-    assert_eq!(reason, approval_core::Reason::Unsupported);
-}
-
-#[tokio::test]
-async fn an_image_is_set_where_the_container_is() {
-    let world = World::new().await;
-    let mut web = deployment("web", "registry.example/web:1");
-    let containers = web["spec"]["template"]["spec"]["containers"].as_array_mut().unwrap();
-    containers.insert(0, json!({ "name": "side", "image": "registry.example/side:1" }));
-    world.apply(tool::APPLY, json!({ "manifest": manifest(&[web]) })).await;
-    let images = json!({ "images": { "web": "registry.example/web:2" } });
-    world.apply(tool::SET_IMAGE, named("apps/v1", "Deployment", "web", images)).await;
-    let live = world.admin.get(&world.deployment("web")).await;
-    let images: Vec<_> = live["spec"]["template"]["spec"]["containers"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|container| container["image"].as_str().unwrap())
-        .collect();
-    assert_eq!(images, ["registry.example/side:1", "registry.example/web:2"]);
-    let unknown = json!({ "images": { "other": "x:1" } });
-    let refused = world.plan(tool::SET_IMAGE, named("apps/v1", "Deployment", "web", unknown)).await;
-    assert_eq!(kubernetes::refused(refused).0, approval_core::Reason::DryRunFailed);
 }
