@@ -99,7 +99,10 @@ fn agreed(text: &str) -> Option<String> {
     if !all_digits(whole) || !fraction.is_none_or(all_digits) || whole.len() + fraction.map_or(0, str::len) == 0 {
         return None;
     }
-    // A leading zero is octal for some.
+    // `-.5` is a text for some, and a leading zero is octal.
+    if whole.is_empty() && unsigned.len() < text.len() {
+        return None;
+    }
     if whole.len() > 1 && whole.starts_with('0') {
         return None;
     }
@@ -256,6 +259,7 @@ mod tests {
             "0X1f",
             "0_b1",
             "+_3",
+            "-.5",
             "-__0_7",
             "0b-1",
             "1_000",
