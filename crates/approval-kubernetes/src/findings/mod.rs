@@ -23,8 +23,16 @@
 //! ```
 //!
 //! What is found is what is there: a finding in the object as it will be is reported whether or not it is in the object as it is, and
-//! [`Finding::is_new`] says which. [`Hazard::ALL`] is the list of what is looked for; [`pod_security`] agrees with the server's own
-//! admission. No text of a finding holds a secret's value, and what it quotes of the object has its invisible characters named.
+//! [`Finding::is_new`] says which. No text of a finding holds a secret's value, and what it quotes of the object has its invisible
+//! characters named. [`pod_security`] agrees with the server's own admission.
+//!
+//! What isn't looked for: whether an image is what it says, whether a name is like another, and anything that a program does once it runs.
+//!
+//! # Hazards
+//!
+//! [`Hazard::ALL`] lists them; a [policy](crate::policy) changes their severity, and denies them, by their ids.
+//!
+#![doc = include_str!("hazards.md")]
 
 mod availability;
 mod control_plane;

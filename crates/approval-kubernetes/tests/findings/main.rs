@@ -15,6 +15,7 @@ mod scene;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::fs;
 
 use approval_kubernetes::findings::{Hazard, MANY_OBJECTS, of_count};
 use scene::{Case, hardened, pod};
@@ -41,6 +42,20 @@ fn no_hazard_is_without_a_case() {
     let tried: BTreeSet<_> = cases().iter().map(|case| case.id).chain(["display-many-objects"]).collect();
     let known: BTreeSet<_> = Hazard::ALL.iter().map(|hazard| hazard.id).collect();
     assert_eq!(tried, known);
+}
+
+/// Of the documentation: `UPDATE_HAZARDS=1 cargo test -p approval-kubernetes --test findings` writes it anew.
+#[test]
+fn the_table_of_hazards_is_that_of_the_code() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/findings/hazards.md");
+    let mut table = "| hazard | severity | why it matters |\n|---|---|---|\n".to_owned();
+    for Hazard { id, severity, about, .. } in Hazard::ALL {
+        writeln!(table, "| `{id}` | {} | {about} |", format!("{severity:?}").to_lowercase()).unwrap();
+    }
+    if std::env::var_os("UPDATE_HAZARDS").is_some() {
+        fs::write(path, &table).unwrap();
+    }
+    assert_eq!(fs::read_to_string(path).unwrap(), table);
 }
 
 #[test]
