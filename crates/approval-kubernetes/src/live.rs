@@ -71,7 +71,7 @@ impl Found {
                 Ok(vec![absent])
             }
             Self::Object { uid, resource_version, value } => {
-                let same = if operation.object.is_secret() {
+                let mut same = if operation.object.is_secret() {
                     // A digest would be a way to try values out. And nobody writes to a Secret in the course of things.
                     on_write(VERSION, resource_version.as_str().into())
                 } else {
@@ -80,6 +80,10 @@ impl Found {
                     // Compared right before the write, which carries the version that was compared.
                     on_write(CONTENT, digest.to_string().into())
                 };
+                if operation.verb == Verb::Evict {
+                    // An eviction is held to the pod's UID alone.
+                    same.enforcement = PreconditionEnforcement::BeforeWrite;
+                }
                 Ok(vec![on_write(UID, uid.as_str().into()), same])
             }
         }
@@ -177,7 +181,7 @@ fn compare(
 pub(crate) fn preview(operation: &Operation, found: &Found, answer: &Value) -> Value {
     match (operation.verb, operation.subresource.as_deref()) {
         // The answer is the object, or a status, at the server's choice: the effect is that this object goes.
-        (Verb::Delete, _) => {
+        (verb, _) if verb.removes() => {
             let uid = match found {
                 Found::Nothing => Value::Null,
                 Found::Object { uid, .. } => uid.as_str().into(),

@@ -34,6 +34,8 @@ pub(crate) enum Verb {
     Apply,
     Create,
     Delete,
+    /// A deletion that disruption budgets may refuse.
+    Evict,
     JsonPatch,
     MergePatch,
     StrategicPatch,
@@ -58,16 +60,21 @@ impl Verb {
     pub(crate) fn authorized_as(self) -> &'static str {
         match self {
             Self::Apply | Self::JsonPatch | Self::MergePatch | Self::StrategicPatch => "patch",
-            Self::Create => "create",
+            Self::Create | Self::Evict => "create",
             Self::Delete => "delete",
         }
+    }
+
+    /// Whether its object goes.
+    pub(crate) fn removes(self) -> bool {
+        matches!(self, Self::Delete | Self::Evict)
     }
 
     fn media_type(self) -> &'static str {
         match self {
             // JSON is YAML.
             Self::Apply => "application/apply-patch+yaml",
-            Self::Create | Self::Delete => "application/json",
+            Self::Create | Self::Delete | Self::Evict => "application/json",
             Self::JsonPatch => "application/json-patch+json",
             Self::MergePatch => "application/merge-patch+json",
             Self::StrategicPatch => "application/strategic-merge-patch+json",
@@ -76,7 +83,7 @@ impl Verb {
 
     fn method(self) -> Method {
         match self {
-            Self::Create => Method::POST,
+            Self::Create | Self::Evict => Method::POST,
             Self::Delete => Method::DELETE,
             Self::Apply | Self::JsonPatch | Self::MergePatch | Self::StrategicPatch => Method::PATCH,
         }
@@ -122,11 +129,20 @@ impl Operation {
         format!("{path}{separator}{}", query.join("&"))
     }
 
+    /// The options of what removes an object.
+    fn options<'a>(&self, body: &'a mut Value) -> Result<&'a mut Map<String, Value>, WrongBody> {
+        let options = match self.verb {
+            Verb::Evict => body.get_mut("deleteOptions").ok_or(WrongBody("an eviction with its options"))?,
+            _ => body,
+        };
+        options.as_object_mut().ok_or(WrongBody("an object"))
+    }
+
     /// The body with its preconditions.
     fn body(&self, held: Held<'_>, dry_run: bool) -> Result<Value, WrongBody> {
         let mut body = self.body.clone();
-        if self.verb == Verb::Delete && dry_run {
-            body.as_object_mut().ok_or(WrongBody("an object"))?.insert("dryRun".to_owned(), json!(["All"]));
+        if dry_run && self.verb.removes() {
+            self.options(&mut body)?.insert("dryRun".to_owned(), json!(["All"]));
         }
         let Held::Version { uid, resource_version } = held else {
             return Ok(body);
@@ -141,9 +157,13 @@ impl Operation {
                     json!({ "op": "add", "path": "/metadata/resourceVersion", "value": resource_version }),
                 ]);
             }
+            // A budget is taken from before the pod is looked at, and one that is refused for its version has taken from it.
+            Verb::Evict => {
+                self.options(&mut body)?.insert("preconditions".to_owned(), json!({ "uid": uid }));
+            }
             Verb::Delete => {
                 let preconditions = json!({ "uid": uid, "resourceVersion": resource_version });
-                body.as_object_mut().ok_or(WrongBody("an object"))?.insert("preconditions".to_owned(), preconditions);
+                self.options(&mut body)?.insert("preconditions".to_owned(), preconditions);
             }
             Verb::Apply | Verb::Create | Verb::MergePatch | Verb::StrategicPatch => {
                 let members = body.as_object_mut().ok_or(WrongBody("an object"))?;
@@ -189,6 +209,13 @@ mod tests {
         assert_eq!(
             operation(Verb::Delete, json!({ "kind": "DeleteOptions" })).body(HELD, false).unwrap(),
             json!({ "kind": "DeleteOptions", "preconditions": { "uid": "u", "resourceVersion": "7" } })
+        );
+        let evict = operation(Verb::Evict, json!({ "kind": "Eviction", "deleteOptions": {} }));
+        assert_eq!(
+            evict.body(HELD, true).unwrap(),
+            json!({ "kind": "Eviction", "deleteOptions": {
+                "dryRun": ["All"], "preconditions": { "uid": "u" },
+            } })
         );
         let patch = operation(Verb::JsonPatch, json!([{ "op": "remove", "path": "/data" }])).body(HELD, false).unwrap();
         assert_eq!(patch.pointer("/0/op"), Some(&json!("remove")));

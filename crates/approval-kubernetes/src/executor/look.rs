@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::report::{Code, Done};
 use crate::Kubernetes;
 use crate::live::Found;
-use crate::operation::{Operation, Verb};
+use crate::operation::Operation;
 use crate::planner::{FIELD_MANAGER, MARKER};
 
 impl Kubernetes {
@@ -17,7 +17,7 @@ impl Kubernetes {
             Ok(live) if has_effect(operation, before, live.as_ref()) => {
                 let done = Done::applied(Some(Code::FoundApplied));
                 match live {
-                    Some(live) if operation.verb != Verb::Delete => done.of(&live),
+                    Some(live) if !operation.verb.removes() => done.of(&live),
                     _ => done,
                 }
             }
@@ -33,7 +33,7 @@ fn has_effect(operation: &Operation, before: &Found, live: Option<&Value>) -> bo
         Found::Object { uid, .. } => Some(uid.as_str()),
     };
     let is_same = uid_before.is_none_or(|uid| text("/metadata/uid") == Some(uid));
-    if operation.verb == Verb::Delete {
+    if operation.verb.removes() {
         return !is_same || text("/metadata/deletionTimestamp").is_some();
     }
     let Some(live) = live.filter(|_| is_same) else { return false };
@@ -79,6 +79,7 @@ mod tests {
     use super::*;
     use crate::cluster::Resource;
     use crate::object::ObjectReference;
+    use crate::operation::Verb;
 
     fn operation(verb: Verb, body: Value) -> Operation {
         Operation {

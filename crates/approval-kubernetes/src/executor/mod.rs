@@ -86,7 +86,7 @@ fn written(plan: &ResolvedPlan, number: usize, operation: &Operation, found: &Fo
     let reviewed = plan.intent().steps.get(number).and_then(|step| step.preview_digest);
     let is_as_reviewed = plan.preview_digest(number, &fresh).is_ok_and(|digest| Some(digest) == reviewed);
     let done = if is_as_reviewed { Done::applied(None) } else { Done::applied(Some(Code::DiffersFromPreview)) };
-    if operation.verb == Verb::Delete { done } else { done.of(&answer.body) }
+    if operation.verb.removes() { done } else { done.of(&answer.body) }
 }
 
 fn code(error: &FreshnessError) -> Code {

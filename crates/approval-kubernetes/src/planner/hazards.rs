@@ -63,7 +63,7 @@ impl Kubernetes {
         let mutation = Mutation {
             verb: verb(step),
             object: step.object,
-            old: step.live.filter(|_| step.operation.verb != operation::Verb::Delete),
+            old: step.live.filter(|_| !step.operation.verb.removes()),
         };
         let object = &step.operation.object;
         let found = match self.policy.judge(step.object, findings::find(&mutation, &surroundings)) {
@@ -146,6 +146,9 @@ fn verb(step: &Step<'_>) -> Verb {
                 Some("Orphan") => Some(Propagation::Orphan),
                 _ => None,
             },
+        },
+        operation::Verb::Evict => Verb::Evict {
+            grace_seconds: operation.body.pointer("/deleteOptions/gracePeriodSeconds").and_then(Value::as_u64),
         },
         _ if operation.subresource.is_some() => Verb::Scale,
         _ if step.restarts => Verb::Restart,

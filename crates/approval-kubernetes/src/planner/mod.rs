@@ -147,6 +147,7 @@ impl Kubernetes {
                 // They take no values.
                 Request::Cordon(_)
                 | Request::Delete(_)
+                | Request::Evict(_)
                 | Request::Label(_)
                 | Request::Pause(_)
                 | Request::Restart(_)
@@ -184,6 +185,7 @@ fn headline(request: &Request, target: &Target, reviewed: &[Reviewed]) -> String
         Request::Cordon(cordon) if cordon.cordoned => "Cordon",
         Request::Cordon(_) => "Uncordon",
         Request::Delete(_) => "Delete",
+        Request::Evict(_) => "Evict",
         Request::Label(_) => "Label",
         Request::Patch(_) => "Patch",
         Request::Pause(pause) if pause.paused => "Pause the rollout of",

@@ -68,7 +68,7 @@ impl Kubernetes {
         let conflicts = self.taken_by_force(&operation, &found).await?;
         let answer = self.tried(&operation, &found).await?;
         if let Found::Object { uid, .. } = &found
-            && operation.verb != Verb::Delete
+            && !operation.verb.removes()
             && answer.body.pointer("/metadata/uid").and_then(Value::as_str) != Some(uid)
         {
             return Err(
@@ -81,7 +81,7 @@ impl Kubernetes {
         if preview != again {
             return Err(unsteady(&operation, &differences(&preview, &again)).into());
         }
-        let marked = operation.subresource.is_some() || operation.verb == Verb::Delete;
+        let marked = operation.subresource.is_some() || operation.verb.removes();
         if !marked && marker_of(&preview) != Some(&generated.marker) {
             let what =
                 format!("the patch of {} loses the annotation `{MARKER}` by which it would be known", operation.object);
@@ -191,7 +191,7 @@ fn unsteady(operation: &Operation, differences: &[Difference]) -> PlanError {
 fn change(operation: &Operation, found: &Found, scale: Option<Value>, preview: &Value) -> Change {
     let before = found.value().map(normaliser::object);
     let (before, after) = match (operation.verb, scale) {
-        (Verb::Delete, _) => (before, None),
+        (verb, _) if verb.removes() => (before, None),
         (_, Some(scale)) => (Some(live::scale(&scale)), Some(preview.clone())),
         (_, None) => (before, Some(preview.clone())),
     };
@@ -202,7 +202,7 @@ fn change(operation: &Operation, found: &Found, scale: Option<Value>, preview: &
 fn afterwards(operation: &Operation, live: Option<&Value>, answer: &Value) -> Value {
     let live = live.cloned().unwrap_or_default();
     match (operation.verb, operation.subresource.as_deref()) {
-        (Verb::Delete, _) => live,
+        (verb, _) if verb.removes() => live,
         // The answer is about the scale alone.
         (_, Some(_)) => {
             let mut object = live;
@@ -224,6 +224,7 @@ fn action(operation: &Operation) -> &'static str {
         (Verb::Apply, _) => "apply",
         (Verb::Create, _) => "create",
         (Verb::Delete, _) => "delete",
+        (Verb::Evict, _) => "evict",
         (Verb::JsonPatch | Verb::MergePatch | Verb::StrategicPatch, _) => "patch",
     }
 }
@@ -239,6 +240,9 @@ fn description(operation: &Operation, is_change: bool, made: bool, differences: 
         return format!("delete {object}; {dependents}");
     }
     let verb = action(operation);
+    if operation.verb == Verb::Evict {
+        return format!("{verb} {object}, if its disruption budgets allow it");
+    }
     if made {
         return format!("{verb} {object}: it is made");
     }

@@ -38,6 +38,7 @@ impl Kubernetes {
             }
             Request::Cordon(cordon) => Ok(vec![self.cordon(cordon, generated).await?]),
             Request::Delete(delete) => Ok(vec![self.delete(delete).await?]),
+            Request::Evict(evict) => Ok(vec![self.evict(evict).await?]),
             Request::Label(label) => Ok(vec![self.label(label, generated).await?]),
             Request::Patch(patch) => Ok(vec![self.patch(patch, generated).await?]),
             Request::Pause(pause) => Ok(vec![self.pause(pause, generated).await?]),

@@ -11,7 +11,7 @@ use crate::cluster::Resource;
 use crate::object::ObjectReference;
 use crate::operation::{Operation, Verb};
 use crate::secret::LAST_APPLIED;
-use crate::tool::{Cordon, Label, Named, Pause, Restart, SetImage, Suspend, Trigger, Undo};
+use crate::tool::{Cordon, Evict, Label, Named, Pause, Restart, SetImage, Suspend, Trigger, Undo};
 use crate::workload;
 
 /// By this annotation of its template a workload's pods are told to be of before or of after.
@@ -86,6 +86,25 @@ impl Kubernetes {
         let (object, resource, found) = self.existing(named).await?;
         mark(&mut body, generated).ok_or_else(|| no_annotations(&object))?;
         Ok(patching(Verb::MergePatch, object, resource, body, found))
+    }
+
+    pub(super) async fn evict(&self, evict: &Evict) -> Result<Sketch, PlanError> {
+        let pod = named("v1", "Pod", evict.namespace.as_ref(), &evict.name);
+        let (object, resource, found) = self.existing(&pod).await?;
+        let mut options = Map::new();
+        if let Some(seconds) = evict.grace_period_seconds {
+            options.insert("gracePeriodSeconds".to_owned(), seconds.into());
+        }
+        let body = json!({
+            "apiVersion": "policy/v1",
+            "kind": "Eviction",
+            "metadata": { "name": object.name, "namespace": object.namespace },
+            "deleteOptions": options,
+        });
+        let mut sketch = patching(Verb::Evict, object, resource, body, found);
+        sketch.operation.subresource = Some("eviction".to_owned());
+        sketch.operation.field_manager = None;
+        Ok(sketch)
     }
 
     /// A job as the CronJob's controller would make it, under a name that is made up now.

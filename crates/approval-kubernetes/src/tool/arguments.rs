@@ -78,6 +78,18 @@ pub(crate) enum Dependents {
     Orphan,
 }
 
+/// The arguments of [`EVICT`](super::EVICT).
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Evict {
+    /// The pod's name.
+    pub(crate) name: String,
+    /// Its namespace; without it the server's default.
+    pub(crate) namespace: Option<String>,
+    /// How long its processes may take to end; without it what the pod says.
+    pub(crate) grace_period_seconds: Option<u32>,
+}
+
 /// The arguments of [`LABEL`](super::LABEL).
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

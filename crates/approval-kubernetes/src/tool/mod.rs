@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 pub(crate) use arguments::{
-    Apply, Cordon, Create, Delete, Dependents, Label, Named, Patch, PatchKind, Pause, Restart, Scale, SetImage,
+    Apply, Cordon, Create, Delete, Dependents, Evict, Label, Named, Patch, PatchKind, Pause, Restart, Scale, SetImage,
     Suspend, Trigger, Undo,
 };
 
@@ -20,6 +20,8 @@ pub const CORDON: &str = "cordon_node";
 pub const CREATE: &str = "create_objects";
 /// Deletes one object.
 pub const DELETE: &str = "delete_object";
+/// Deletes a pod, if its disruption budgets allow it.
+pub const EVICT: &str = "evict_pod";
 /// Sets and removes labels and annotations.
 pub const LABEL: &str = "label_object";
 /// Patches one object.
@@ -61,6 +63,7 @@ pub fn definitions() -> Vec<Definition> {
         define::<Cordon>(CORDON, "Keep new pods from a node, or let them come again. Pods that run there stay."),
         define::<Create>(CREATE, "Make the objects of a manifest. None of them may be there already."),
         define::<Delete>(DELETE, "Delete one object by its name."),
+        define::<Evict>(EVICT, "Delete a pod, if the disruption budgets that guard it allow it now."),
         define::<Label>(LABEL, "Set or remove labels and annotations of one object."),
         define::<Patch>(PATCH, "Change one object by a JSON patch, a merge patch or a strategic merge patch."),
         define::<Pause>(PAUSE, "Stop a Deployment's rollout where it is, or let it go on."),
@@ -84,6 +87,7 @@ pub(crate) enum Request {
     Cordon(Cordon),
     Create(Create),
     Delete(Delete),
+    Evict(Evict),
     Label(Label),
     Patch(Patch),
     Pause(Pause),
@@ -102,6 +106,7 @@ impl Request {
             CORDON => arguments(call).map(Self::Cordon),
             CREATE => arguments(call).map(Self::Create),
             DELETE => arguments(call).map(Self::Delete),
+            EVICT => arguments(call).map(Self::Evict),
             LABEL => arguments(call).map(Self::Label),
             PATCH => arguments(call).map(Self::Patch),
             PAUSE => arguments(call).map(Self::Pause),

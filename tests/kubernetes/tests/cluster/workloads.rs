@@ -160,3 +160,72 @@ async fn a_node_is_cordoned_though_it_reports_all_the_time() {
     }
     world.admin.delete(&path).await;
 }
+
+#[tokio::test]
+async fn a_pod_is_evicted_if_its_budget_allows_it() {
+    let world = World::new().await;
+    let account = world.path("/api/v1", "serviceaccounts/default");
+    world.admin.until(&account, |account| account.is_some()).await;
+    let path = world.path("/api/v1", "pods/one");
+    let pod = json!({
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": { "name": "one", "labels": { "app": "one" } },
+        "spec": { "containers": [{ "name": "a", "image": "a:1" }] },
+    });
+    let budget = json!({
+        "apiVersion": "policy/v1",
+        "kind": "PodDisruptionBudget",
+        "metadata": { "name": "one" },
+        "spec": { "minAvailable": 1, "selector": { "matchLabels": { "app": "one" } } },
+    });
+    world.apply(tool::CREATE, of(&[pod, budget])).await;
+    let condition = json!({ "type": "Ready", "status": "True", "reason": "Test", "message": "" });
+    let ready = json!({ "status": { "phase": "Running", "conditions": [condition] } });
+    world.admin.merge(&format!("{path}/status"), &ready).await;
+    let budget = world.path("/apis/policy/v1", "poddisruptionbudgets/one");
+    world.admin.until(&budget, |budget| budget.unwrap()["status"]["currentHealthy"] == 1).await;
+    let evict = json!({ "name": "one", "gracePeriodSeconds": 0 });
+    let (reason, words) = refused(world.plan(tool::EVICT, evict.clone()).await);
+    assert_eq!(reason, Reason::TargetUnavailable);
+    assert!(words.contains("disruption budget"), "{words}");
+
+    world.admin.merge(&budget, &json!({ "spec": { "minAvailable": 0 } })).await;
+    world.admin.until(&budget, |budget| budget.unwrap()["status"]["disruptionsAllowed"] == 1).await;
+    let before = world.tap.writes().len();
+    let plan = world.approved(tool::EVICT, evict).await;
+    assert_eq!(world.tap.writes().len(), before);
+    assert!(world.admin.find(&path).await.is_some());
+    let (admin, status) = (world.admin.clone(), format!("{path}/status"));
+    // Its status changes in the last moment, which makes no difference.
+    world.tap.before_write(async move {
+        admin.merge(&status, &json!({ "status": { "message": "still here" } })).await;
+    });
+    let execution = world.execute(&plan).await.unwrap();
+    assert_eq!(execution.execution.outcome, approval_core::record::Outcome::Applied, "{execution:?}");
+    world.admin.until(&path, |pod| pod.is_none()).await;
+    assert_eq!(world.tap.writes().len(), before + 1);
+}
+
+#[tokio::test]
+async fn an_eviction_spares_another_pod_of_the_same_name() {
+    let world = World::new().await;
+    let account = world.path("/api/v1", "serviceaccounts/default");
+    world.admin.until(&account, |account| account.is_some()).await;
+    let (path, collection) = (world.path("/api/v1", "pods/one"), world.path("/api/v1", "pods"));
+    let pod = json!({
+        "metadata": { "name": "one" },
+        "spec": { "terminationGracePeriodSeconds": 0, "containers": [{ "name": "a", "image": "a:1" }] },
+    });
+    world.admin.create(&collection, &pod).await;
+    let plan = world.approved(tool::EVICT, json!({ "name": "one" })).await;
+    let (admin, at) = (world.admin.clone(), path.clone());
+    world.tap.before_write(async move {
+        admin.delete(&at).await;
+        admin.create(&collection, &pod).await;
+    });
+    let execution = world.execute(&plan).await.unwrap();
+    assert_eq!(kubernetes::code(&execution), Some("precondition_failed"), "{execution:?}");
+    assert_eq!(world.tap.writes().len(), 1);
+    assert!(world.admin.get(&path).await["metadata"].get("deletionTimestamp").is_none());
+}

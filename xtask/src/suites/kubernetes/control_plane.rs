@@ -61,7 +61,15 @@ pub(super) fn build(context: &Context) -> Result<Built> {
         let mut command = go(&source);
         // No debug information: it would be most of the build.
         command
-            .args(["build", "-trimpath", "-tags=grpcnotrace", "-gcflags=all=-dwarf=false", "-ldflags=-s -w", "-o"])
+            .args([
+                "build",
+                "-trimpath",
+                "-buildvcs=false",
+                "-tags=grpcnotrace",
+                "-gcflags=all=-dwarf=false",
+                "-ldflags=-s -w",
+                "-o",
+            ])
             .arg(unfinished.join(PROGRAM))
             .arg(".");
         let output = stream(&mut command, LIMIT)?;
