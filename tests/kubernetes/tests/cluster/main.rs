@@ -7,8 +7,10 @@
     reason = "a test says what it expects by failing"
 )]
 
+mod admission;
 mod cluster;
 mod drift;
+mod hazards;
 mod lost;
 mod objects;
 mod planning;
