@@ -16,6 +16,8 @@ mod fuzz;
 pub(crate) mod hostile;
 mod identity;
 mod interop;
+mod kubernetes;
+mod kubernetes_oracle;
 mod model;
 mod msrv;
 mod mutants;
@@ -75,8 +77,11 @@ pub(crate) const SUITES: &[Suite] = &[
     features::SUITE,
     vectors::SUITE,
     hostile::SUITE,
+    kubernetes_oracle::POD_SECURITY,
+    kubernetes_oracle::MANIFESTS,
     model::SUITE,
     postgres::SUITE,
+    kubernetes::SUITE,
     conformance::SUITE,
     browser::SUITE,
     torture::SUITE,

@@ -169,7 +169,7 @@ fn install(directory: &Path, requirements: &[String]) -> Result<()> {
 }
 
 /// Makes a directory which appears with all that belongs in it, or not at all.
-fn appear_whole(directory: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+pub(crate) fn appear_whole(directory: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
     if directory.is_dir() {
         return stamp(directory);
     }

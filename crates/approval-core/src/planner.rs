@@ -55,6 +55,8 @@ pub struct Draft {
     pub effect_keys: Vec<EffectKey>,
     /// One sentence: what will happen to what.
     pub headline: String,
+    /// Why a policy of the planner's own denies the call, where it does: then there is no plan. [PLAN-002]
+    pub denied: Option<String>,
     /// What the planner noticed.
     pub findings: Vec<Finding>,
     /// What changes, before and after.
@@ -78,6 +80,7 @@ impl Draft {
             steps: Vec::new(),
             effect_keys,
             headline: headline.into(),
+            denied: None,
             findings: Vec::new(),
             changes: Vec::new(),
             quotes: Vec::new(),

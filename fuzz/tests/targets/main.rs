@@ -12,6 +12,7 @@ mod bearer;
 mod files;
 mod history;
 mod json;
+mod kubernetes;
 mod mcp;
 mod records;
 mod seals;

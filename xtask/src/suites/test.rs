@@ -21,7 +21,8 @@ pub(crate) const SUITE: Suite = Suite {
 };
 
 /// Packages whose tests are suites of their own.
-const ELSEWHERE: [&str; 2] = [super::browser::PACKAGE, super::postgres::PACKAGE];
+const ELSEWHERE: [&str; 4] =
+    [super::browser::PACKAGE, super::kubernetes::PACKAGE, super::kubernetes_oracle::PACKAGE, super::postgres::PACKAGE];
 
 /// Which tests to run, and how.
 #[derive(Default)]

@@ -64,9 +64,12 @@ impl Approvals {
         if !permitted.map_err(unavailable)? {
             return Err(not_permitted(requester)); // [PLAN-001]
         }
+        if let Some(why) = &draft.denied {
+            return Err(self.deny(requester, &call, why).await?); // [PLAN-002]
+        }
         // Of the call nothing but its tool and arguments has a say in it. [POLICY-002]
         let Some(policy) = self.service.policy.evaluate(&call.tool, &draft.target, &call.arguments) else {
-            return Err(self.deny(requester, &call).await?); // [PLAN-002]
+            return Err(self.deny(requester, &call, "the policy forbids it").await?); // [PLAN-002]
         };
         let attempts = self.attempts(None, &self.effect_tags(&draft.effect_keys)?).await?;
         let made = self.make(requester, &call, draft, policy, &attempts)?;
@@ -215,7 +218,7 @@ impl Approvals {
     }
 
     /// The refusal of what the policy forbids, once the audit has told of it.
-    async fn deny(&self, requester: &Requester, call: &Call) -> Result<Refusal, Refusal> {
+    async fn deny(&self, requester: &Requester, call: &Call, why: &str) -> Result<Refusal, Refusal> {
         let (vault, lane) = (self.service.vault.clone(), self.service.lane.clone());
         let actor = self.pseudonym(&requester.identity.person)?;
         let reads = Reads { lane: Some(lane.writer), ..Reads::default() };
@@ -227,7 +230,7 @@ impl Approvals {
             Ok(ledger.finish())
         }))
         .await?;
-        Ok(Refusal::new(Reason::PolicyDenied, format!("the policy forbids this call of `{}`", call.tool)))
+        Ok(Refusal::new(Reason::PolicyDenied, format!("this call of `{}` is denied: {why}", call.tool)))
     }
 }
 

@@ -91,6 +91,21 @@ async fn what_the_policy_denies_gets_no_plan() {
 }
 
 #[tokio::test]
+async fn what_the_planners_own_policy_denies_gets_no_plan() {
+    // [PLAN-002, PLAN-013]
+    let room = Room::new().await;
+    let denied = |_: &Call| Draft { denied: Some("no shelf is that strong".to_owned()), ..draft() };
+    let refusal = plan_draft(&room, json!({}), denied).await.unwrap_err();
+    assert!(refusal.detail().ends_with("is denied: no shelf is that strong"), "{refusal}");
+    unplanned(&room, Err::<(), _>(refusal), Reason::PolicyDenied);
+    let told = events(&room).await.pop().unwrap();
+    assert_eq!((&told["event"]["kind"], &told["event"]["reason"]), (&json!("plan.denied"), &json!("policy_denied")));
+    // Who may not ask for it isn't told that much.
+    room.directory.forbid_requests("alice");
+    unplanned(&room, plan_draft(&room, json!({}), denied).await, Reason::RequesterNotPermitted);
+}
+
+#[tokio::test]
 async fn a_policy_also_goes_by_tool_and_target() {
     // [POLICY-001]
     let deny = |tools: &[&str], targets: &[&str]| Policy {

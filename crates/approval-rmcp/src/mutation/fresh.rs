@@ -12,6 +12,9 @@ use approval_core::{Draft, DraftStep, FreshnessError, PlanError, ResolvedPlan};
 /// # Errors
 /// `Precondition` where something else is there now, `Preview` where something else would happen. Each names the step.
 pub fn still_holds(plan: &ResolvedPlan, now: &Draft) -> Result<(), FreshnessError> {
+    if let Some(why) = &now.denied {
+        return Err(FreshnessError::Precondition(format!("it would be denied now: {why}")));
+    }
     let intent = plan.intent();
     if intent.steps.len() != now.steps.len() {
         let (were, are) = (intent.steps.len(), now.steps.len());
