@@ -7,12 +7,12 @@ use icu_properties::{CodePointMapData, CodePointSetData};
 const MAX_QUOTED: usize = 80;
 
 /// A piece of input in backticks, its invisible characters named and its length bounded.
-pub(crate) fn quoted(text: &str) -> impl fmt::Display {
+pub(crate) fn quoted(text: &str) -> impl fmt::Display + use<> {
     quoted_up_to(text, MAX_QUOTED)
 }
 
 /// The same with a bound of one's own, in characters.
-pub(crate) fn quoted_up_to(text: &str, most: usize) -> impl fmt::Display {
+pub(crate) fn quoted_up_to(text: &str, most: usize) -> impl fmt::Display + use<> {
     let shown: String = text.chars().take(most).flat_map(shown).collect();
     let more = if text.chars().nth(most).is_some() { "…" } else { "" };
     format!("`{shown}{more}`")

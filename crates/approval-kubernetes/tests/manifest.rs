@@ -241,6 +241,17 @@ fn depth_size_and_count_have_bounds_that_can_be_reached() {
     assert_eq!(read(&objects(1000)).unwrap().len(), 1000);
     assert!(is_refused(&objects(1001), |fault| matches!(fault, Fault::TooManyObjects { limit: 1000 })));
 
+    let json = |count: usize| {
+        (0..count).fold(String::new(), |mut text, number| {
+            let metadata = format!("{{\"name\":\"c{number}\"}}");
+            writeln!(text, "{{\"apiVersion\":\"v1\",\"kind\":\"Thing\",\"metadata\":{metadata}}}").unwrap();
+            text
+        })
+    };
+    assert_eq!(read(&json(1000)).unwrap().last().unwrap().line(), 1000);
+    // However many more there are, no more are read.
+    assert!(is_refused(&json(30_000), |fault| matches!(fault, Fault::TooManyObjects { limit: 1000 })));
+
     let nodes = |count: usize| with(&format!("spec: [{}]", "0,".repeat(count)));
     // Root, version, kind, metadata, name and the sequence are values too.
     assert!(read(&nodes(200_000 - 6)).is_ok());

@@ -120,7 +120,10 @@ fn quota(subject: &Subject<'_>, found: &mut Findings) {
         let now = new.pointer("/spec/hard").and_then(|hard| hard.get(resource));
         let text = match now {
             None | Some(Value::Null) => format!("the quota of {} goes", quoted(resource)),
-            Some(now) if now != limit => format!("the quota of {} changes from {limit} to {now}", quoted(resource)),
+            Some(now) if now != limit => {
+                let (limit, now) = (quoted(&limit.to_string()), quoted(&now.to_string()));
+                format!("the quota of {} changes from {limit} to {now}", quoted(resource))
+            }
             Some(_) => continue,
         };
         found.add(hazard::QUOTA_REMOVED, &hard.member(resource), text);

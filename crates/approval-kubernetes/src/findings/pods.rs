@@ -126,6 +126,15 @@ fn service_account(pod: &Pod<'_>, object: &Value, surroundings: &Surroundings<'_
         let text = format!("the pod gets a token of the service account {}", quoted(account));
         found.add(hazard::POD_SERVICE_ACCOUNT_TOKEN, &pod.spec_at.member("automountServiceAccountToken"), text);
     }
+    for (volume, pointer) in pod.volumes() {
+        for (index, source) in items(volume, &["projected", "sources"]).iter().enumerate() {
+            if at(source, &["serviceAccountToken"]).is_some() {
+                let text = format!("a volume holds a token of the service account {}", quoted(account));
+                let pointer = pointer.member("projected").member("sources").item(index);
+                found.add(hazard::POD_SERVICE_ACCOUNT_TOKEN, &pointer, text);
+            }
+        }
+    }
     if namespace == "kube-system" && CONTROLLERS.contains(&account) {
         let text = format!("the service account {} is one of the control plane's own", quoted(account));
         found.add(hazard::POD_SERVICE_ACCOUNT_PRIVILEGED, &place, text);

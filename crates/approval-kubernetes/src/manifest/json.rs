@@ -4,31 +4,36 @@ use approval_core::json::{Document, Fault as JsonFault, Inadmissible, Limits};
 use serde_json::Value;
 
 use super::error::{Fault, ManifestError};
-use super::{LIMITS, RawDocument, character};
+use super::{LIMITS, MAX_OBJECTS, RawDocument, character};
 
-/// Reads the objects of a text, with white space between them.
+/// Reads the objects of a text, with white space between them. Each byte is looked at a bounded number of times.
 pub(super) fn documents(text: &str) -> Result<Vec<RawDocument>, ManifestError> {
     let mut documents = Vec::new();
-    let mut at = 0;
+    let mut rest = text;
+    let mut line = 1;
     loop {
-        let rest = text.get(at..).unwrap_or_default();
-        at += rest.len() - rest.trim_start_matches([' ', '\t', '\n', '\r']).len();
-        let rest = text.get(at..).unwrap_or_default();
-        if rest.is_empty() {
+        let piece = rest.trim_start_matches([' ', '\t', '\n', '\r']);
+        line += breaks(rest, rest.len() - piece.len());
+        if piece.is_empty() {
             return Ok(documents);
         }
         let number = documents.len() + 1;
-        let piece = rest.get(..end_of_object(rest)).unwrap_or(rest);
-        let document = Document::parse(piece.as_bytes(), &LIMITS).map_err(|error| refused(text, at, number, &error))?;
-        let Value::Object(object) = document.to_value() else {
-            return Err(ManifestError::new(number, line_at(text, at), Fault::NotAnObject("no object")));
-        };
-        if holds_nul(piece) {
-            let fault = Fault::Character { character: '\0', why: character::NUL };
-            return Err(ManifestError::new(number, line_at(text, at + nul_at(piece)), fault));
+        if number > MAX_OBJECTS {
+            return Err(ManifestError::new(number, line, Fault::TooManyObjects { limit: MAX_OBJECTS }));
         }
-        documents.push(RawDocument { number, line: line_at(text, at), object, item_lines: Vec::new() });
-        at += piece.len();
+        let (piece, after) = piece.split_at_checked(end_of_object(piece)).unwrap_or((piece, ""));
+        let document =
+            Document::parse(piece.as_bytes(), &LIMITS).map_err(|error| refused(piece, line, number, &error))?;
+        let Value::Object(object) = document.to_value() else {
+            return Err(ManifestError::new(number, line, Fault::NotAnObject("no object")));
+        };
+        if let Some(offset) = nul_at(piece) {
+            let fault = Fault::Character { character: '\0', why: character::NUL };
+            return Err(ManifestError::new(number, line + breaks(piece, offset), fault));
+        }
+        documents.push(RawDocument { number, line, object, item_lines: Vec::new() });
+        line += breaks(piece, piece.len());
+        rest = after;
     }
 }
 
@@ -56,23 +61,18 @@ fn end_of_object(text: &str) -> usize {
 }
 
 /// Where `\u0000` stands, in text that is JSON.
-fn nul_at(json: &str) -> usize {
+fn nul_at(json: &str) -> Option<usize> {
     let mut escaped = false;
     for (offset, byte) in json.bytes().enumerate() {
         if escaped && byte == b'u' && json.get(offset + 1..offset + 5) == Some("0000") {
-            return offset;
+            return Some(offset);
         }
         escaped = byte == b'\\' && !escaped;
     }
-    json.len()
+    None
 }
 
-fn holds_nul(json: &str) -> bool {
-    nul_at(json) < json.len()
-}
-
-fn refused(text: &str, start: usize, number: usize, error: &Inadmissible) -> ManifestError {
-    let at = start + error.offset().unwrap_or_default();
+fn refused(piece: &str, line: usize, number: usize, error: &Inadmissible) -> ManifestError {
     let fault = match error.fault() {
         JsonFault::TooDeep => Fault::TooDeep { limit: Limits::MAX_DEPTH },
         JsonFault::TooManyNodes => Fault::TooManyNodes { limit: LIMITS.max_nodes() },
@@ -82,10 +82,10 @@ fn refused(text: &str, start: usize, number: usize, error: &Inadmissible) -> Man
         }
         fault => Fault::Inadmissible(fault.to_string()),
     };
-    ManifestError::new(number, line_at(text, at), fault)
+    ManifestError::new(number, line + breaks(piece, error.offset().unwrap_or_default()), fault)
 }
 
-/// The line of a byte.
-fn line_at(text: &str, offset: usize) -> usize {
-    text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
+/// The line feeds in so many bytes.
+fn breaks(text: &str, bytes: usize) -> usize {
+    text.bytes().take(bytes).filter(|byte| *byte == b'\n').count()
 }

@@ -7,7 +7,7 @@ use granit_parser::{ErrorKind, Event, Options, Parser, ScalarStyle, ScanError, S
 use serde_json::{Map, Value};
 
 use super::error::{Fault, ManifestError};
-use super::{LIMITS, RawDocument, character, file_mode, scalar};
+use super::{LIMITS, MAX_OBJECTS, RawDocument, character, file_mode, scalar};
 
 /// Reads the documents of a text; those that are empty are passed over.
 pub(super) fn documents(text: &str) -> Result<Vec<RawDocument>, ManifestError> {
@@ -28,6 +28,10 @@ pub(super) fn documents(text: &str) -> Result<Vec<RawDocument>, ManifestError> {
         let finished =
             builder.take(event, &span).map_err(|(fault, line)| ManifestError::new(builder.number(), line, fault))?;
         documents.extend(finished);
+        if documents.len() > MAX_OBJECTS {
+            let fault = Fault::TooManyObjects { limit: MAX_OBJECTS };
+            return Err(ManifestError::new(builder.number(), span.start.line(), fault));
+        }
     }
     match separators.first() {
         Some(line) => {

@@ -48,7 +48,11 @@ const NAMES: [&str; 40] = [
     "mode",
 ];
 
-const TEXTS: [&str; 24] = [
+const TEXTS: [&str; 28] = [
+    "ResourceQuota",
+    "PersistentVolumeClaim",
+    "apiextensions.k8s.io/v1",
+    "CustomResourceDefinition",
     "v1",
     "apps/v1",
     "batch/v1",

@@ -109,6 +109,12 @@ fn pods() -> Vec<Case> {
     vec![
         in_pod("pod-service-account-token", "/spec/automountServiceAccountToken", Value::Null, json!(false)),
         case(
+            "pod-service-account-token",
+            "/spec/volumes/0/projected/sources/0",
+            with("/spec/volumes/0", json!({"name": "v", "projected": {"sources": [{"serviceAccountToken": {}}]}})),
+            with("/spec/volumes/0", json!({"name": "v", "projected": {"sources": [{"configMap": {}}]}})),
+        ),
+        case(
             "pod-service-account-privileged",
             "/spec/serviceAccountName",
             robot().binding(binding("cluster-admin", "shop")),
