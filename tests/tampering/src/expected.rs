@@ -272,14 +272,14 @@ impl Case<'_> {
             return INTEGRITY;
         }
         let erased = !self.state.is_open();
-        if self.usage.executes() && !erased && !same_commitments(self.record, &mutation.record) {
+        if self.usage.takes_first_steps() && !erased && !same_commitments(self.record, &mutation.record) {
             return INTEGRITY;
         }
         MISMATCH
     }
 
     fn secrets(&self, mutation: &Mutation) -> Expect {
-        let reaches_preview = self.control.did();
+        let reaches_preview = self.usage.executes() && self.control.did();
         let preview = |leaf: &Value| leaf["pointer"].as_str().is_some_and(|pointer| pointer.starts_with("/preview/"));
         let others = |record: &Value| -> Vec<Value> {
             let mut leaves = record["leaves"].as_array().cloned().unwrap_or_default();
@@ -367,7 +367,7 @@ impl Case<'_> {
                 _ => INTEGRITY,
             },
             ("secretsErased", _) if !open => INTEGRITY,
-            ("secretsErased", _) if self.usage.executes() => INTEGRITY,
+            ("secretsErased", _) if self.usage.takes_first_steps() => INTEGRITY,
             ("secretsErased", _) => Expect::Same("the call does not read secret values"),
             // [STATE-032]
             ("pruned", _) if !ended_well => INTEGRITY,

@@ -100,8 +100,13 @@ impl Use {
 
     /// Whether it shows, decides on or executes what the plan's documents say.
     fn reads_documents(self) -> bool {
-        self.executes()
+        self.takes_first_steps()
             || matches!(self, Self::Approve | Self::Mine | Self::Pending | Self::Reject | Self::View | Self::Withdraw)
+    }
+
+    /// Whether it passes steps 1 to 4 with everything that the plan has. [GATE-002]
+    pub(crate) fn takes_first_steps(self) -> bool {
+        self.executes() || matches!(self, Self::Cancel | Self::Challenge | Self::Status)
     }
 
     /// Whether a call about a plan in this state reads the plan's record of this kind, or the server's.
@@ -113,7 +118,7 @@ impl Use {
             RecordKind::CoolDown => matches!(self, Self::Plan | Self::Reject),
             RecordKind::Mute => matches!(self, Self::Plan | Self::Mute),
             RecordKind::Intent | RecordKind::Review => self.reads_documents(),
-            RecordKind::Result | RecordKind::Secrets => self.executes(),
+            RecordKind::Result | RecordKind::Secrets => self.takes_first_steps(),
             _ => self.is_about_the_plan(),
         }
     }

@@ -14,6 +14,8 @@ pub(super) const ALL: &[Fault] = &[
     Fault::new("quorum-of-one", |parts| with(parts, |terms| terms.rule.required = 1)),
     // Where somebody else has to approve, the requester may. [RULE-003]
     Fault::new("own-approval-is-enough", |parts| with(parts, own_approval)),
+    // What its requester has to approve, somebody else has to. [RULE-002]
+    Fault::new("approval-of-another-instead", |parts| with(parts, another)),
     // Whoever asks may read the target, whatever the operator says. [PLAN-010]
     Fault::new("requester-reads-everything", |parts| with(parts, |terms| terms.requester_reads_target = true)),
     // The limits are longer than the operator's. [POLICY-001]
@@ -46,6 +48,12 @@ fn with(parts: Parts, change: fn(&mut Terms)) -> Parts {
 fn own_approval(terms: &mut Terms) {
     if terms.rule.kind == RuleKind::OtherSubject {
         terms.rule = Rule::same_subject();
+    }
+}
+
+fn another(terms: &mut Terms) {
+    if terms.rule.kind == RuleKind::SameSubject {
+        terms.rule = Rule::other_subject([]);
     }
 }
 

@@ -17,6 +17,10 @@ pub(super) const ALL: &[Fault] = &[
         ..parts
     }),
     Fault::new("assurance-by-guess", |parts| Parts { requesters: Arc::new(Guessed(parts.requesters)), ..parts }),
+    Fault::new("strangers-are-not-listened-to", |parts| Parts {
+        requesters: Arc::new(Deaf(parts.requesters)),
+        ..parts
+    }),
     Fault::new("client-says-who-it-is", |parts| Parts { requesters: Arc::new(SelfStyled(parts.requesters)), ..parts }),
 ];
 
@@ -46,6 +50,16 @@ impl RequesterSource for SelfStyled {
             requester.identity.subject = person.to_owned();
         }
         Some(requester)
+    }
+}
+
+/// Whoever may not ask is refused before anything that they say is looked at. [PLAN-013]
+#[derive(Debug)]
+struct Deaf(Arc<dyn RequesterSource>);
+
+impl RequesterSource for Deaf {
+    fn requester(&self, context: &RequestContext<RoleServer>) -> Option<Requester> {
+        self.0.requester(context).filter(|requester| requester.identity.person.as_str() != "mallory")
     }
 }
 

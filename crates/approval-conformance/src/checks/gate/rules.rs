@@ -18,6 +18,16 @@ pub(super) const ALL: &[Check] = &[
         run: run!(other_subject),
     },
     Check {
+        id: "own-approval-is-asked",
+        level: Level::L1,
+        scope: Scope::Shared,
+        requirements: &["RULE-002"],
+        case: None,
+        tries: "A plan that its requester has to approve is approved by everybody else who approves plans, as far as the pages let them; then by its requester.",
+        expects: "Of the others nobody decides it: `approval_pending`, and no effect. Then it runs.",
+        run: run!(own_approval),
+    },
+    Check {
         id: "quorum-runs",
         level: Level::L1,
         scope: Scope::SharedEach,
@@ -53,6 +63,26 @@ async fn other_subject(scene: &Scene) -> Checked {
     let (agent, call) = (scene.agent().await?, scene.ruled(Rule::OtherSubject)?);
     let (plan, _) = scene.approved(&agent, &call).await?;
     scene.occurred(&call, 0).await?;
+    agent.execute(&plan).await?.executed("applied", false)?;
+    scene.occurred(&call, 1).await
+}
+
+async fn own_approval(scene: &Scene) -> Checked {
+    let (agent, call) = (scene.agent().await?, scene.ruled(Rule::SameSubject)?);
+    let others = scene.target().persons.approvers.iter().filter(|person| **person != agent.person);
+    let others: Vec<String> = others.cloned().collect();
+    if others.is_empty() {
+        return Err(Stop::NotApplicable("the target declares no other `approvers`".to_owned()));
+    }
+    let (plan, challenge) = scene.challenged(&agent, &call).await?;
+    for person in &others {
+        let decided = scene.decide(person, PersonVerdict::Approve, &challenge).await?;
+        ensure(!decided.decided, || format!("`{person}` approves what `{}` alone has to", agent.person))?;
+    }
+    agent.status(&plan).await?.stands("awaiting_approval")?;
+    agent.execute(&plan).await?.refused(&["approval_pending"])?;
+    scene.occurred(&call, 0).await?;
+    scene.approve(&agent, &call, &challenge).await?;
     agent.execute(&plan).await?.executed("applied", false)?;
     scene.occurred(&call, 1).await
 }

@@ -29,6 +29,16 @@ pub(super) const ALL: &[Check] = &[
         run: run!(no_plan),
     },
     Check {
+        id: "first-reason-of-several",
+        level: Level::L1,
+        scope: Scope::Shared,
+        requirements: &["PLAN-013"],
+        case: None,
+        tries: "Somebody who may not ask makes a call whose arguments no plan can hold, and each call that is declared to be denied by policy.",
+        expects: "`payload_invalid` for the first: arguments come before persons. `requester_not_permitted` for the others: the policy comes after them.",
+        run: run!(first_reason),
+    },
+    Check {
         id: "target-shown-by-policy",
         level: Level::L1,
         scope: Scope::Shared,
@@ -86,6 +96,22 @@ async fn no_plan(scene: &Scene) -> Checked {
         let arguments = crate::target::fill(&call.arguments, &scene.unique());
         let answer = agent.call(&call.name, &arguments).await?;
         answer.refused(&[&call.refusal])?;
+    }
+    Ok(())
+}
+
+async fn first_reason(scene: &Scene) -> Checked {
+    let stranger = scene.target().persons.stranger.clone();
+    let stranger = stranger.ok_or_else(|| Stop::NotApplicable("the target declares no `stranger`".to_owned()))?;
+    let agent = scene.agent_of(&stranger).await?;
+    let call = scene.tool("tool with `number` or `any`", |tool| tool.number.is_some() || tool.any.is_some())?;
+    let place = call.tool.number.clone().or_else(|| call.tool.any.clone()).unwrap_or_default();
+    let beyond = call.with(&place, 9_007_199_254_740_992_u64.into())?;
+    agent.call(&beyond.tool.name, &beyond.arguments).await?.refused(&["payload_invalid"])?;
+    scene.occurred(&beyond, 0).await?;
+    for denied in scene.target().calls.clone().iter().filter(|call| call.refusal == "policy_denied") {
+        let arguments = crate::target::fill(&denied.arguments, &scene.unique());
+        agent.call(&denied.name, &arguments).await?.refused(&["requester_not_permitted"])?;
     }
     Ok(())
 }
