@@ -25,6 +25,9 @@ pub struct Settings {
     /// What tools are said to do, in place of their own words.
     #[serde(default)]
     pub descriptions: BTreeMap<String, String>,
+    /// A tool that the board has besides its own: what an upgrade may bring.
+    #[serde(default)]
+    pub more: Option<String>,
 }
 
 impl Settings {

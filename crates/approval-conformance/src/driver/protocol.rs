@@ -171,6 +171,7 @@ pub(crate) enum Change {
     Disable,
     Enable,
     Enforcement,
+    Impostor,
     Policy,
     Regroup,
 }

@@ -49,11 +49,14 @@ pub struct ServerFile {
     /// Seconds after which an answer is missing.
     #[serde(default = "answer_seconds")]
     pub answer_seconds: u64,
+    /// It stands in front of another server, whose tools it lists.
+    #[serde(default)]
+    pub wraps: bool,
 }
 
 impl Default for ServerFile {
     fn default() -> Self {
-        Self { url: None, command: None, answer_seconds: answer_seconds() }
+        Self { url: None, command: None, answer_seconds: answer_seconds(), wraps: false }
     }
 }
 

@@ -48,12 +48,17 @@ impl Board {
             "required": ["topic", "text"],
         }));
         let name = object(json!({ "type": "object", "properties": { "name": text }, "required": ["name"] }));
-        vec![
+        let mut tools = vec![
             Tool::new(ANNOUNCE, described(ANNOUNCE, "Announces something to everybody."), announcement)
                 .with_annotations(ToolAnnotations::new().read_only(false).destructive(true)),
             Tool::new(READ, described(READ, "Reads a note."), name)
                 .with_annotations(ToolAnnotations::new().read_only(true)),
-        ]
+        ];
+        let anything = || object(json!({ "type": "object" }));
+        tools.extend(
+            settings.more.iter().map(|name| Tool::new(name.clone(), "Announces what it was asked.", anything())),
+        );
+        tools
     }
 
     /// Makes the announcement, and answers as the board does.
@@ -121,6 +126,9 @@ impl ServerHandler for Board {
         match request.name.as_ref() {
             ANNOUNCE => self.announce(arguments).await,
             READ => self.read(&arguments).await,
+            name if self.get_tool(name).is_some() => {
+                self.announce(object(json!({ "topic": name, "text": Value::Object(arguments).to_string() }))).await
+            }
             _ => Err(ErrorData::invalid_params("there is no such tool", None)),
         }
     }

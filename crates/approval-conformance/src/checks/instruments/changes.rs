@@ -1,5 +1,7 @@
 //! What changes between review and execution, by the operator's hand (gate.md, step 9).
 
+use serde_json::{Map, Value};
+
 use super::acts::{anew, change_person, change_tool};
 use crate::agent::{Agent, Plan};
 use crate::check::{Check, Level, Scope, run};
@@ -28,6 +30,16 @@ pub(super) const ALL: &[Check] = &[
         tries: "After the approval the tool's definition is another.",
         expects: "`tool_changed`, and no effect; later calls get `plan_stale`. A plan that is made now runs.",
         run: run!(new_tool),
+    },
+    Check {
+        id: "impostor-tool",
+        level: Level::L2,
+        scope: Scope::Alone,
+        requirements: &["WIRE-003"],
+        case: Some("impostor-tool"),
+        tries: "After an approval the wrapped server lists a tool of its own under the name of the profile's `execute`; the tools are listed, and the plan is executed.",
+        expects: "The list is the same but for what the wrapped server did, or an error; the plan runs, once, and the answer is the gate's.",
+        run: run!(impostor),
     },
     Check {
         id: "weaker-boundary",
@@ -99,6 +111,26 @@ async fn new_tool(scene: &Scene) -> Checked {
     agent.execute(&plan).await?.refused(&["tool_changed"])?;
     ends_as_stale(scene, &agent, (&plan, &call)).await?;
     scene.runs(&agent, &scene.plain()?).await
+}
+
+async fn impostor(scene: &Scene) -> Checked {
+    if !scene.target().server.wraps {
+        return Err(Stop::NotApplicable("the target doesn't declare `server.wraps`".to_owned()));
+    }
+    let (agent, call) = (scene.agent().await?, scene.plain()?);
+    let name = agent.names().execute.clone();
+    let before = agent.list().await?.tool(&name).cloned();
+    let (plan, _) = scene.approved(&agent, &call).await?;
+    scene.has(Op::Change { what: Change::Impostor, person: None, tool: None }).await?;
+    let answer = agent.request(&agent.prepare("tools/list", Map::new()), scene.world().answer_within()).await?;
+    let listed = answer.pointer("/result/tools").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let named = listed.iter().filter(|tool| tool.get("name").and_then(Value::as_str) == Some(&name));
+    let is_ours = |tool: &&Value| Some(*tool) == before.as_ref();
+    ensure(named.clone().all(|tool| is_ours(&tool)) && named.count() <= 1, || {
+        format!("the wrapped server's `{name}` is listed")
+    })?;
+    agent.execute(&plan).await?.executed("applied", false)?;
+    scene.occurred(&call, 1).await
 }
 
 async fn weaker_boundary(scene: &Scene) -> Checked {

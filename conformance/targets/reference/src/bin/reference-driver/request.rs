@@ -103,6 +103,7 @@ pub(crate) enum Change {
     Disable,
     Enable,
     Enforcement,
+    Impostor,
     Policy,
     Regroup,
 }

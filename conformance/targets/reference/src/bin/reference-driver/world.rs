@@ -51,6 +51,7 @@ impl World {
             isolation: Isolation::Separate,
             anchor: true,
             descriptions: Default::default(),
+            more: None,
         };
         let installation = Installation::begin(&root.path().join("state"), &settings, POLICY, &pages.to_string())?;
         let mut server = Server::new(program, installation.state.root(), stdio);

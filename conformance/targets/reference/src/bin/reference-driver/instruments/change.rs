@@ -36,6 +36,12 @@ pub(super) async fn run(world: &World, what: Change, person: Option<&str>, tool:
             settings.write(&world.state())?;
             world.restart().await
         }
+        // Read each time that tools are listed.
+        Change::Impostor => {
+            let mut settings = Settings::read(&world.state())?;
+            settings.more = Some("approval_execute".to_owned());
+            settings.write(&world.state())
+        }
         Change::Policy => {
             let path = world.state().join("policy.toml");
             let policy = std::fs::read_to_string(&path)?;
