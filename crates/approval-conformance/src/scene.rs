@@ -92,6 +92,13 @@ impl Scene {
         Ok(self.call_of(tool))
     }
 
+    /// A tool with an argument that takes any number, and where that is.
+    pub(crate) fn numbered(&self) -> Checked<(Call, String)> {
+        let call = self.tool("tool with `number` or `any`", |tool| tool.number.is_some() || tool.any.is_some())?;
+        let place = call.tool.number.clone().or_else(|| call.tool.any.clone()).unwrap_or_default();
+        Ok((call, place))
+    }
+
     /// A tool that somebody else than the requester, or several, must approve.
     pub(crate) fn ruled(&self, rule: Rule) -> Checked<Call> {
         self.tool(&format!("tool of the rule `{}`", rule.as_str()), |tool| tool.rule == rule)

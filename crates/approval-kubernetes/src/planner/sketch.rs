@@ -110,16 +110,9 @@ impl Kubernetes {
             metadata.insert("namespace".to_owned(), namespace.as_str().into());
         }
         mark(&mut body, generated).ok_or_else(|| no_annotations(&object))?;
-        let operation = Operation {
-            verb,
-            object,
-            resource,
-            subresource: None,
-            field_manager: Some(FIELD_MANAGER.to_owned()),
-            force,
-            body,
-        };
-        Ok(Sketch { operation, found, scale: None })
+        let mut sketch = writing(verb, object, resource, body, found);
+        sketch.operation.force = force;
+        Ok(sketch)
     }
 
     async fn delete(&self, delete: &Delete) -> Result<Sketch, PlanError> {
@@ -162,7 +155,7 @@ impl Kubernetes {
                 if patch.kind == PatchKind::Merge { Verb::MergePatch } else { Verb::StrategicPatch }
             }
         };
-        Ok(patching(verb, object, resource, body, found))
+        Ok(writing(verb, object, resource, body, found))
     }
 
     async fn scale(&self, scale: &Scale) -> Result<Sketch, PlanError> {
@@ -174,7 +167,7 @@ impl Kubernetes {
         let now = now.map_err(|fault| unplannable(&object.to_string(), &fault))?;
         let now = now.ok_or_else(|| PlanError::Refused(format!("there is no {object}")))?;
         let body = json!({ "spec": { "replicas": scale.replicas } });
-        let mut sketch = patching(Verb::MergePatch, object, resource, body, found);
+        let mut sketch = writing(Verb::MergePatch, object, resource, body, found);
         sketch.operation.subresource = Some("scale".to_owned());
         sketch.scale = Some(now);
         Ok(sketch)
@@ -224,7 +217,8 @@ impl Kubernetes {
     }
 }
 
-pub(super) fn patching(verb: Verb, object: ObjectReference, resource: Resource, body: Value, found: Found) -> Sketch {
+/// A write under the field manager's name, which forces nothing.
+pub(super) fn writing(verb: Verb, object: ObjectReference, resource: Resource, body: Value, found: Found) -> Sketch {
     let operation = Operation {
         verb,
         object,

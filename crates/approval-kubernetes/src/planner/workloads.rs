@@ -4,12 +4,12 @@ use approval_core::PlanError;
 use http::Method;
 use serde_json::{Map, Value, json};
 
-use super::sketch::{FIELD_MANAGER, Sketch, mark, marking, no_annotations, patching};
+use super::sketch::{Sketch, mark, marking, no_annotations, writing};
 use super::{Generated, MARKER, unplannable};
 use crate::Kubernetes;
 use crate::cluster::Resource;
 use crate::object::ObjectReference;
-use crate::operation::{Operation, Verb};
+use crate::operation::Verb;
 use crate::secret::LAST_APPLIED;
 use crate::tool::{Cordon, Evict, Label, Named, Pause, Restart, SetImage, Suspend, Trigger, Undo};
 use crate::workload;
@@ -35,7 +35,7 @@ impl Kubernetes {
         let annotations = json!({ RESTARTED_AT: generated.now });
         let mut body = json!({ "spec": { "template": { "metadata": { "annotations": annotations } } } });
         mark(&mut body, generated).ok_or_else(|| no_annotations(&object))?;
-        Ok(patching(Verb::MergePatch, object, resource, body, found))
+        Ok(writing(Verb::MergePatch, object, resource, body, found))
     }
 
     pub(super) async fn set_image(&self, set: &SetImage, generated: &Generated) -> Result<Sketch, PlanError> {
@@ -53,7 +53,7 @@ impl Kubernetes {
             operations.push(json!({ "op": "add", "path": format!("{place}/image"), "value": image }));
         }
         operations.extend(marking(&found, generated));
-        Ok(patching(Verb::JsonPatch, object, resource, operations.into(), found))
+        Ok(writing(Verb::JsonPatch, object, resource, operations.into(), found))
     }
 
     pub(super) async fn label(&self, label: &Label, generated: &Generated) -> Result<Sketch, PlanError> {
@@ -85,7 +85,7 @@ impl Kubernetes {
     async fn merge(&self, named: &Named, mut body: Value, generated: &Generated) -> Result<Sketch, PlanError> {
         let (object, resource, found) = self.existing(named).await?;
         mark(&mut body, generated).ok_or_else(|| no_annotations(&object))?;
-        Ok(patching(Verb::MergePatch, object, resource, body, found))
+        Ok(writing(Verb::MergePatch, object, resource, body, found))
     }
 
     pub(super) async fn evict(&self, evict: &Evict) -> Result<Sketch, PlanError> {
@@ -101,7 +101,7 @@ impl Kubernetes {
             "metadata": { "name": object.name, "namespace": object.namespace },
             "deleteOptions": options,
         });
-        let mut sketch = patching(Verb::Evict, object, resource, body, found);
+        let mut sketch = writing(Verb::Evict, object, resource, body, found);
         sketch.operation.subresource = Some("eviction".to_owned());
         sketch.operation.field_manager = None;
         Ok(sketch)
@@ -141,16 +141,7 @@ impl Kubernetes {
             "spec": template.get("spec"),
         });
         mark(&mut body, generated).ok_or_else(|| no_annotations(&object))?;
-        let operation = Operation {
-            verb: Verb::Create,
-            object,
-            resource,
-            subresource: None,
-            field_manager: Some(FIELD_MANAGER.to_owned()),
-            force: false,
-            body,
-        };
-        Ok(Sketch { operation, found, scale: None })
+        Ok(writing(Verb::Create, object, resource, body, found))
     }
 
     pub(super) async fn undo(&self, undo: &Undo, generated: &Generated) -> Result<Sketch, PlanError> {
@@ -163,7 +154,7 @@ impl Kubernetes {
         let template = self.earlier_template(&object, live, undo.revision).await?;
         let mut operations = vec![json!({ "op": "replace", "path": "/spec/template", "value": template })];
         operations.extend(marking(&found, generated));
-        Ok(patching(Verb::JsonPatch, object, resource, operations.into(), found))
+        Ok(writing(Verb::JsonPatch, object, resource, operations.into(), found))
     }
 
     /// The template of a Deployment's ReplicaSet of this revision, or of the newest but the one that is now.

@@ -104,8 +104,7 @@ async fn first_reason(scene: &Scene) -> Checked {
     let stranger = scene.target().persons.stranger.clone();
     let stranger = stranger.ok_or_else(|| Stop::NotApplicable("the target declares no `stranger`".to_owned()))?;
     let agent = scene.agent_of(&stranger).await?;
-    let call = scene.tool("tool with `number` or `any`", |tool| tool.number.is_some() || tool.any.is_some())?;
-    let place = call.tool.number.clone().or_else(|| call.tool.any.clone()).unwrap_or_default();
+    let (call, place) = scene.numbered()?;
     let beyond = call.with(&place, 9_007_199_254_740_992_u64.into())?;
     agent.call(&beyond.tool.name, &beyond.arguments).await?.refused(&["payload_invalid"])?;
     scene.occurred(&beyond, 0).await?;

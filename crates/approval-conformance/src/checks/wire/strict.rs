@@ -89,13 +89,6 @@ const TOO_GREAT: &[&str] = &[
 const NO_NUMBERS: &[&str] =
     &["1e400", "-1e400", "NaN", "Infinity", "-Infinity", "01", "+1", "0x10", ".5", "1.", "1_000"];
 
-/// A call, and where in it any number goes.
-fn with_number(scene: &Scene) -> Checked<(Call, String)> {
-    let call = scene.tool("tool with `number` or `any`", |tool| tool.number.is_some() || tool.any.is_some())?;
-    let place = call.tool.number.clone().or_else(|| call.tool.any.clone()).unwrap_or_default();
-    Ok((call, place))
-}
-
 /// The call as a message whose value at `place` is spelt like that.
 pub(super) fn spelt(
     scene: &Scene,
@@ -123,14 +116,14 @@ pub(super) fn around(scene: &Scene, agent: &Agent, (call, place): (&Call, &str))
 async fn not_strict(scene: &Scene) -> Checked {
     let agent = scene.agent().await?;
     for literal in TOO_GREAT {
-        let (call, place) = with_number(scene)?;
+        let (call, place) = scene.numbered()?;
         let (request, bytes) = spelt(scene, &agent, (&call, &place), literal.as_bytes())?;
         let came = Came::answer(&agent, &bytes, &request).await?;
         about_it(literal, came.refused(&["payload_invalid"]))?;
         scene.occurred(&call, 0).await?;
     }
     for literal in ["9007199254740991", "-9007199254740991"] {
-        let (call, place) = with_number(scene)?;
+        let (call, place) = scene.numbered()?;
         let (request, bytes) = spelt(scene, &agent, (&call, &place), literal.as_bytes())?;
         let message = agent.raw(&bytes, &request).await?;
         let message = message.ok_or_else(|| Stop::fail(format!("{literal} wasn't answered")))?;
@@ -142,7 +135,7 @@ async fn not_strict(scene: &Scene) -> Checked {
 
 async fn named(scene: &Scene) -> Checked {
     let agent = scene.agent().await?;
-    let (call, place) = with_number(scene)?;
+    let (call, place) = scene.numbered()?;
     let call = call.with(&place, json!(9_007_199_254_740_992_u64))?;
     let answer = agent.call(&call.tool.name, &call.arguments).await?;
     answer.refused(&["payload_invalid"])?;
@@ -155,7 +148,7 @@ async fn named(scene: &Scene) -> Checked {
 async fn no_number(scene: &Scene) -> Checked {
     let agent = own(scene).await?;
     for literal in NO_NUMBERS {
-        let (call, place) = with_number(scene)?;
+        let (call, place) = scene.numbered()?;
         let (request, bytes) = spelt(scene, &agent, (&call, &place), literal.as_bytes())?;
         let came = Came::of(&agent, &bytes, &request, SILENCE).await?;
         turned_away(literal, &came, &["payload_invalid"])?;
